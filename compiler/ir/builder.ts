@@ -1,0 +1,72 @@
+// The typed builder: `b.sum(x, { axes: [0] })`, one method per op, made from the signatures.
+import type { DType } from '../../runtime/dtype.ts';
+import type { Aval } from './aval.ts';
+import { literalOf } from './literal.ts';
+import { avalOf, type Graph, makeNode, type Node, type Value } from './node.ts';
+import { type AttrsOf, type OpName, type OpSet, opset, type Tuple } from './opset.ts';
+
+type Inputs<K extends OpName> = Tuple<OpSet[K]['operands'], Value>;
+/** One value, or a tuple of as many as the signature infers. */
+type Result<K extends OpName> = ReturnType<OpSet[K]['infer']> extends infer R ? (R extends Aval ? Value : { readonly [I in keyof R]: Value }) : never;
+type Rest<K extends OpName> = [
+  ...(keyof AttrsOf<K> extends never ? (OpSet[K]['regions'] extends readonly [] ? [] : [attrs: Record<never, never>]) : [attrs: AttrsOf<K>]),
+  ...(OpSet[K]['regions'] extends readonly [] ? [] : [regions: Tuple<OpSet[K]['regions'], Graph>]),
+];
+type Args<K extends OpName> = OpSet[K]['operands'] extends 'many' ? [inputs: readonly Value[], ...Rest<K>] : [...Inputs<K>, ...Rest<K>];
+export type Builder = { readonly [K in OpName]: (...args: Args<K>) => Result<K> };
+
+type LooseInfer = (inputs: readonly Aval[], attrs: object, regions: readonly (readonly Aval[])[]) => Aval | readonly Aval[];
+
+/** What recording adds to building: called with every node that `build` makes. */
+export type Listener = (node: Node) => void;
+let listener: Listener | undefined;
+
+/** Installs the recorder's listener and returns the one before. Regions are built with none. */
+export function listen(next: Listener | undefined): Listener | undefined {
+  const before = listener;
+  listener = next;
+  return before;
+}
+
+/** Makes a node of any op from its parts; throws IRError where the signature refuses them. */
+export function build(op: OpName, inputs: readonly Value[], attrs: object = {}, regions: readonly Graph[] = []): Node {
+  const inferred = (opset[op].infer as LooseInfer)(inputs.map(avalOf), attrs, regions.length === 0 ? [] : regions.map((g) => g.outputs.map(avalOf)));
+  const node = makeNode(op, inputs, attrs, regions, Array.isArray(inferred) ? (inferred as readonly Aval[]) : [inferred as Aval]);
+  listener?.(node);
+  return node;
+}
+
+/** Ops whose number of results is part of their data, so that the builder always gives a list. */
+const listResults: ReadonlySet<string> = new Set<OpName>(['cond', 'whileLoop', 'scan', 'composite', 'kernel', 'sort', 'topk']);
+
+export const b = Object.fromEntries(
+  Object.entries(opset).map(([name, s]) => [
+    name,
+    (...args: unknown[]) => {
+      const many = s.operands === 'many';
+      const n = many ? 1 : s.operands.length;
+      const node = build(name as OpName, (many ? args[0] : args.slice(0, n)) as Value[], (args[n] as object | undefined) ?? {}, (args[n + 1] as Graph[] | undefined) ?? []);
+      return listResults.has(name) ? node.values : node.values[0];
+    },
+  ]),
+) as unknown as Builder;
+
+/** A literal that the library needs: never for a user's number, which is a slot. */
+export const lit = (value: number | bigint | boolean, dtype: DType): Value => b.literal({ value: literalOf(value, dtype) });
+
+/** A literal of a whole shape: a 0-d literal, expanded. */
+export function full(value: number | bigint | boolean, like: Aval): Value {
+  const v = lit(value, like.dtype);
+  return like.shape.length === 0 ? v : b.expand(v, { shape: like.shape, at: like.shape.map((_, i) => i) });
+}
+
+/** A region: a graph over fresh inputs of the given avals, built while nobody listens. */
+export function region(avals: readonly Aval[], body: (inputs: readonly Value[]) => readonly Value[]): Graph {
+  const before = listen(undefined);
+  try {
+    const inputs = avals.map((a) => b.input({ dtype: a.dtype, shape: a.shape }));
+    return { inputs, outputs: body(inputs) };
+  } finally {
+    listen(before);
+  }
+}

@@ -1,0 +1,159 @@
+// Values, nodes and graphs: immutable SSA with several results and regions.
+import type { Aval } from './aval.ts';
+import { type Codec, hashDims, hashText, mix } from './codec.ts';
+import type { Shape } from './dim.ts';
+import { type AttrsOf, type OpName, type OpSet, opset, type Tuple } from './opset.ts';
+
+export type Value = { readonly node: Node; readonly index: number };
+/** What the outputs reach; walks stop at `inputs`. */
+export type Graph = { readonly inputs: readonly Value[]; readonly outputs: readonly Value[] };
+
+/** Where in the user's code a node came from: a captured stack, read lazily and then replaced by its text. */
+export type Location = { site: Error | string | undefined };
+
+/**
+ * A node is immutable but for three fields that carry no meaning: `loc`, `name` and `record` take no part in hash, equality or CSE.
+ * `record` belongs to the recorder (where the node stands in its interval, and its realised buffers); no pass reads it.
+ */
+type NodeShape<K extends OpName> = {
+  readonly op: K;
+  readonly inputs: Tuple<OpSet[K]['operands'], Value>;
+  readonly attrs: AttrsOf<K>;
+  readonly regions: readonly Graph[];
+  readonly outputs: readonly Aval[];
+  /** One per output; the canonical `Value` objects, so that values compare by `===`. */
+  readonly values: readonly Value[];
+  /** Of op, attributes, regions and output avals, without inputs. */
+  readonly localHash: number;
+  /** Structural: `localHash` mixed with the inputs' hashes; a leaf's is its identity. */
+  readonly hash: number;
+  loc: Location | undefined;
+  name: string | undefined;
+  record: unknown;
+};
+/** Indexing a mapped type keeps `NodeOf<K>` correlated with tables `{ [P in OpName]: Rule<P> }` (TypeScript 4.6); a conditional type does not. */
+export type NodeOf<K extends OpName> = { [P in K]: NodeShape<P> }[K];
+export type Node = NodeOf<OpName>;
+
+export const avalOf = (v: Value): Aval => v.node.outputs[v.index]!;
+export const shapeOf = (v: Value): Shape => avalOf(v).shape;
+/** The shape with all sizes known; where only fixed sizes make sense. */
+export const dtypeOf = (v: Value): Aval['dtype'] => avalOf(v).dtype;
+
+/** The attribute codecs of an op, seen without their value types. */
+export const codecsOf = (op: OpName): Readonly<Record<string, Codec<unknown>>> => opset[op].attrs as unknown as Record<string, Codec<unknown>>;
+
+let leaves = 0;
+const opHash = new Map<OpName, number>(Object.keys(opset).map((name) => [name as OpName, hashText(name)]));
+
+/** Leaves are equal only to themselves: `input` and `slot` stand for different things however alike they look. */
+export const isLeaf = (op: OpName): boolean => op === 'input' || op === 'slot';
+
+/** The one place where nodes are made. `outputs` must be what the signature infers; `build` in builder.ts sees to that. */
+export function makeNode(op: OpName, inputs: readonly Value[], attrs: object, regions: readonly Graph[], outputs: readonly Aval[]): Node {
+  let local = opHash.get(op)!;
+  const codecs = codecsOf(op);
+  for (const key in codecs) local = mix(local, codecs[key]!.key((attrs as Record<string, unknown>)[key]));
+  for (const region of regions) local = mix(local, graphHash(region));
+  for (const o of outputs) local = mix(mix(local, hashDims(o.shape)), o.dtype.charCodeAt(0) * 256 + o.dtype.charCodeAt(1));
+  let hash = local;
+  if (isLeaf(op)) hash = mix(local, ++leaves);
+  for (const v of inputs) hash = mix(mix(hash, v.node.hash), v.index);
+  const values: Value[] = [];
+  const node = { op, inputs, attrs, regions, outputs, values, localHash: local, hash, loc: undefined, name: undefined, record: undefined } as unknown as Node;
+  for (let index = 0; index < outputs.length; index++) values.push({ node, index });
+  return node;
+}
+
+/** Same op, attributes, regions and inputs. Leaves are equal only to themselves. */
+export function sameNode(a: Node, b: Node): boolean {
+  if (a === b) return true;
+  if (a.hash !== b.hash || a.op !== b.op || isLeaf(a.op) || a.inputs.length !== b.inputs.length) return false;
+  return a.inputs.every((v, i) => v === b.inputs[i]) && sameLocally(a, b);
+}
+
+/** Same op, attributes, regions and results, whatever the inputs. */
+export function sameLocally(a: Node, b: Node): boolean {
+  if (a.op !== b.op || a.localHash !== b.localHash || a.outputs.length !== b.outputs.length) return false;
+  const codecs = codecsOf(a.op);
+  for (const key in codecs) if (!codecs[key]!.equal((a.attrs as Record<string, unknown>)[key], (b.attrs as Record<string, unknown>)[key])) return false;
+  return a.regions.length === b.regions.length && a.regions.every((r, i) => sameGraph(r, b.regions[i]!));
+}
+
+/**
+ * Nodes that `roots` reach, inputs before users; `stop` values are not entered.
+ * An explicit stack, so a chain of any length is walked.
+ */
+export function postorder(roots: readonly Value[], stop: Iterable<Value> = []): Node[] {
+  const seen = new Set<Node>();
+  for (const v of stop) seen.add(v.node);
+  const order: Node[] = [];
+  const stack: Node[] = [];
+  const next: number[] = [];
+  for (const root of roots) {
+    if (seen.has(root.node)) continue;
+    seen.add(root.node);
+    stack.push(root.node);
+    next.push(0);
+    while (stack.length > 0) {
+      const node = stack[stack.length - 1]!;
+      const i = next[next.length - 1]!++;
+      if (i < node.inputs.length) {
+        const input = node.inputs[i]!.node;
+        if (!seen.has(input)) {
+          seen.add(input);
+          stack.push(input);
+          next.push(0);
+        }
+      } else {
+        order.push(node);
+        stack.pop();
+        next.pop();
+      }
+    }
+  }
+  return order;
+}
+
+/** Nodes of a graph without its inputs, inputs before users. */
+export const nodesOf = (g: Graph): Node[] => postorder(g.outputs, g.inputs);
+
+const graphHashes = new WeakMap<Graph, number>();
+/** Structural hash of a graph: its inputs are numbered, so that it does not depend on their identity. */
+export function graphHash(g: Graph): number {
+  const known = graphHashes.get(g);
+  if (known !== undefined) return known;
+  let h = g.inputs.length;
+  const number = new Map<Node, number>();
+  for (const v of g.inputs) {
+    number.set(v.node, number.size);
+    h = mix(h, v.node.localHash);
+  }
+  for (const n of nodesOf(g)) {
+    number.set(n, number.size);
+    h = mix(h, n.localHash);
+    for (const v of n.inputs) h = mix(mix(h, number.get(v.node)!), v.index);
+  }
+  for (const v of g.outputs) h = mix(mix(h, number.get(v.node)!), v.index);
+  graphHashes.set(g, h);
+  return h;
+}
+
+/** Equal up to the identity of inputs and leaves: the confirmation of a hash hit. */
+export function sameGraph(a: Graph, b: Graph): boolean {
+  if (a === b) return true;
+  if (a.inputs.length !== b.inputs.length || a.outputs.length !== b.outputs.length) return false;
+  const twin = new Map<Node, Node>();
+  const an = [...a.inputs.map((v) => v.node), ...nodesOf(a)];
+  const bn = [...b.inputs.map((v) => v.node), ...nodesOf(b)];
+  if (an.length !== bn.length) return false;
+  for (let i = 0; i < an.length; i++) {
+    const m = an[i]!;
+    const n = bn[i]!;
+    const isInput = i < a.inputs.length;
+    if (!sameLocally(m, n)) return false;
+    if (!isInput && (m.inputs.length !== n.inputs.length || m.inputs.some((v, j) => twin.get(v.node) !== n.inputs[j]!.node || v.index !== n.inputs[j]!.index))) return false;
+    twin.set(m, n);
+  }
+  return a.outputs.every((v, i) => twin.get(v.node) === b.outputs[i]!.node && v.index === b.outputs[i]!.index);
+}

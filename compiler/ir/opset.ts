@@ -1,0 +1,280 @@
+// Signatures: everything that parser, printer, verifier, hash and typed builder need to know of an op. Imports no node and no builder.
+import { scalar, type ScalarFn, type ScalarName } from '../../kernels/scalar.ts';
+import { isFloat } from '../../runtime/dtype.ts';
+import { IRError } from '../../runtime/errors.ts';
+import { type Aval, aval, avalText, sameAval } from './aval.ts';
+import { type Codec, dims, dtype, flag, int, ints, literal, oneOf, type Pairs, pairs, params, text } from './codec.ts';
+import { type Dim, dimAdd, dimMul, dimSub, dimText, fixed, numel, type Shape, sameShape, shapeText } from './dim.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: Codec<T> is invariant, so Codec<unknown> would reject every codec.
+type Codecs = { readonly [name: string]: Codec<any> };
+export type Attrs<C extends Codecs> = { readonly [K in keyof C]: C[K] extends Codec<infer T> ? T : never };
+type Operands = readonly string[] | 'many';
+
+/** `operands` is data because destructuring `([x]) =>` carries no arity into the type: the builder would take any number of values. */
+export type Signature<O extends Operands, C extends Codecs, R extends Aval | readonly Aval[], G extends readonly string[]> = {
+  readonly operands: O;
+  readonly attrs: C;
+  readonly regions: G;
+  /** Shapes and dtypes of the results; throws IRError where the operands do not fit. Regions are given by the avals of their results. */
+  readonly infer: (inputs: Tuple<O, Aval>, attrs: Attrs<C>, regions: readonly (readonly Aval[])[]) => R;
+};
+export type Tuple<O extends Operands, T> = O extends 'many' ? readonly T[] : { readonly [I in keyof O]: T };
+
+function op<const O extends Operands, C extends Codecs, R extends Aval | readonly Aval[], const G extends readonly string[] = readonly []>(
+  operands: O,
+  attrs: C,
+  infer: (inputs: Tuple<O, Aval>, attrs: Attrs<C>, regions: readonly (readonly Aval[])[]) => R,
+  regions?: G,
+): Signature<O, C, R, G> {
+  return { operands, attrs, infer, regions: regions ?? ([] as readonly string[] as G) };
+}
+
+function demand(condition: boolean, message: () => string): asserts condition {
+  if (!condition) throw new IRError(message());
+}
+const without = (shape: Shape, axes: readonly number[]): Shape => shape.filter((_, i) => !axes.includes(i));
+function demandAxes(x: Aval, axes: readonly number[]): void {
+  demand(
+    axes.every((a) => Number.isInteger(a) && a >= 0 && a < x.shape.length) && new Set(axes).size === axes.length,
+    () => `axes [${axes}] do not fit ${avalText(x)}`,
+  );
+}
+function demandRank(x: Aval, ...lists: readonly (readonly unknown[])[]): void {
+  demand(
+    lists.every((l) => l.length === x.shape.length),
+    () => `attributes must have one entry for each axis of ${avalText(x)}`,
+  );
+}
+const demandIndex = (x: Aval): void => demand(x.dtype === 'i32' || x.dtype === 'i64', () => `an index must be i32 or i64, not ${x.dtype}`);
+const demandDense = (x: Aval, what: string): void => demand(x.dtype !== 'bool', () => `${what} takes no bool`);
+
+const reduce = () =>
+  op(['x'], { axes: ints }, ([x], { axes }) => {
+    demandAxes(x, axes);
+    demandDense(x, 'a reduction');
+    return aval(x.dtype, without(x.shape, axes));
+  });
+const argReduce = () =>
+  op(['x'], { axis: int }, ([x], { axis }) => {
+    demandAxes(x, [axis]);
+    return aval('i64', without(x.shape, [axis]));
+  });
+const scanLike = () =>
+  op(['x'], { axis: int, reverse: flag }, ([x], { axis }) => {
+    demandAxes(x, [axis]);
+    demandDense(x, 'a cumulative op');
+    return x;
+  });
+
+/** Elements of `start:stop:step`; a step other than 1 wants a known `stop`. */
+const strided = (start: number, stop: Dim, step: number): Dim => (step === 1 ? dimSub(stop, start) : Math.max(0, Math.ceil((fixed(stop) - start) / step)));
+
+function dotShape(x: Aval, y: Aval, batch: Pairs, contract: Pairs): Shape {
+  const used = [...batch, ...contract];
+  demandAxes(x, used.map((p) => p[0]));
+  demandAxes(y, used.map((p) => p[1]));
+  for (const [l, r] of used)
+    demand(x.shape[l] === y.shape[r], () => `${avalText(x)} and ${avalText(y)} differ where axis ${l} meets axis ${r}`);
+  return [...batch.map(([l]) => x.shape[l]!), ...without(x.shape, used.map((p) => p[0])), ...without(y.shape, used.map((p) => p[1]))];
+}
+
+/** Geometry of a convolution; one entry a spatial axis, `padding` as [before]x[after]. */
+const convAttrs = { stride: ints, padding: pairs, dilation: ints, groups: int };
+export type ConvAttrs = Attrs<typeof convAttrs>;
+
+/** Size of one spatial axis after a convolution. */
+export const convExtent = (n: Dim, k: Dim, stride: number, [before, after]: readonly [number, number], dilation: number): Dim =>
+  stride === 1
+    ? dimAdd(dimSub(n, dimMul(dilation, dimSub(k, 1))), before + after)
+    : Math.floor((fixed(n) + before + after - dilation * (fixed(k) - 1) - 1) / stride) + 1;
+
+function demandConv(x: Aval, w: Aval, a: ConvAttrs): void {
+  const rank = x.shape.length - 2;
+  demand(rank >= 1 && w.shape.length === x.shape.length, () => `conv needs [N,C,...] and [O,C/groups,...], got ${avalText(x)} and ${avalText(w)}`);
+  demand(
+    [a.stride, a.padding, a.dilation].every((l) => l.length === rank),
+    () => `conv over ${rank} spatial axes needs as many strides, paddings and dilations`,
+  );
+  demand(
+    fixed(x.shape[1]!) === fixed(w.shape[1]!) * a.groups && fixed(w.shape[0]!) % a.groups === 0,
+    () => `channels of ${avalText(x)} and ${avalText(w)} do not fit ${a.groups} groups`,
+  );
+  demand(x.dtype === w.dtype, () => `conv of ${x.dtype} with ${w.dtype}`);
+}
+function convOut(x: Aval, w: Aval, a: ConvAttrs): Aval {
+  demandConv(x, w, a);
+  const spatial = a.stride.map((s, i) => convExtent(x.shape[i + 2]!, w.shape[i + 2]!, s, a.padding[i]!, a.dilation[i]!));
+  return aval(x.dtype, [x.shape[0]!, w.shape[0]!, ...spatial]);
+}
+function indexed(x: Aval, index: Aval, axis: number): void {
+  demandAxes(x, [axis]);
+  demandIndex(index);
+  demand(
+    index.shape.length === x.shape.length && x.shape.every((d, i) => i === axis || d === index.shape[i]),
+    () => `index ${avalText(index)} must have the shape of ${avalText(x)} but for axis ${axis}`,
+  );
+}
+function scatterLike(x: Aval, index: Aval, updates: Aval, axis: number): Aval {
+  indexed(x, index, axis);
+  demand(sameShape(updates.shape, index.shape) && updates.dtype === x.dtype, () => `updates ${avalText(updates)} do not fit index ${avalText(index)} and ${avalText(x)}`);
+  return x;
+}
+
+const structural = {
+  // leaves
+  input: op([], { dtype, shape: dims }, (_, a) => aval(a.dtype, a.shape)),
+  slot: op([], { dtype }, (_, a) => aval(a.dtype, [])),
+  literal: op([], { value: literal }, (_, a) => aval(a.value.dtype, [])),
+  iota: op([], { dtype, shape: dims, axis: int }, (_, a) => {
+    demandAxes(aval(a.dtype, a.shape), [a.axis]);
+    return aval(a.dtype, a.shape);
+  }),
+  randomBits: op(['key', 'stream'], { shape: dims }, ([key, stream], { shape }) => {
+    demand(sameAval(key, aval('i32', [])) && sameAval(stream, key), () => `key and stream must be i32[], not ${avalText(key)} and ${avalText(stream)}`);
+    return aval('i32', shape);
+  }),
+  // reductions
+  sum: reduce(),
+  prod: reduce(),
+  amax: reduce(),
+  amin: reduce(),
+  argmax: argReduce(),
+  argmin: argReduce(),
+  // movement
+  reshape: op(['x'], { shape: dims }, ([x], { shape }) => {
+    demand(numel(x.shape) === numel(shape), () => `${avalText(x)} does not reshape to ${shapeText(shape)}`);
+    return aval(x.dtype, shape);
+  }),
+  permute: op(['x'], { order: ints }, ([x], { order }) => {
+    demandRank(x, order);
+    demandAxes(x, order);
+    return aval(x.dtype, order.map((i) => x.shape[i]!));
+  }),
+  /** Inserts axes `at` (positions in the result) of the sizes that `shape` has there: the inverse of a sum over them. */
+  expand: op(['x'], { shape: dims, at: ints }, ([x], { shape, at }) => {
+    demandAxes(aval(x.dtype, shape), at);
+    demand(sameShape(without(shape, at), x.shape), () => `${avalText(x)} does not expand to ${shapeText(shape)} at [${at}]`);
+    return aval(x.dtype, shape);
+  }),
+  /** Surrounds with `fill`, and puts `interior` of it between neighbours. */
+  pad: op(['x', 'fill'], { low: ints, high: ints, interior: ints }, ([x, fill], { low, high, interior }) => {
+    demandRank(x, low, high, interior);
+    demand(sameAval(fill, aval(x.dtype, [])), () => `fill ${avalText(fill)} must be ${x.dtype}[]`);
+    demand([...low, ...high, ...interior].every((n) => n >= 0), () => 'widths must not be negative');
+    const inner = (d: Dim, gap: number): Dim => (gap === 0 || d === 0 ? d : dimAdd(dimMul(d, gap + 1), -gap));
+    return aval(x.dtype, x.shape.map((d, i) => dimAdd(inner(d, interior[i]!), low[i]! + high[i]!)));
+  }),
+  slice: op(['x'], { start: ints, stop: dims, step: ints }, ([x], { start, stop, step }) => {
+    demandRank(x, start, stop, step);
+    const shape = x.shape.map((d, i) => {
+      const inside = start[i]! >= 0 && step[i]! >= 1 && (typeof d !== 'number' || typeof stop[i] !== 'number' || (start[i]! <= stop[i]! && stop[i]! <= d));
+      demand(inside, () => `slice ${start[i]}:${dimText(stop[i]!)}:${step[i]} does not fit axis ${i} of ${avalText(x)}`);
+      return strided(start[i]!, stop[i]!, step[i]!);
+    });
+    return aval(x.dtype, shape);
+  }),
+  flip: op(['x'], { axes: ints }, ([x], { axes }) => {
+    demandAxes(x, axes);
+    return x;
+  }),
+  concat: op('many', { axis: int }, (xs, { axis }) => {
+    const [first] = xs;
+    demand(first !== undefined, () => 'concat of nothing');
+    demandAxes(first, [axis]);
+    for (const x of xs)
+      demand(x.dtype === first.dtype && sameShape(without(x.shape, [axis]), without(first.shape, [axis])), () => `concat of ${avalText(first)} with ${avalText(x)} on axis ${axis}`);
+    return aval(first.dtype, first.shape.map((d, i) => (i === axis ? xs.reduce<Dim>((n, x) => dimAdd(n, x.shape[i]!), 0) : d)));
+  }),
+  cast: op(['x'], { to: dtype }, ([x], { to }) => aval(to, x.shape)),
+  /** The same bits as another dtype of the same size. */
+  bitcast: op(['x'], { to: dtype }, ([x], { to }) => aval(to, x.shape)),
+  // contractions
+  dot: op(['x', 'y'], { batch: pairs, contract: pairs }, ([x, y], { batch, contract }) => {
+    demand(x.dtype === y.dtype, () => `dot of ${x.dtype} with ${y.dtype}`);
+    demandDense(x, 'dot');
+    return aval(x.dtype, dotShape(x, y, batch, contract));
+  }),
+  conv: op(['x', 'w'], convAttrs, ([x, w], a) => convOut(x, w, a)),
+  /** Gradient of `conv` by its input: spreads `ct` back over an input whose spatial sizes are `spatial`. */
+  convInputGrad: op(['ct', 'w'], { ...convAttrs, spatial: ints }, ([ct, w], a) => {
+    const x = aval(ct.dtype, [ct.shape[0]!, fixed(w.shape[1]!) * a.groups, ...a.spatial]);
+    demand(sameAval(convOut(x, w, a), ct), () => `${avalText(ct)} is no result of conv(${avalText(x)}, ${avalText(w)})`);
+    return x;
+  }),
+  /** Gradient of `conv` by its weight, whose spatial sizes are `spatial`. */
+  convWeightGrad: op(['x', 'ct'], { ...convAttrs, spatial: ints }, ([x, ct], a) => {
+    const w = aval(x.dtype, [ct.shape[1]!, fixed(x.shape[1]!) / a.groups, ...a.spatial]);
+    demand(sameAval(convOut(x, w, a), ct), () => `${avalText(ct)} is no result of conv(${avalText(x)}, ${avalText(w)})`);
+    return w;
+  }),
+  // indexing. `checked` refuses an index out of range at run time; `trusted` is for indices that the library made itself.
+  gather: op(['x', 'index'], { axis: int, mode: oneOf('checked', 'trusted') }, ([x, index], { axis }) => {
+    indexed(x, index, axis);
+    return aval(x.dtype, index.shape);
+  }),
+  scatterAdd: op(['x', 'index', 'updates'], { axis: int, mode: oneOf('checked', 'trusted') }, ([x, i, u], { axis }) => scatterLike(x, i, u, axis)),
+  /** Where several updates meet, the last in row-major order stays. */
+  scatterSet: op(['x', 'index', 'updates'], { axis: int, mode: oneOf('checked', 'trusted') }, ([x, i, u], { axis }) => scatterLike(x, i, u, axis)),
+  // cumulative and sorting
+  cumsum: scanLike(),
+  cumprod: scanLike(),
+  /** Stable; NaN sorts as the largest. Values, then the positions (i64) they came from. */
+  sort: op(['x'], { axis: int, descending: flag }, ([x], { axis }) => {
+    demandAxes(x, [axis]);
+    return [x, aval('i64', x.shape)] as const;
+  }),
+  /** The first `k` of the sorted axis. */
+  topk: op(['x'], { axis: int, k: int, largest: flag }, ([x], { axis, k }) => {
+    demandAxes(x, [axis]);
+    demand(k >= 0 && (typeof x.shape[axis] !== 'number' || k <= x.shape[axis]), () => `top ${k} of axis ${axis} of ${avalText(x)}`);
+    const shape = x.shape.map((d, i) => (i === axis ? k : d));
+    return [aval(x.dtype, shape), aval('i64', shape)] as const;
+  }),
+  // regions
+  cond: op('many', {}, (_xs, _a, [then]) => then!, ['then', 'else']),
+  whileLoop: op('many', {}, (xs) => xs, ['test', 'body']),
+  scan: op('many', { carries: int, length: int }, (_xs, { carries, length }, [body]) => body!.map((o, i) => (i < carries ? o : aval(o.dtype, [length, ...o.shape]))), ['body']),
+  /** One notion written as a graph of primitives. Composites are one op: their names must not enter OpName, or bodies written with the builder are circular. */
+  composite: op('many', { name: text, params }, (_xs, _a, [body]) => body!, ['body']),
+  /** A fused group, made by the fusion pass; `space` is its iteration space and `reduce` the axes of it that are reduced. */
+  kernel: op('many', { name: text, form: oneOf('pointwise', 'rows', 'contraction', 'members', 'library'), space: dims, reduce: ints }, (_xs, _a, [body]) => body!, ['body']),
+};
+
+const names = { 1: ['x'], 2: ['x', 'y'], 3: ['c', 'x', 'y'] } as const;
+type Pointwise = { readonly [K in ScalarName]: Signature<(typeof names)[(typeof scalar)[K]['arity']], Record<never, never>, Aval, readonly []> };
+
+function inferPointwise(name: string, f: ScalarFn, xs: readonly Aval[]): Aval {
+  const [x] = xs as readonly [Aval];
+  const values = f.dtype === 'select' ? xs.slice(1) : xs;
+  const value = values[0]!;
+  demand(
+    values.every((v) => sameAval(v, value)) && sameShape(x.shape, value.shape),
+    () => `${name} wants operands of one dtype and shape, got ${xs.map(avalText).join(', ')}`,
+  );
+  const fits: Record<ScalarFn['dtype'], boolean> = {
+    same: value.dtype !== 'bool',
+    float: isFloat(value.dtype),
+    compare: true,
+    logical: value.dtype === 'bool',
+    bits: !isFloat(value.dtype),
+    select: x.dtype === 'bool',
+  };
+  demand(fits[f.dtype], () => `${name} does not take ${xs.map((v) => v.dtype).join(', ')}`);
+  return f.dtype === 'compare' ? aval('bool', value.shape) : value;
+}
+
+const pointwise = Object.fromEntries(
+  Object.entries(scalar).map(([name, f]: [string, ScalarFn]) => [name, op(names[f.arity] as readonly string[], {}, (xs) => inferPointwise(name, f, xs))]),
+) as unknown as Pointwise; // the one cast
+
+type Structural = typeof structural;
+/** An interface, so that error messages say `OpSet` and not eighty lines of object. */
+export interface OpSet extends Structural, Pointwise {}
+export const opset: OpSet = { ...structural, ...pointwise };
+export type OpName = keyof OpSet;
+export type StructuralName = keyof Structural;
+export type AttrsOf<K extends OpName> = Attrs<OpSet[K]['attrs']>;
+export const opNames = Object.keys(opset) as readonly OpName[];
+export const isOpName = (name: string): name is OpName => Object.hasOwn(opset, name);
+export const isScalarName = (name: string): name is ScalarName => Object.hasOwn(scalar, name);

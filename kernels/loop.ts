@@ -1,0 +1,75 @@
+// The loop IR: a kernel as a tree of statements. Lowering writes it, schedules rewrite it, emitters print it in a target's language.
+import type { DType } from '../runtime/dtype.ts';
+import type { ScalarName } from './scalar.ts';
+
+/** An extent or stride: a number, or the name of a size that the launch binds. */
+export type Extent = number | { readonly size: string };
+
+/**
+ * An integer position. `value` is a loaded or computed integer (an index tensor's element).
+ * Smart constructors in position.ts keep these trees in one canonical form: sums of scaled axes, then constants.
+ */
+export type Position =
+  | { readonly kind: 'const'; readonly value: Extent }
+  | { readonly kind: 'axis'; readonly axis: string }
+  | { readonly kind: 'add'; readonly a: Position; readonly b: Position }
+  | { readonly kind: 'mul'; readonly a: Position; readonly by: Extent }
+  | { readonly kind: 'div'; readonly a: Position; readonly by: Extent }
+  | { readonly kind: 'mod'; readonly a: Position; readonly by: Extent }
+  | { readonly kind: 'value'; readonly value: Expr };
+
+/** A pure scalar expression. Every expression knows its dtype, so that emitters need no inference. */
+export type Expr =
+  /** `bits` as in the graph's literals: the pattern of the value in its dtype, as a non-negative bigint. */
+  | { readonly kind: 'literal'; readonly dtype: DType; readonly bits: bigint }
+  /** A `let`, `acc` or `var` in scope. */
+  | { readonly kind: 'ref'; readonly dtype: DType; readonly name: string }
+  /** Argument `index` of the launch's block of numbers. */
+  | { readonly kind: 'slot'; readonly dtype: DType; readonly index: number }
+  /** An element of a parameter or of scratch. */
+  | { readonly kind: 'load'; readonly dtype: DType; readonly buffer: string; readonly at: Position }
+  | { readonly kind: 'position'; readonly dtype: DType; readonly at: Position }
+  /** `dtype` is the result's; operands of comparisons carry their own. */
+  | { readonly kind: 'call'; readonly dtype: DType; readonly fn: ScalarName; readonly args: readonly Expr[] }
+  | { readonly kind: 'cast'; readonly dtype: DType; readonly value: Expr }
+  | { readonly kind: 'bitcast'; readonly dtype: DType; readonly value: Expr }
+  /** Evaluates one branch only, so an out-of-range load in the other does no harm (padding, concat, tails). */
+  | { readonly kind: 'choose'; readonly dtype: DType; readonly when: Condition; readonly then: Expr; readonly else: Expr };
+
+/** A conjunction of bounds on positions: `0 <= at < below` for each. */
+export type Condition = readonly { readonly at: Position; readonly below: Extent }[];
+
+export type Stmt =
+  /** `par` iterations are independent of one another; `vector` asks for lanes; `unroll` for copies. */
+  | { readonly kind: 'loop'; readonly axis: string; readonly extent: Extent; readonly step?: number; readonly mode: 'par' | 'serial' | 'vector' | 'unroll'; readonly body: readonly Stmt[] }
+  | { readonly kind: 'let'; readonly name: string; readonly value: Expr }
+  /** A mutable scalar. */
+  | { readonly kind: 'var'; readonly name: string; readonly init: Expr }
+  | { readonly kind: 'assign'; readonly name: string; readonly value: Expr }
+  /** `name = fn(name, value)`. */
+  | { readonly kind: 'accumulate'; readonly name: string; readonly fn: ScalarName; readonly value: Expr }
+  /** Memory private to the kernel (or to one iteration of the enclosing `par` loop), filled with `init` if given. */
+  | { readonly kind: 'scratch'; readonly name: string; readonly dtype: DType; readonly length: Extent; readonly init?: Expr }
+  | { readonly kind: 'store'; readonly buffer: string; readonly at: Position; readonly value: Expr }
+  /** `buffer[at] = fn(buffer[at], value)`; one writer only. */
+  | { readonly kind: 'update'; readonly buffer: string; readonly at: Position; readonly fn: ScalarName; readonly value: Expr }
+  | { readonly kind: 'if'; readonly test: Expr; readonly then: readonly Stmt[]; readonly else: readonly Stmt[] }
+  /** Refuses the launch with an IndexError unless 0 <= value < below. `op` names who asked. */
+  | { readonly kind: 'check'; readonly value: Expr; readonly below: Extent; readonly op: string }
+  /** A routine of the target's library (sort ...), with its buffers, extents and options as data. */
+  | { readonly kind: 'library'; readonly routine: LibraryRoutine; readonly buffers: readonly string[]; readonly extents: readonly Extent[]; readonly flags: readonly number[] };
+
+/** What no loop nest says well. `sort`: buffers x, values, order; extents outer, axis, inner; flags descending, k (or -1). */
+export type LibraryRoutine = 'sort';
+
+export type Param = { readonly name: string; readonly dtype: DType; readonly access: 'read' | 'write' | 'update'; readonly length: Extent };
+
+/** A whole kernel: what is launched. `comment` lines say which ops and user lines it came from; they are data, never code. */
+export type Kernel = {
+  readonly name: string;
+  readonly params: readonly Param[];
+  /** dtypes of the slots that the body reads, by index into the launch's block. */
+  readonly slots: readonly DType[];
+  readonly comment: readonly string[];
+  readonly body: readonly Stmt[];
+};

@@ -1,0 +1,101 @@
+// Every error that a user can meet: one class per kind, built from data, so that texts are uniform and testable.
+
+/** What an error is about. `fix` is the way out, in the user's words; `at` is the user's line. */
+export type ErrorFacts = {
+  readonly op?: string | undefined;
+  readonly fix?: string | undefined;
+  readonly at?: string | undefined;
+  readonly cause?: unknown;
+};
+
+/**
+ * Base of all public errors. The message reads `op: what is wrong. The way out. (at file:line)`.
+ * `code` is stable across versions; `op` names the function that refused; `loc` the user's line, if known.
+ */
+export class FluxionError extends Error {
+  readonly code: string = 'FLUXION';
+  readonly op: string | undefined;
+  readonly loc: string | undefined;
+
+  constructor(what: string, facts: ErrorFacts = {}) {
+    super('', facts.cause === undefined ? undefined : { cause: facts.cause });
+    this.op = facts.op;
+    this.loc = facts.at ?? userLine(this.stack);
+    this.message = `${facts.op === undefined ? '' : `${facts.op}: `}${what}${facts.fix === undefined ? '' : `; ${facts.fix}`}${
+      this.loc === undefined ? '' : ` at ${this.loc}`
+    }`;
+    this.name = new.target.name;
+  }
+}
+
+/** Shapes that do not fit an op. */
+export class ShapeError extends FluxionError {
+  override readonly code: string = 'SHAPE';
+}
+/** Element types that do not fit an op. */
+export class DTypeError extends FluxionError {
+  override readonly code: string = 'DTYPE';
+}
+/** An argument of a wrong kind or value, where neither shape nor dtype is to blame. */
+export class ArgumentError extends FluxionError {
+  override readonly code: string = 'ARGUMENT';
+}
+/** An index or dimension out of range. */
+export class IndexError extends FluxionError {
+  override readonly code: string = 'INDEX';
+}
+/** A rule of differentiation was broken: second backward, in-place on a leaf, a root without graph. */
+export class AutogradError extends FluxionError {
+  override readonly code: string = 'AUTOGRAD';
+}
+/** A tensor on the wrong device, or a device that cannot do what was asked. */
+export class DeviceError extends FluxionError {
+  override readonly code: string = 'DEVICE';
+}
+/** More memory than the device has or an array may hold. */
+export class OutOfMemoryError extends FluxionError {
+  override readonly code: string = 'OUT_OF_MEMORY';
+}
+/** Graph text that does not parse, or a graph that breaks a rule of the IR. */
+export class IRError extends FluxionError {
+  override readonly code: string = 'IR';
+}
+/** A serialised Program that is damaged, of another version, or inconsistent. */
+export class ProgramError extends FluxionError {
+  override readonly code: string = 'PROGRAM';
+}
+/** A defect of the compiler itself; says the pass, the op and the value. */
+export class InternalError extends FluxionError {
+  override readonly code: string = 'INTERNAL';
+}
+/** A key that names nothing: parameters, options, state entries. */
+export class KeyError extends FluxionError {
+  override readonly code: string = 'KEY';
+}
+/** A worker thread that died, threw or stopped answering. */
+export class WorkerError extends FluxionError {
+  override readonly code: string = 'WORKER';
+}
+/** A data set or loader that misbehaves. */
+export class DataError extends FluxionError {
+  override readonly code: string = 'DATA';
+}
+
+/** Folder of this package, as it stands in stack frames; frames inside it are ours, except its samples and tests. */
+const home = import.meta.url.replace(/\/(dist\/)?runtime\/errors\.[jt]s.*$/, '/');
+const homePath = home.replace(/^file:\/\//, '');
+const ours = /^(dist\/)?(kernels|runtime|compiler)\//;
+
+/** The first frame of a V8, SpiderMonkey or JavaScriptCore stack that lies outside the package, as `file:line`. */
+export function userLine(stack: string | undefined): string | undefined {
+  for (const line of (stack ?? '').split('\n')) {
+    const m = /(?:\(|@|at (?:async )?)((?:file:\/\/|https?:\/\/|\/|[A-Za-z]:[\\/])[^()]*?):(\d+)(?::\d+)?\)?$/.exec(line.trim());
+    if (m === null) continue;
+    const file = m[1]!;
+    const inside = file.startsWith(home) ? file.slice(home.length) : file.startsWith(homePath) ? file.slice(homePath.length) : undefined;
+    if (inside !== undefined && ours.test(inside)) continue;
+    if (file.includes('/node_modules/vitest') || file.includes('/node_modules/tsx')) continue;
+    return `${file.split(/[\\/]/).at(-1)!.replace(/\?.*$/, '')}:${m[2]!}`;
+  }
+  return undefined;
+}

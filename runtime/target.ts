@@ -1,0 +1,34 @@
+// Targets are data: what a machine can do, as far as passes and schedules need to know, so that a build for an absent machine works alike.
+import type { DType } from './dtype.ts';
+
+export type Target = {
+  readonly name: 'js' | 'wasm' | 'webgpu';
+  /** 32-bit elements that one vector operation handles; 1 where there is none. */
+  readonly lanes: number;
+  /** Workers that share a kernel. No order of summation depends on it. */
+  readonly threads: number;
+  readonly dtypes: readonly DType[];
+  /** Distinct buffers that one kernel may bind (storage buffers of a WebGPU stage). */
+  readonly maxBuffersPerKernel: number;
+  /** Bytes of row-resident scratch that one kernel may use. */
+  readonly maxScratchBytes: number;
+  /** Ops that one kernel may hold, so that generated functions stay within what engines optimise. */
+  readonly maxOpsPerKernel: number;
+  /** In which dtype sums and products of a dtype are accumulated. */
+  readonly accumulate: Readonly<Record<DType, DType>>;
+  /** Composites for which the target has a template of its own; all others are decomposed. */
+  readonly templates: readonly string[];
+};
+
+/** The portable reference: plain JavaScript over typed arrays. Float32 sums run in float64, which costs nothing there. */
+export const jsTarget: Target = {
+  name: 'js',
+  lanes: 1,
+  threads: 1,
+  dtypes: ['f32', 'f64', 'i32', 'i64', 'u8', 'bool'],
+  maxBuffersPerKernel: 64,
+  maxScratchBytes: 4 << 20,
+  maxOpsPerKernel: 256,
+  accumulate: { f32: 'f64', f64: 'f64', f16: 'f32', i32: 'i32', i64: 'i64', u8: 'i32', bool: 'i32' },
+  templates: [],
+};
