@@ -7,9 +7,14 @@ import { type AttrsOf, type OpName, type OpSet, opset, type Tuple } from './opse
 
 type Inputs<K extends OpName> = Tuple<OpSet[K]['operands'], Value>;
 /** One value, or a tuple of as many as the signature infers. */
-type Result<K extends OpName> = ReturnType<OpSet[K]['infer']> extends infer R ? (R extends Aval ? Value : { readonly [I in keyof R]: Value }) : never;
+type Result<K extends OpName> =
+  ReturnType<OpSet[K]['infer']> extends infer R ? (R extends Aval ? Value : { readonly [I in keyof R]: Value }) : never;
 type Rest<K extends OpName> = [
-  ...(keyof AttrsOf<K> extends never ? (OpSet[K]['regions'] extends readonly [] ? [] : [attrs: Record<never, never>]) : [attrs: AttrsOf<K>]),
+  ...(keyof AttrsOf<K> extends never
+    ? OpSet[K]['regions'] extends readonly []
+      ? []
+      : [attrs: Record<never, never>]
+    : [attrs: AttrsOf<K>]),
   ...(OpSet[K]['regions'] extends readonly [] ? [] : [regions: Tuple<OpSet[K]['regions'], Graph>]),
 ];
 type Args<K extends OpName> = OpSet[K]['operands'] extends 'many' ? [inputs: readonly Value[], ...Rest<K>] : [...Inputs<K>, ...Rest<K>];
@@ -17,22 +22,27 @@ export type Builder = { readonly [K in OpName]: (...args: Args<K>) => Result<K> 
 
 type LooseInfer = (inputs: readonly Aval[], attrs: object, regions: readonly (readonly Aval[])[]) => Aval | readonly Aval[];
 
-/** What recording adds to building: called with every node that `build` makes. */
-export type Listener = (node: Node) => void;
-let listener: Listener | undefined;
+/** What recording adds to building: operands are first made valid in the current interval, and every node made is told. */
+export type Recorder = { readonly resolve: (operand: Value) => Value; readonly made: (node: Node) => void };
+let recorder: Recorder | undefined;
 
-/** Installs the recorder's listener and returns the one before. Regions are built with none. */
-export function listen(next: Listener | undefined): Listener | undefined {
-  const before = listener;
-  listener = next;
+/** Installs a recorder (none: nodes are built free of any recording, as in regions and passes) and returns the one before. */
+export function recordWith(next: Recorder | undefined): Recorder | undefined {
+  const before = recorder;
+  recorder = next;
   return before;
 }
 
 /** Makes a node of any op from its parts; throws IRError where the signature refuses them. */
-export function build(op: OpName, inputs: readonly Value[], attrs: object = {}, regions: readonly Graph[] = []): Node {
-  const inferred = (opset[op].infer as LooseInfer)(inputs.map(avalOf), attrs, regions.length === 0 ? [] : regions.map((g) => g.outputs.map(avalOf)));
+export function build(op: OpName, operands: readonly Value[], attrs: object = {}, regions: readonly Graph[] = []): Node {
+  const inputs = recorder === undefined ? operands : operands.map(recorder.resolve);
+  const inferred = (opset[op].infer as LooseInfer)(
+    inputs.map(avalOf),
+    attrs,
+    regions.length === 0 ? [] : regions.map((g) => g.outputs.map(avalOf)),
+  );
   const node = makeNode(op, inputs, attrs, regions, Array.isArray(inferred) ? (inferred as readonly Aval[]) : [inferred as Aval]);
-  listener?.(node);
+  recorder?.made(node);
   return node;
 }
 
@@ -45,7 +55,12 @@ export const b = Object.fromEntries(
     (...args: unknown[]) => {
       const many = s.operands === 'many';
       const n = many ? 1 : s.operands.length;
-      const node = build(name as OpName, (many ? args[0] : args.slice(0, n)) as Value[], (args[n] as object | undefined) ?? {}, (args[n + 1] as Graph[] | undefined) ?? []);
+      const node = build(
+        name as OpName,
+        (many ? args[0] : args.slice(0, n)) as Value[],
+        (args[n] as object | undefined) ?? {},
+        (args[n + 1] as Graph[] | undefined) ?? [],
+      );
       return listResults.has(name) ? node.values : node.values[0];
     },
   ]),
@@ -60,13 +75,13 @@ export function full(value: number | bigint | boolean, like: Aval): Value {
   return like.shape.length === 0 ? v : b.expand(v, { shape: like.shape, at: like.shape.map((_, i) => i) });
 }
 
-/** A region: a graph over fresh inputs of the given avals, built while nobody listens. */
+/** A region: a graph over fresh inputs of the given avals, built while nothing records. */
 export function region(avals: readonly Aval[], body: (inputs: readonly Value[]) => readonly Value[]): Graph {
-  const before = listen(undefined);
+  const before = recordWith(undefined);
   try {
     const inputs = avals.map((a) => b.input({ dtype: a.dtype, shape: a.shape }));
     return { inputs, outputs: body(inputs) };
   } finally {
-    listen(before);
+    recordWith(before);
   }
 }
