@@ -41,7 +41,14 @@ export type Condition = readonly { readonly at: Position; readonly below: Extent
 
 export type Stmt =
   /** `par` iterations are independent of one another; `vector` asks for lanes; `unroll` for copies. */
-  | { readonly kind: 'loop'; readonly axis: string; readonly extent: Extent; readonly step?: number; readonly mode: 'par' | 'serial' | 'vector' | 'unroll'; readonly body: readonly Stmt[] }
+  | {
+      readonly kind: 'loop';
+      readonly axis: string;
+      readonly extent: Extent;
+      readonly step?: number;
+      readonly mode: 'par' | 'serial' | 'vector' | 'unroll';
+      readonly body: readonly Stmt[];
+    }
   | { readonly kind: 'let'; readonly name: string; readonly value: Expr }
   /** A mutable scalar. */
   | { readonly kind: 'var'; readonly name: string; readonly init: Expr }
@@ -57,7 +64,13 @@ export type Stmt =
   /** Refuses the launch with an IndexError unless 0 <= value < below. `op` names who asked. */
   | { readonly kind: 'check'; readonly value: Expr; readonly below: Extent; readonly op: string }
   /** A routine of the target's library (sort ...), with its buffers, extents and options as data. */
-  | { readonly kind: 'library'; readonly routine: LibraryRoutine; readonly buffers: readonly string[]; readonly extents: readonly Extent[]; readonly flags: readonly number[] };
+  | {
+      readonly kind: 'library';
+      readonly routine: LibraryRoutine;
+      readonly buffers: readonly string[];
+      readonly extents: readonly Extent[];
+      readonly flags: readonly number[];
+    };
 
 /** What no loop nest says well. `sort`: buffers x, values, order; extents outer, axis, inner; flags descending, k (or -1). */
 export type LibraryRoutine = 'sort';

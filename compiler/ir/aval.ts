@@ -1,6 +1,6 @@
 // What is known of a value before it exists: element type and shape.
 import type { DType } from '../../runtime/dtype.ts';
-import { sameShape, type Shape, shapeText } from './dim.ts';
+import { type Shape, sameShape, shapeText } from './dim.ts';
 
 export type Aval = { readonly dtype: DType; readonly shape: Shape };
 

@@ -41,8 +41,18 @@ const integer = (text: string): number => {
 const sameList = <T>(a: readonly T[], b: readonly T[]): boolean => a.length === b.length && a.every((v, i) => v === b[i]);
 
 export const int: Codec<number> = { print: String, parse: integer, equal: Object.is, key: (v) => v | 0 };
-export const ints: Codec<readonly number[]> = { print: (v) => `[${v.join(',')}]`, parse: (t) => split(t).map(integer), equal: sameList, key: hashDims };
-export const dims: Codec<Shape> = { print: (v) => `[${v.map(dimText).join(',')}]`, parse: (t) => split(t).map(parseDim), equal: sameList, key: hashDims };
+export const ints: Codec<readonly number[]> = {
+  print: (v) => `[${v.join(',')}]`,
+  parse: (t) => split(t).map(integer),
+  equal: sameList,
+  key: hashDims,
+};
+export const dims: Codec<Shape> = {
+  print: (v) => `[${v.map(dimText).join(',')}]`,
+  parse: (t) => split(t).map(parseDim),
+  equal: sameList,
+  key: hashDims,
+};
 export const dim: Codec<Dim> = { print: dimText, parse: parseDim, equal: (a, b) => a === b, key: dimKey };
 export const flag: Codec<boolean> = {
   print: String,

@@ -8,7 +8,8 @@ export type Dim = number | Sym;
 export type Shape = readonly Dim[];
 
 const interned = new Map<string, Sym>();
-const termText = (t: Term): string => (t.names.length === 0 ? String(t.coefficient) : (t.coefficient === 1 ? '' : `${t.coefficient}*`) + t.names.join('*'));
+const termText = (t: Term): string =>
+  t.names.length === 0 ? String(t.coefficient) : (t.coefficient === 1 ? '' : `${t.coefficient}*`) + t.names.join('*');
 
 function make(terms: readonly Term[]): Dim {
   const merged = new Map<string, Term>();
@@ -17,10 +18,15 @@ function make(terms: readonly Term[]): Dim {
     const key = names.join('*');
     merged.set(key, { names, coefficient: t.coefficient + (merged.get(key)?.coefficient ?? 0) });
   }
-  const kept = [...merged.entries()].filter(([, t]) => t.coefficient !== 0).sort(([a], [b]) => (a === '' ? 1 : b === '' ? -1 : a < b ? -1 : 1));
+  const kept = [...merged.entries()]
+    .filter(([, t]) => t.coefficient !== 0)
+    .sort(([a], [b]) => (a === '' ? 1 : b === '' ? -1 : a < b ? -1 : 1));
   if (kept.length === 0) return 0;
   if (kept.length === 1 && kept[0]![0] === '') return kept[0]![1].coefficient;
-  const text = kept.map(([, t]) => termText(t)).join('+').replaceAll('+-', '-');
+  const text = kept
+    .map(([, t]) => termText(t))
+    .join('+')
+    .replaceAll('+-', '-');
   const known = interned.get(text);
   if (known !== undefined) return known;
   const sym: Sym = { text, terms: kept.map(([, t]) => t) };
@@ -40,7 +46,9 @@ export function dimAdd(a: Dim, b: Dim): Dim {
 
 export function dimMul(a: Dim, b: Dim): Dim {
   if (typeof a === 'number' && typeof b === 'number') return a * b;
-  return make(termsOf(a).flatMap((s) => termsOf(b).map((t) => ({ coefficient: s.coefficient * t.coefficient, names: [...s.names, ...t.names] }))));
+  return make(
+    termsOf(a).flatMap((s) => termsOf(b).map((t) => ({ coefficient: s.coefficient * t.coefficient, names: [...s.names, ...t.names] }))),
+  );
 }
 
 export const dimSub = (a: Dim, b: Dim): Dim => dimAdd(a, dimMul(-1, b));

@@ -41,7 +41,8 @@ export const shapeOf = (v: Value): Shape => avalOf(v).shape;
 export const dtypeOf = (v: Value): Aval['dtype'] => avalOf(v).dtype;
 
 /** The attribute codecs of an op, seen without their value types. */
-export const codecsOf = (op: OpName): Readonly<Record<string, Codec<unknown>>> => opset[op].attrs as unknown as Record<string, Codec<unknown>>;
+export const codecsOf = (op: OpName): Readonly<Record<string, Codec<unknown>>> =>
+  opset[op].attrs as unknown as Record<string, Codec<unknown>>;
 
 let leaves = 0;
 const opHash = new Map<OpName, number>(Object.keys(opset).map((name) => [name as OpName, hashText(name)]));
@@ -60,7 +61,19 @@ export function makeNode(op: OpName, inputs: readonly Value[], attrs: object, re
   if (isLeaf(op)) hash = mix(local, ++leaves);
   for (const v of inputs) hash = mix(mix(hash, v.node.hash), v.index);
   const values: Value[] = [];
-  const node = { op, inputs, attrs, regions, outputs, values, localHash: local, hash, loc: undefined, name: undefined, record: undefined } as unknown as Node;
+  const node = {
+    op,
+    inputs,
+    attrs,
+    regions,
+    outputs,
+    values,
+    localHash: local,
+    hash,
+    loc: undefined,
+    name: undefined,
+    record: undefined,
+  } as unknown as Node;
   for (let index = 0; index < outputs.length; index++) values.push({ node, index });
   return node;
 }
@@ -76,7 +89,8 @@ export function sameNode(a: Node, b: Node): boolean {
 export function sameLocally(a: Node, b: Node): boolean {
   if (a.op !== b.op || a.localHash !== b.localHash || a.outputs.length !== b.outputs.length) return false;
   const codecs = codecsOf(a.op);
-  for (const key in codecs) if (!codecs[key]!.equal((a.attrs as Record<string, unknown>)[key], (b.attrs as Record<string, unknown>)[key])) return false;
+  for (const key in codecs)
+    if (!codecs[key]!.equal((a.attrs as Record<string, unknown>)[key], (b.attrs as Record<string, unknown>)[key])) return false;
   return a.regions.length === b.regions.length && a.regions.every((r, i) => sameGraph(r, b.regions[i]!));
 }
 
@@ -152,7 +166,12 @@ export function sameGraph(a: Graph, b: Graph): boolean {
     const n = bn[i]!;
     const isInput = i < a.inputs.length;
     if (!sameLocally(m, n)) return false;
-    if (!isInput && (m.inputs.length !== n.inputs.length || m.inputs.some((v, j) => twin.get(v.node) !== n.inputs[j]!.node || v.index !== n.inputs[j]!.index))) return false;
+    if (
+      !isInput &&
+      (m.inputs.length !== n.inputs.length ||
+        m.inputs.some((v, j) => twin.get(v.node) !== n.inputs[j]!.node || v.index !== n.inputs[j]!.index))
+    )
+      return false;
     twin.set(m, n);
   }
   return a.outputs.every((v, i) => twin.get(v.node) === b.outputs[i]!.node && v.index === b.outputs[i]!.index);

@@ -1,5 +1,5 @@
 // Signatures: everything that parser, printer, verifier, hash and typed builder need to know of an op. Imports no node and no builder.
-import { scalar, type ScalarFn, type ScalarName } from '../../kernels/scalar.ts';
+import { type ScalarFn, type ScalarName, scalar } from '../../kernels/scalar.ts';
 import { isFloat } from '../../runtime/dtype.ts';
 import { IRError } from '../../runtime/errors.ts';
 import { type Aval, aval, avalText, sameAval } from './aval.ts';
@@ -68,15 +68,32 @@ const scanLike = () =>
   });
 
 /** Elements of `start:stop:step`; a step other than 1 wants a known `stop`. */
-const strided = (start: number, stop: Dim, step: number): Dim => (step === 1 ? dimSub(stop, start) : Math.max(0, Math.ceil((fixed(stop) - start) / step)));
+const strided = (start: number, stop: Dim, step: number): Dim =>
+  step === 1 ? dimSub(stop, start) : Math.max(0, Math.ceil((fixed(stop) - start) / step));
 
 function dotShape(x: Aval, y: Aval, batch: Pairs, contract: Pairs): Shape {
   const used = [...batch, ...contract];
-  demandAxes(x, used.map((p) => p[0]));
-  demandAxes(y, used.map((p) => p[1]));
+  demandAxes(
+    x,
+    used.map((p) => p[0]),
+  );
+  demandAxes(
+    y,
+    used.map((p) => p[1]),
+  );
   for (const [l, r] of used)
     demand(x.shape[l] === y.shape[r], () => `${avalText(x)} and ${avalText(y)} differ where axis ${l} meets axis ${r}`);
-  return [...batch.map(([l]) => x.shape[l]!), ...without(x.shape, used.map((p) => p[0])), ...without(y.shape, used.map((p) => p[1]))];
+  return [
+    ...batch.map(([l]) => x.shape[l]!),
+    ...without(
+      x.shape,
+      used.map((p) => p[0]),
+    ),
+    ...without(
+      y.shape,
+      used.map((p) => p[1]),
+    ),
+  ];
 }
 
 /** Geometry of a convolution; one entry a spatial axis, `padding` as [before]x[after]. */
@@ -91,7 +108,10 @@ export const convExtent = (n: Dim, k: Dim, stride: number, [before, after]: read
 
 function demandConv(x: Aval, w: Aval, a: ConvAttrs): void {
   const rank = x.shape.length - 2;
-  demand(rank >= 1 && w.shape.length === x.shape.length, () => `conv needs [N,C,...] and [O,C/groups,...], got ${avalText(x)} and ${avalText(w)}`);
+  demand(
+    rank >= 1 && w.shape.length === x.shape.length,
+    () => `conv needs [N,C,...] and [O,C/groups,...], got ${avalText(x)} and ${avalText(w)}`,
+  );
   demand(
     [a.stride, a.padding, a.dilation].every((l) => l.length === rank),
     () => `conv over ${rank} spatial axes needs as many strides, paddings and dilations`,
@@ -117,7 +137,10 @@ function indexed(x: Aval, index: Aval, axis: number): void {
 }
 function scatterLike(x: Aval, index: Aval, updates: Aval, axis: number): Aval {
   indexed(x, index, axis);
-  demand(sameShape(updates.shape, index.shape) && updates.dtype === x.dtype, () => `updates ${avalText(updates)} do not fit index ${avalText(index)} and ${avalText(x)}`);
+  demand(
+    sameShape(updates.shape, index.shape) && updates.dtype === x.dtype,
+    () => `updates ${avalText(updates)} do not fit index ${avalText(index)} and ${avalText(x)}`,
+  );
   return x;
 }
 
@@ -131,7 +154,10 @@ const structural = {
     return aval(a.dtype, a.shape);
   }),
   randomBits: op(['key', 'stream'], { shape: dims }, ([key, stream], { shape }) => {
-    demand(sameAval(key, aval('i32', [])) && sameAval(stream, key), () => `key and stream must be i32[], not ${avalText(key)} and ${avalText(stream)}`);
+    demand(
+      sameAval(key, aval('i32', [])) && sameAval(stream, key),
+      () => `key and stream must be i32[], not ${avalText(key)} and ${avalText(stream)}`,
+    );
     return aval('i32', shape);
   }),
   // reductions
@@ -149,7 +175,10 @@ const structural = {
   permute: op(['x'], { order: ints }, ([x], { order }) => {
     demandRank(x, order);
     demandAxes(x, order);
-    return aval(x.dtype, order.map((i) => x.shape[i]!));
+    return aval(
+      x.dtype,
+      order.map((i) => x.shape[i]!),
+    );
   }),
   /** Inserts axes `at` (positions in the result) of the sizes that `shape` has there: the inverse of a sum over them. */
   expand: op(['x'], { shape: dims, at: ints }, ([x], { shape, at }) => {
@@ -161,14 +190,23 @@ const structural = {
   pad: op(['x', 'fill'], { low: ints, high: ints, interior: ints }, ([x, fill], { low, high, interior }) => {
     demandRank(x, low, high, interior);
     demand(sameAval(fill, aval(x.dtype, [])), () => `fill ${avalText(fill)} must be ${x.dtype}[]`);
-    demand([...low, ...high, ...interior].every((n) => n >= 0), () => 'widths must not be negative');
+    demand(
+      [...low, ...high, ...interior].every((n) => n >= 0),
+      () => 'widths must not be negative',
+    );
     const inner = (d: Dim, gap: number): Dim => (gap === 0 || d === 0 ? d : dimAdd(dimMul(d, gap + 1), -gap));
-    return aval(x.dtype, x.shape.map((d, i) => dimAdd(inner(d, interior[i]!), low[i]! + high[i]!)));
+    return aval(
+      x.dtype,
+      x.shape.map((d, i) => dimAdd(inner(d, interior[i]!), low[i]! + high[i]!)),
+    );
   }),
   slice: op(['x'], { start: ints, stop: dims, step: ints }, ([x], { start, stop, step }) => {
     demandRank(x, start, stop, step);
     const shape = x.shape.map((d, i) => {
-      const inside = start[i]! >= 0 && step[i]! >= 1 && (typeof d !== 'number' || typeof stop[i] !== 'number' || (start[i]! <= stop[i]! && stop[i]! <= d));
+      const inside =
+        start[i]! >= 0 &&
+        step[i]! >= 1 &&
+        (typeof d !== 'number' || typeof stop[i] !== 'number' || (start[i]! <= stop[i]! && stop[i]! <= d));
       demand(inside, () => `slice ${start[i]}:${dimText(stop[i]!)}:${step[i]} does not fit axis ${i} of ${avalText(x)}`);
       return strided(start[i]!, stop[i]!, step[i]!);
     });
@@ -183,8 +221,14 @@ const structural = {
     demand(first !== undefined, () => 'concat of nothing');
     demandAxes(first, [axis]);
     for (const x of xs)
-      demand(x.dtype === first.dtype && sameShape(without(x.shape, [axis]), without(first.shape, [axis])), () => `concat of ${avalText(first)} with ${avalText(x)} on axis ${axis}`);
-    return aval(first.dtype, first.shape.map((d, i) => (i === axis ? xs.reduce<Dim>((n, x) => dimAdd(n, x.shape[i]!), 0) : d)));
+      demand(
+        x.dtype === first.dtype && sameShape(without(x.shape, [axis]), without(first.shape, [axis])),
+        () => `concat of ${avalText(first)} with ${avalText(x)} on axis ${axis}`,
+      );
+    return aval(
+      first.dtype,
+      first.shape.map((d, i) => (i === axis ? xs.reduce<Dim>((n, x) => dimAdd(n, x.shape[i]!), 0) : d)),
+    );
   }),
   cast: op(['x'], { to: dtype }, ([x], { to }) => aval(to, x.shape)),
   /** The same bits as another dtype of the same size. */
@@ -213,9 +257,13 @@ const structural = {
     indexed(x, index, axis);
     return aval(x.dtype, index.shape);
   }),
-  scatterAdd: op(['x', 'index', 'updates'], { axis: int, mode: oneOf('checked', 'trusted') }, ([x, i, u], { axis }) => scatterLike(x, i, u, axis)),
+  scatterAdd: op(['x', 'index', 'updates'], { axis: int, mode: oneOf('checked', 'trusted') }, ([x, i, u], { axis }) =>
+    scatterLike(x, i, u, axis),
+  ),
   /** Where several updates meet, the last in row-major order stays. */
-  scatterSet: op(['x', 'index', 'updates'], { axis: int, mode: oneOf('checked', 'trusted') }, ([x, i, u], { axis }) => scatterLike(x, i, u, axis)),
+  scatterSet: op(['x', 'index', 'updates'], { axis: int, mode: oneOf('checked', 'trusted') }, ([x, i, u], { axis }) =>
+    scatterLike(x, i, u, axis),
+  ),
   // cumulative and sorting
   cumsum: scanLike(),
   cumprod: scanLike(),
@@ -234,15 +282,27 @@ const structural = {
   // regions
   cond: op('many', {}, (_xs, _a, [then]) => then!, ['then', 'else']),
   whileLoop: op('many', {}, (xs) => xs, ['test', 'body']),
-  scan: op('many', { carries: int, length: int }, (_xs, { carries, length }, [body]) => body!.map((o, i) => (i < carries ? o : aval(o.dtype, [length, ...o.shape]))), ['body']),
+  scan: op(
+    'many',
+    { carries: int, length: int },
+    (_xs, { carries, length }, [body]) => body!.map((o, i) => (i < carries ? o : aval(o.dtype, [length, ...o.shape]))),
+    ['body'],
+  ),
   /** One notion written as a graph of primitives. Composites are one op: their names must not enter OpName, or bodies written with the builder are circular. */
   composite: op('many', { name: text, params }, (_xs, _a, [body]) => body!, ['body']),
   /** A fused group, made by the fusion pass; `space` is its iteration space and `reduce` the axes of it that are reduced. */
-  kernel: op('many', { name: text, form: oneOf('pointwise', 'rows', 'contraction', 'members', 'library'), space: dims, reduce: ints }, (_xs, _a, [body]) => body!, ['body']),
+  kernel: op(
+    'many',
+    { name: text, form: oneOf('pointwise', 'rows', 'contraction', 'members', 'library'), space: dims, reduce: ints },
+    (_xs, _a, [body]) => body!,
+    ['body'],
+  ),
 };
 
 const names = { 1: ['x'], 2: ['x', 'y'], 3: ['c', 'x', 'y'] } as const;
-type Pointwise = { readonly [K in ScalarName]: Signature<(typeof names)[(typeof scalar)[K]['arity']], Record<never, never>, Aval, readonly []> };
+type Pointwise = {
+  readonly [K in ScalarName]: Signature<(typeof names)[(typeof scalar)[K]['arity']], Record<never, never>, Aval, readonly []>;
+};
 
 function inferPointwise(name: string, f: ScalarFn, xs: readonly Aval[]): Aval {
   const [x] = xs as readonly [Aval];
@@ -265,7 +325,10 @@ function inferPointwise(name: string, f: ScalarFn, xs: readonly Aval[]): Aval {
 }
 
 const pointwise = Object.fromEntries(
-  Object.entries(scalar).map(([name, f]: [string, ScalarFn]) => [name, op(names[f.arity] as readonly string[], {}, (xs) => inferPointwise(name, f, xs))]),
+  Object.entries(scalar).map(([name, f]: [string, ScalarFn]) => [
+    name,
+    op(names[f.arity] as readonly string[], {}, (xs) => inferPointwise(name, f, xs)),
+  ]),
 ) as unknown as Pointwise; // the one cast
 
 type Structural = typeof structural;

@@ -34,7 +34,10 @@ export type Derivative<K extends OpName> =
 export type Batching<K extends OpName> =
   | { readonly kind: 'pointwise' }
   /** Batched operands carry the new axis in front; the rule gives the results with it in front. */
-  | { readonly kind: 'custom'; readonly rule: (batched: readonly Value[], isBatched: readonly boolean[], size: number, n: NodeOf<K>) => readonly Value[] };
+  | {
+      readonly kind: 'custom';
+      readonly rule: (batched: readonly Value[], isBatched: readonly boolean[], size: number, n: NodeOf<K>) => readonly Value[];
+    };
 
 /** How lowering sees an op. */
 export type Lowering<K extends OpName> =
