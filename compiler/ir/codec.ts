@@ -120,6 +120,14 @@ export const params: Codec<Params> = {
       throw new IRError(`${t} is no JSON object`, { cause });
     }
   },
-  equal: (a, b) => sortedJson(a) === sortedJson(b),
-  key: (v) => hashText(sortedJson(v)),
+  equal: (a, b) => a === b || sortedJson(a) === sortedJson(b),
+  key: (v) => {
+    const known = paramsKeys.get(v);
+    if (known !== undefined) return known;
+    const key = hashText(sortedJson(v));
+    paramsKeys.set(v, key);
+    return key;
+  },
 };
+/** A composite that is recorded again brings the same params object, and recording is on the hot path. */
+const paramsKeys = new WeakMap<Params, number>();

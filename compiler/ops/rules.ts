@@ -13,6 +13,7 @@ type In<K extends OpName, T> = Tuple<OpSet[K]['operands'], T>;
  * none: piecewise constant, or not a function of its operands. pointwise: `partials[i]` is dy/dx_i at each element, null where zero.
  * linear: `transpose` maps the result's cotangent to each operand's (null: not linear in it, or no gradient); forward is the op itself,
  * applied to the tangents (of each operand in turn where it is multilinear). custom: both directions by hand.
+ * Where `wanted[i]` is false the cotangent of operand i goes unused: a rule for which it is dear (dot, conv) gives null instead.
  */
 export type Derivative<K extends OpName> =
   | { readonly kind: 'none' }
@@ -22,11 +23,11 @@ export type Derivative<K extends OpName> =
       /** jointly: linear in all operands at once (add, concat). each: linear in each alone (dot, conv). Operands listed in `fixed` carry no tangent (indices). */
       readonly in: 'jointly' | 'each';
       readonly fixed?: readonly number[];
-      readonly transpose: (ct: Value, n: NodeOf<K>) => In<K, Value | null>;
+      readonly transpose: (ct: Value, n: NodeOf<K>, wanted: readonly boolean[]) => In<K, Value | null>;
     }
   | {
       readonly kind: 'custom';
-      readonly vjp: (cts: readonly (Value | null)[], n: NodeOf<K>) => In<K, Value | null>;
+      readonly vjp: (cts: readonly (Value | null)[], n: NodeOf<K>, wanted: readonly boolean[]) => In<K, Value | null>;
       readonly jvp: (tangents: In<K, Value | null>, n: NodeOf<K>) => readonly (Value | null)[];
     };
 
