@@ -1,0 +1,32 @@
+#!/usr/bin/env node
+// Starts the command line: from the TypeScript sources in a checkout, from dist/ in the installed package.
+// It is plain JavaScript because it has to run before anything can read TypeScript.
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+process.setSourceMapsEnabled(true); // before anything is loaded, or stacks name lines of generated code
+
+const tsconfig = fileURLToPath(new URL('../../tsconfig.json', import.meta.url));
+const checkout = existsSync(tsconfig); // the package does not carry it
+
+/** Lets `import` read TypeScript through tsx, if tsx can be found from `folder`. User programs may be TypeScript in either case. */
+async function readTypeScript(folder) {
+  let path;
+  try {
+    path = createRequire(join(folder, 'anything.js')).resolve('tsx/esm/api');
+  } catch {
+    return false;
+  }
+  const tsx = await import(pathToFileURL(path).href);
+  tsx.register(checkout ? { tsconfig } : {});
+  return true;
+}
+
+if (!(await readTypeScript(checkout ? fileURLToPath(new URL('.', import.meta.url)) : process.cwd())) && checkout) {
+  console.error('fluxion: tsx is not installed; run `npm ci` in the checkout first');
+  process.exit(1);
+}
+const { main } = await import(checkout ? './main.ts' : '../../dist/compiler/cli/main.js');
+process.exitCode = await main(process.argv.slice(2));
