@@ -16,9 +16,12 @@ export class FluxionError extends Error {
   readonly code: string = 'FLUXION';
   readonly op: string | undefined;
   readonly loc: string | undefined;
+  /** What is wrong, alone: for those who say it again with a better place. */
+  readonly what: string;
 
   constructor(what: string, facts: ErrorFacts = {}) {
     super('', facts.cause === undefined ? undefined : { cause: facts.cause });
+    this.what = what;
     this.op = facts.op;
     this.loc = facts.at ?? userLine(this.stack);
     this.message = `${facts.op === undefined ? '' : `${facts.op}: `}${what}${facts.fix === undefined ? '' : `; ${facts.fix}`}${

@@ -29,18 +29,37 @@ export function hashText(text: string): number {
 export const dimKey = (d: Dim): number => (typeof d === 'number' ? d | 0 : hashText(d.text));
 export const hashDims = (dims: Shape): number => dims.reduce<number>((h, d) => mix(h, dimKey(d)), dims.length);
 
+/** A text in quotes as it stands in the graph's text form: JSON without raw line ends of any kind. */
+export const quote = (text: string): string => JSON.stringify(text).replace(/[\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16)}`);
+
+/** Reads what `quote` gave. */
+export function unquote(text: string): string {
+  const value = parseJson(text);
+  if (typeof value !== 'string') throw new IRError(`${text} is no quoted text`);
+  return value;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new IRError(`${text} is not well formed`, { cause });
+  }
+}
+
 const split = (text: string): string[] => {
   if (!text.startsWith('[') || !text.endsWith(']')) throw new IRError(`'${text}' is no list`);
   const inner = text.slice(1, -1).trim();
   return inner === '' ? [] : inner.split(',').map((t) => t.trim());
 };
 const integer = (text: string): number => {
-  if (!/^-?\d+$/.test(text)) throw new IRError(`'${text}' is no integer`);
-  return Number(text);
+  const value = /^-?\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!Number.isSafeInteger(value)) throw new IRError(`'${text}' is no integer`);
+  return value + 0; // -0 becomes 0
 };
 const sameList = <T>(a: readonly T[], b: readonly T[]): boolean => a.length === b.length && a.every((v, i) => v === b[i]);
 
-export const int: Codec<number> = { print: String, parse: integer, equal: Object.is, key: (v) => v | 0 };
+export const int: Codec<number> = { print: String, parse: integer, equal: (a, b) => a === b, key: (v) => v | 0 };
 export const ints: Codec<readonly number[]> = {
   print: (v) => `[${v.join(',')}]`,
   parse: (t) => split(t).map(integer),
@@ -63,15 +82,7 @@ export const flag: Codec<boolean> = {
   equal: (a, b) => a === b,
   key: Number,
 };
-export const text: Codec<string> = {
-  print: (v) => JSON.stringify(v),
-  parse: (t) => {
-    if (!/^"(?:[^"\\]|\\.)*"$/.test(t)) throw new IRError(`${t} is no quoted text`);
-    return JSON.parse(t) as string;
-  },
-  equal: (a, b) => a === b,
-  key: hashText,
-};
+export const text: Codec<string> = { print: quote, parse: unquote, equal: (a, b) => a === b, key: hashText };
 
 export const oneOf = <const T extends readonly string[]>(...names: T): Codec<T[number]> => ({
   print: (v) => v,
@@ -108,26 +119,30 @@ export const literal: Codec<Literal> = {
   key: (v) => mix(hashText(v.dtype), mix(Number(v.bits & 0xffffffffn), Number(v.bits >> 32n))),
 };
 
-/** Static options of a composite: numbers, flags, texts and lists of integers by name, printed as JSON with sorted keys. */
+/** Static options of a composite: finite numbers, flags, texts and lists of integers by name, printed as JSON with sorted keys. */
 export type Params = { readonly [name: string]: number | boolean | string | readonly number[] };
-const sortedJson = (v: Params): string => JSON.stringify(Object.fromEntries(Object.entries(v).sort(([a], [b]) => (a < b ? -1 : 1))));
+
+function isParam(v: unknown): v is Params[string] {
+  if (Array.isArray(v)) return v.every((n) => Number.isSafeInteger(n));
+  return typeof v === 'number' ? Number.isFinite(v) : typeof v === 'boolean' || typeof v === 'string';
+}
+function paramText(name: string, v: Params[string]): string {
+  if (!isParam(v)) throw new IRError(`the option ${name} is no finite number, flag, text or list of integers`);
+  return Object.is(v, -0) ? '-0' : typeof v === 'string' ? quote(v) : JSON.stringify(v);
+}
+function paramsText(v: Params): string {
+  const names = Object.keys(v).sort();
+  return `{${names.map((name) => `${quote(name)}:${paramText(name, v[name]!)}`).join(',')}}`;
+}
 export const params: Codec<Params> = {
-  print: sortedJson,
+  print: paramsText,
   parse: (t) => {
-    try {
-      return JSON.parse(t) as Params;
-    } catch (cause) {
-      throw new IRError(`${t} is no JSON object`, { cause });
+    const value = parseJson(t);
+    if (typeof value !== 'object' || value === null || !Object.values(value).every(isParam)) {
+      throw new IRError(`${t} is no JSON object of numbers, flags, texts and lists of integers`);
     }
+    return value as Params;
   },
-  equal: (a, b) => a === b || sortedJson(a) === sortedJson(b),
-  key: (v) => {
-    const known = paramsKeys.get(v);
-    if (known !== undefined) return known;
-    const key = hashText(sortedJson(v));
-    paramsKeys.set(v, key);
-    return key;
-  },
+  equal: (a, b) => paramsText(a) === paramsText(b),
+  key: (v) => hashText(paramsText(v)),
 };
-/** A composite that is recorded again brings the same params object, and recording is on the hot path. */
-const paramsKeys = new WeakMap<Params, number>();

@@ -7,6 +7,8 @@ type Term = { readonly coefficient: number; readonly names: readonly string[] };
 export type Dim = number | Sym;
 export type Shape = readonly Dim[];
 
+/** Terms of a size, and factors of a term: shape arithmetic stays simple, and no text makes it explode. */
+const mostTerms = 64;
 const interned = new Map<string, Sym>();
 const termText = (t: Term): string =>
   t.names.length === 0 ? String(t.coefficient) : (t.coefficient === 1 ? '' : `${t.coefficient}*`) + t.names.join('*');
@@ -22,6 +24,9 @@ function make(terms: readonly Term[]): Dim {
     .filter(([, t]) => t.coefficient !== 0)
     .sort(([a], [b]) => (a === '' ? 1 : b === '' ? -1 : a < b ? -1 : 1));
   if (kept.length === 0) return 0;
+  if (kept.length > mostTerms || kept.some(([, t]) => t.names.length > mostTerms || !Number.isSafeInteger(t.coefficient))) {
+    throw new IRError('a size has grown too complicated');
+  }
   if (kept.length === 1 && kept[0]![0] === '') return kept[0]![1].coefficient;
   const text = kept
     .map(([, t]) => termText(t))
@@ -71,21 +76,17 @@ export function bindDim(d: Dim, sizes: ReadonlyMap<string, number>): number {
 export const dimText = (d: Dim): string => (typeof d === 'number' ? String(d) : d.text);
 export const shapeText = (shape: Shape): string => `[${shape.map(dimText).join(',')}]`;
 
+const sizePattern = /^-?(\d+|[A-Za-z]\w*)(\*(\d+|[A-Za-z]\w*))*([-+](\d+|[A-Za-z]\w*)(\*(\d+|[A-Za-z]\w*))*)*$/;
+
 /** Reads what `dimText` printed: `12`, `n`, `2*n+1`. */
 export function parseDim(text: string): Dim {
-  if (/^-?\d+$/.test(text)) return Number(text);
-  if (!/^[-+*\w]+$/.test(text)) throw new IRError(`'${text}' is no size`);
-  const terms = text
-    .replaceAll('-', '+-')
-    .split('+')
-    .filter((t) => t !== '')
-    .map((t): Term => {
-      const negative = t.startsWith('-');
-      const factors = t.replace(/^-/, '').split('*');
-      const numbers = factors.filter((f) => /^\d+$/.test(f)).map(Number);
-      const names = factors.filter((f) => !/^\d+$/.test(f));
-      if (names.some((n) => !/^[A-Za-z]\w*$/.test(n))) throw new IRError(`'${text}' is no size`);
-      return { coefficient: numbers.reduce((a, b) => a * b, negative ? -1 : 1), names };
-    });
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  if (text.length > 1000 || !sizePattern.test(text)) throw new IRError(`'${text}' is no size`);
+  const terms = text.match(/-?[\w*]+/g)!.map((t): Term => {
+    const factors = t.replace('-', '').split('*');
+    const isNumber = (f: string): boolean => /^\d/.test(f);
+    const sign = t.startsWith('-') ? -1 : 1;
+    return { coefficient: factors.filter(isNumber).reduce((n, f) => n * Number(f), sign), names: factors.filter((f) => !isNumber(f)) };
+  });
   return make(terms);
 }

@@ -1,5 +1,5 @@
 // Literals as bit patterns: two literals are equal when dtype and bits are, so -0 is not 0 and NaNs keep their payload.
-import type { DType } from '../../runtime/dtype.ts';
+import { bytesPerElement, type DType, dtypes } from '../../runtime/dtype.ts';
 import { IRError } from '../../runtime/errors.ts';
 
 export type Literal = { readonly dtype: DType; readonly bits: bigint };
@@ -62,18 +62,42 @@ export function literalText(l: Literal): string {
     const short = Number(value.toPrecision(digits));
     if (literalOf(short, l.dtype).bits === l.bits) return `${l.dtype} ${short}`;
   }
-  return `${l.dtype} ${value}`;
+  return `${l.dtype} ${Number(value.toPrecision(9))}`; // nine digits always tell a float32 apart
 }
 
+/** Reads what `literalText` gave; a number that the dtype does not have exactly is rounded to it, an integer out of range refused. */
 export function parseLiteral(text: string): Literal {
-  const [dtype, value] = text.split(' ') as [DType, string | undefined];
-  if (value === undefined) throw new IRError(`'${text}' is no literal; write it as 'f32 0.5'`);
-  if (value.startsWith('0x')) return { dtype, bits: BigInt(value) };
-  if (dtype === 'bool') return literalOf(value === 'true', dtype);
-  if (dtype === 'i64' || dtype === 'i32' || dtype === 'u8') return literalOf(BigInt(value), dtype);
-  const number = Number(value);
-  if (Number.isNaN(number)) throw new IRError(`'${value}' is no number`);
-  return literalOf(number, dtype);
+  const [, name = '', value = ''] = /^(\w+) (\S+)$/.exec(text) ?? [];
+  const dtype = dtypes.find((d) => d === name);
+  if (dtype === undefined) throw new IRError(`'${text}' is no literal; write it as 'f32 0.5'`);
+  switch (dtype) {
+    case 'bool':
+      if (value !== 'true' && value !== 'false') throw new IRError(`'${value}' is neither true nor false`);
+      return literalOf(value === 'true', dtype);
+    case 'u8':
+    case 'i32':
+    case 'i64': {
+      if (!/^-?\d{1,20}$/.test(value)) throw new IRError(`'${value}' is no integer`);
+      const read = literalOf(BigInt(value), dtype);
+      if (literalBigInt(read) !== BigInt(value)) throw new IRError(`${value} is out of the range of ${dtype}`);
+      return read;
+    }
+    case 'f16':
+    case 'f32':
+    case 'f64':
+      if (value.startsWith('0x')) return parseBits(value, dtype);
+      if (!/^-?(\d+(\.\d*)?(e[-+]?\d+)?|Infinity)$/.test(value)) throw new IRError(`'${value}' is no number`);
+      return literalOf(Number(value), dtype);
+    default:
+      throw dtype satisfies never;
+  }
+}
+
+function parseBits(value: string, dtype: DType): Literal {
+  if (!/^0x[0-9a-f]{1,16}$/.test(value)) throw new IRError(`'${value}' are no bits`);
+  const bits = BigInt(value);
+  if (bits >> BigInt(8 * bytesPerElement[dtype]) !== 0n) throw new IRError(`${value} has more bits than ${dtype}`);
+  return { dtype, bits };
 }
 
 function halfBits(value: number): number {

@@ -1,4 +1,5 @@
 // Values, nodes and graphs: immutable SSA with several results and regions.
+import { userLine } from '../../runtime/errors.ts';
 import type { Aval } from './aval.ts';
 import { type Codec, hashDims, hashText, mix } from './codec.ts';
 import type { Shape } from './dim.ts';
@@ -10,6 +11,15 @@ export type Graph = { readonly inputs: readonly Value[]; readonly outputs: reado
 
 /** Where in the user's code a node came from: a captured stack, read lazily and then replaced by its text. */
 export type Location = { site: Error | string | undefined };
+
+/** The place as `file:line`. An `Error` is dropped once read: it would keep the receivers of its frames alive. */
+export function locationText(loc: Location | undefined): string | undefined {
+  if (loc?.site instanceof Error) loc.site = userLine(loc.site.stack);
+  return loc?.site as string | undefined;
+}
+
+/** How deep regions may lie within regions; what recurses over regions, and never over nodes, relies on it. */
+export const maxNesting = 32;
 
 /**
  * A node is immutable but for three fields that carry no meaning: `loc`, `name` and `record` take no part in hash, equality or CSE.
