@@ -13,14 +13,14 @@ const checkout = existsSync(tsconfig); // the package does not carry it
 
 /** Lets `import` read TypeScript through tsx, if tsx can be found from `folder`. User programs may be TypeScript in either case. */
 async function readTypeScript(folder) {
-  let path;
+  let loader;
   try {
-    path = createRequire(join(folder, 'anything.js')).resolve('tsx/esm/api');
+    loader = createRequire(join(folder, 'anything.js')).resolve('tsx');
   } catch {
     return false;
   }
-  const tsx = await import(pathToFileURL(path).href);
-  tsx.register(checkout ? { tsconfig } : {});
+  if (checkout) process.env.TSX_TSCONFIG_PATH = tsconfig; // its `paths` lead `fluxion` to the sources, wherever the user's program lies
+  await import(pathToFileURL(loader).href);
   return true;
 }
 
