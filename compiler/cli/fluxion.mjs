@@ -2,7 +2,7 @@
 // Starts the command line: from the TypeScript sources in a checkout, from dist/ in the installed package.
 // It is plain JavaScript because it has to run before anything can read TypeScript.
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { createRequire, register } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -28,5 +28,6 @@ if (!(await readTypeScript(checkout ? fileURLToPath(new URL('.', import.meta.url
   console.error('fluxion: tsx is not installed; run `npm ci` in the checkout first');
   process.exit(1);
 }
+register('./modules.mjs', import.meta.url);
 const { main } = await import(checkout ? './main.ts' : '../../dist/compiler/cli/main.js');
 process.exitCode = await main(process.argv.slice(2));
