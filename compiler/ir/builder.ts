@@ -1,5 +1,6 @@
 // The typed builder: `b.sum(x, { axes: [0] })`, one method per op, made from the signatures.
 import type { DType } from '../../runtime/dtype.ts';
+import { IRError } from '../../runtime/errors.ts';
 import type { Aval } from './aval.ts';
 import { literalOf } from './literal.ts';
 import { avalOf, type Graph, makeNode, type Node, type Value } from './node.ts';
@@ -35,6 +36,9 @@ export function recordWith(next: Recorder | undefined): Recorder | undefined {
 
 /** Makes a node of any op from its parts; throws IRError where the signature refuses them. */
 export function build(op: OpName, operands: readonly Value[], attrs: object = {}, regions: readonly Graph[] = []): Node {
+  const names = opset[op].operands;
+  if (names !== 'many' && names.length !== operands.length)
+    throw new IRError(`${op} takes ${names.length} operands, got ${operands.length}`);
   const inputs = recorder === undefined ? operands : operands.map(recorder.resolve);
   const inferred = (opset[op].infer as LooseInfer)(
     inputs.map(avalOf),

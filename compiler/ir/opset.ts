@@ -1,6 +1,6 @@
 // Signatures: everything that parser, printer, verifier, hash and typed builder need to know of an op. Imports no node and no builder.
 import { type ScalarFn, type ScalarName, scalar } from '../../kernels/scalar.ts';
-import { isFloat } from '../../runtime/dtype.ts';
+import { bytesPerElement, isFloat } from '../../runtime/dtype.ts';
 import { IRError } from '../../runtime/errors.ts';
 import { type Aval, aval, avalText, sameAval } from './aval.ts';
 import { type Codec, dims, dtype, flag, int, ints, literal, oneOf, type Pairs, pairs, params, text } from './codec.ts';
@@ -49,15 +49,33 @@ function demandRank(x: Aval, ...lists: readonly (readonly unknown[])[]): void {
 const demandIndex = (x: Aval): void => demand(x.dtype === 'i32' || x.dtype === 'i64', () => `an index must be i32 or i64, not ${x.dtype}`);
 const demandDense = (x: Aval, what: string): void => demand(x.dtype !== 'bool', () => `${what} takes no bool`);
 
-const reduce = () =>
+/** Sizes are natural numbers, and positions stay exact as float64. */
+function demandShape(shape: Shape): void {
+  demand(
+    shape.every((d) => typeof d !== 'number' || (Number.isInteger(d) && d >= 0)),
+    () => `${shapeText(shape)} has a size that is no natural number`,
+  );
+  const n = numel(shape);
+  demand(typeof n !== 'number' || Number.isSafeInteger(n), () => `${shapeText(shape)} has too many elements`);
+}
+/** A maximum has no value where there is nothing; a sum and a product have. */
+const demandSome = (x: Aval, axes: readonly number[]): void =>
+  demand(
+    axes.every((a) => x.shape[a] !== 0),
+    () => `the extremum of ${avalText(x)} over [${axes}] has no value: an axis is empty`,
+  );
+
+const reduce = (ofNothing: 'identity' | 'refused') =>
   op(['x'], { axes: ints }, ([x], { axes }) => {
     demandAxes(x, axes);
     demandDense(x, 'a reduction');
+    if (ofNothing === 'refused') demandSome(x, axes);
     return aval(x.dtype, without(x.shape, axes));
   });
 const argReduce = () =>
   op(['x'], { axis: int }, ([x], { axis }) => {
     demandAxes(x, [axis]);
+    demandSome(x, [axis]);
     return aval('i64', without(x.shape, [axis]));
   });
 const scanLike = () =>
@@ -144,12 +162,49 @@ function scatterLike(x: Aval, index: Aval, updates: Aval, axis: number): Aval {
   return x;
 }
 
+type RegionResults = readonly (readonly Aval[])[];
+const sameAvals = (a: readonly Aval[], b: readonly Aval[]): boolean => a.length === b.length && a.every((x, i) => sameAval(x, b[i]!));
+const listText = (avals: readonly Aval[]): string => `(${avals.map(avalText).join(', ')})`;
+
+function inferCond([test]: readonly Aval[], _: object, [then, otherwise]: RegionResults): readonly Aval[] {
+  demand(then !== undefined && otherwise !== undefined, () => 'cond wants two regions');
+  demand(test !== undefined && sameAval(test, aval('bool', [])), () => 'the first operand of cond, its condition, must be bool[]');
+  demand(sameAvals(then, otherwise), () => `the branches give ${listText(then)} and ${listText(otherwise)}`);
+  return then;
+}
+function inferWhile(xs: readonly Aval[], _: object, [test, body]: RegionResults): readonly Aval[] {
+  demand(test !== undefined && body !== undefined, () => 'whileLoop wants two regions');
+  demand(sameAvals(test, [aval('bool', [])]), () => `the test must give bool[], not ${listText(test)}`);
+  demand(sameAvals(body, xs), () => `the body makes ${listText(body)} of ${listText(xs)}`);
+  return xs;
+}
+function inferScan(xs: readonly Aval[], { carries, length }: { carries: number; length: number }, [body]: RegionResults): readonly Aval[] {
+  demand(body !== undefined, () => 'scan wants a region');
+  demand(
+    carries >= 0 && carries <= xs.length && length >= 0,
+    () => `${xs.length} operands and ${length} steps do not fit ${carries} carries`,
+  );
+  const [before, after] = [xs.slice(0, carries), body.slice(0, carries)];
+  demand(sameAvals(before, after), () => `the body makes ${listText(after)} of the carries ${listText(before)}`);
+  for (const x of xs.slice(carries)) demand(x.shape[0] === length, () => `${avalText(x)} has no ${length} slices`);
+  return body.map((o, i) => (i < carries ? o : aval(o.dtype, [length, ...o.shape])));
+}
+function bodyOf(name: string, body: readonly Aval[] | undefined): readonly Aval[] {
+  demand(body !== undefined, () => `${name} wants a region`);
+  return body;
+}
+
 const structural = {
   // leaves
-  input: op([], { dtype, shape: dims }, (_, a) => aval(a.dtype, a.shape)),
+  input: op([], { dtype, shape: dims }, (_, a) => {
+    demandShape(a.shape);
+    return aval(a.dtype, a.shape);
+  }),
   slot: op([], { dtype }, (_, a) => aval(a.dtype, [])),
   literal: op([], { value: literal }, (_, a) => aval(a.value.dtype, [])),
   iota: op([], { dtype, shape: dims, axis: int }, (_, a) => {
+    demandShape(a.shape);
+    demandDense(a, 'iota');
     demandAxes(aval(a.dtype, a.shape), [a.axis]);
     return aval(a.dtype, a.shape);
   }),
@@ -158,17 +213,19 @@ const structural = {
       sameAval(key, aval('i32', [])) && sameAval(stream, key),
       () => `key and stream must be i32[], not ${avalText(key)} and ${avalText(stream)}`,
     );
+    demandShape(shape);
     return aval('i32', shape);
   }),
   // reductions
-  sum: reduce(),
-  prod: reduce(),
-  amax: reduce(),
-  amin: reduce(),
+  sum: reduce('identity'),
+  prod: reduce('identity'),
+  amax: reduce('refused'),
+  amin: reduce('refused'),
   argmax: argReduce(),
   argmin: argReduce(),
   // movement
   reshape: op(['x'], { shape: dims }, ([x], { shape }) => {
+    demandShape(shape);
     demand(numel(x.shape) === numel(shape), () => `${avalText(x)} does not reshape to ${shapeText(shape)}`);
     return aval(x.dtype, shape);
   }),
@@ -182,6 +239,7 @@ const structural = {
   }),
   /** Inserts axes `at` (positions in the result) of the sizes that `shape` has there: the inverse of a sum over them. */
   expand: op(['x'], { shape: dims, at: ints }, ([x], { shape, at }) => {
+    demandShape(shape);
     demandAxes(aval(x.dtype, shape), at);
     demand(sameShape(without(shape, at), x.shape), () => `${avalText(x)} does not expand to ${shapeText(shape)} at [${at}]`);
     return aval(x.dtype, shape);
@@ -232,7 +290,11 @@ const structural = {
   }),
   cast: op(['x'], { to: dtype }, ([x], { to }) => aval(to, x.shape)),
   /** The same bits as another dtype of the same size. */
-  bitcast: op(['x'], { to: dtype }, ([x], { to }) => aval(to, x.shape)),
+  bitcast: op(['x'], { to: dtype }, ([x], { to }) => {
+    demand(bytesPerElement[x.dtype] === bytesPerElement[to], () => `${x.dtype} and ${to} differ in size`);
+    demand(to !== 'bool' || x.dtype === 'bool', () => `not every ${x.dtype} is a bool`);
+    return aval(to, x.shape);
+  }),
   // contractions
   dot: op(['x', 'y'], { batch: pairs, contract: pairs }, ([x, y], { batch, contract }) => {
     demand(x.dtype === y.dtype, () => `dot of ${x.dtype} with ${y.dtype}`);
@@ -280,21 +342,19 @@ const structural = {
     return [aval(x.dtype, shape), aval('i64', shape)] as const;
   }),
   // regions
-  cond: op('many', {}, (_xs, _a, [then]) => then!, ['then', 'else']),
-  whileLoop: op('many', {}, (xs) => xs, ['test', 'body']),
-  scan: op(
-    'many',
-    { carries: int, length: int },
-    (_xs, { carries, length }, [body]) => body!.map((o, i) => (i < carries ? o : aval(o.dtype, [length, ...o.shape]))),
-    ['body'],
-  ),
+  /** `then` or `else` of the operands after the first, which is the condition. */
+  cond: op('many', {}, inferCond, ['then', 'else']),
+  /** `body` applied to the operands for as long as `test` of them holds. */
+  whileLoop: op('many', {}, inferWhile, ['test', 'body']),
+  /** `body` maps carries, and a slice of each further operand along its first axis, to carries and a slice of each further result. */
+  scan: op('many', { carries: int, length: int }, inferScan, ['body']),
   /** One notion written as a graph of primitives. Composites are one op: their names must not enter OpName, or bodies written with the builder are circular. */
-  composite: op('many', { name: text, params }, (_xs, _a, [body]) => body!, ['body']),
+  composite: op('many', { name: text, params }, (_xs, _a, [body]) => bodyOf('composite', body), ['body']),
   /** A fused group, made by the fusion pass; `space` is its iteration space and `reduce` the axes of it that are reduced. */
   kernel: op(
     'many',
     { name: text, form: oneOf('pointwise', 'rows', 'contraction', 'members', 'library'), space: dims, reduce: ints },
-    (_xs, _a, [body]) => body!,
+    (_xs, _a, [body]) => bodyOf('kernel', body),
     ['body'],
   ),
 };

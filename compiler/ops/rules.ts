@@ -3,14 +3,14 @@ import type { Position } from '../../kernels/loop.ts';
 import type { ScalarName } from '../../kernels/scalar.ts';
 import type { DType } from '../../runtime/dtype.ts';
 import type { Aval } from '../ir/aval.ts';
-import type { NodeOf, Value } from '../ir/node.ts';
+import type { Graph, NodeOf, Value } from '../ir/node.ts';
 import type { AttrsOf, OpName, OpSet, Tuple } from '../ir/opset.ts';
 
-type In<K extends OpName, T> = Tuple<OpSet[K]['operands'], T>;
+export type In<K extends OpName, T> = Tuple<OpSet[K]['operands'], T>;
 
 /**
  * One formula from which forward and reverse both come.
- * none: piecewise constant, or not a function of its operands. pointwise: `partials[i]` is dy/dx_i at each element, null where zero.
+ * none: the result is not floating, or no function of the operands (the gradient of a step function is 0, not absent). pointwise: `partials[i]` is dy/dx_i at each element, null where zero.
  * linear: `transpose` maps the result's cotangent to each operand's (null: not linear in it, or no gradient); forward is the op itself,
  * applied to the tangents (of each operand in turn where it is multilinear). custom: both directions by hand.
  * Where `wanted[i]` is false the cotangent of operand i goes unused: a rule for which it is dear (dot, conv) gives null instead.
@@ -57,17 +57,27 @@ export type Lowering<K extends OpName> =
 /** An array of the float64 reference: i64 values too are numbers here. */
 export type Reference = { readonly dtype: DType; readonly shape: readonly number[]; readonly data: Float64Array };
 
-/** An example to run on every backend: avals of the operands, attributes, and the interval that float data are drawn from. */
+/** Runs a region. Handed to the rules, because the evaluator stands above them. */
+export type Evaluate = (region: Graph, inputs: readonly Reference[]) => readonly Reference[];
+
+/** An example to run on every backend: avals of the operands, attributes, and the interval that data are drawn from (whole numbers for integers). */
 export type Sample<K extends OpName> = {
   readonly inputs: readonly Aval[];
   readonly attrs: AttrsOf<K>;
   readonly range?: readonly [number, number];
   /** Data by operand where random data would be meaningless (indices). */
   readonly data?: readonly (readonly number[] | undefined)[];
+  /** Built on demand: loading rules must cost nothing. */
+  readonly regions?: () => readonly Graph[];
 };
 
 /** Operands that must be refused, and a piece of the message that says why. */
-export type Refusal<K extends OpName> = { readonly inputs: readonly Aval[]; readonly attrs: AttrsOf<K>; readonly message: RegExp };
+export type Refusal<K extends OpName> = {
+  readonly inputs: readonly Aval[];
+  readonly attrs: AttrsOf<K>;
+  readonly regions?: () => readonly Graph[];
+  readonly message: RegExp;
+};
 
 export type Rules<K extends OpName> = {
   readonly doc: string;
@@ -75,7 +85,7 @@ export type Rules<K extends OpName> = {
   readonly batch: Batching<K>;
   readonly lower: Lowering<K>;
   /** Meaning in float64, by the definition and nothing clever. */
-  readonly reference: (inputs: readonly Reference[], n: NodeOf<K>) => readonly Reference[];
+  readonly reference: (inputs: readonly Reference[], n: NodeOf<K>, evaluate: Evaluate) => readonly Reference[];
   readonly samples: readonly Sample<K>[];
   readonly refuses: readonly Refusal<K>[];
   /** Units in the last place of the result's dtype within which every backend must stay. */
