@@ -1,0 +1,35 @@
+// Prints every kernel that the compiler makes of the graphs beside this file, so that two commits can be compared by text.
+import { readdirSync, readFileSync } from 'node:fs';
+import { parseModule } from '../../compiler/ir/parse.ts';
+import { compileGraph } from '../../compiler/lower/compile.ts';
+import { FluxionError } from '../../runtime/errors.ts';
+import type { Program } from '../../runtime/program.ts';
+import { jsTarget } from '../../runtime/target.ts';
+
+const folder = new URL('.', import.meta.url);
+
+/** All that a change of the compiler can change: the code, what it is bound to, and where intermediates lie. */
+function programText({ kernels, launches, arenaBytes, notes }: Program): string {
+  const code = kernels.map(
+    (k) => `-- ${k.name}(${k.params.join(', ')}) flops ${k.flops} read ${k.bytesRead} written ${k.bytesWritten}\n${k.source}`,
+  );
+  const calls = launches.map(({ kernel, buffers }) => `launch ${kernels[kernel]!.name} ${JSON.stringify(buffers)}`);
+  return [notes.fused, ...code, ...calls, `arena ${arenaBytes}`].join('\n');
+}
+
+/** A graph that one of the commits refuses is a difference to be shown, not the end of the comparison. */
+function attempt(make: () => string): string {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof FluxionError) return `refused: ${error.message}`;
+    throw error;
+  }
+}
+
+for (const file of readdirSync(folder).sort()) {
+  if (!file.endsWith('.ir')) continue;
+  for (const { name, graph } of parseModule(readFileSync(new URL(file, folder), 'utf8'), { file })) {
+    console.log(`== ${file} @${name}\n${attempt(() => programText(compileGraph(graph, jsTarget)))}\n`);
+  }
+}
