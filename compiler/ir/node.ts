@@ -105,31 +105,28 @@ export function sameLocally(a: Node, b: Node): boolean {
 }
 
 /**
- * Nodes that `roots` reach, inputs before users; `stop` values are not entered.
+ * Nodes that `roots` reach, inputs before users; `stop` values are not entered (another result of the same node may be).
  * An explicit stack, so a chain of any length is walked.
  */
 export function postorder(roots: readonly Value[], stop: Iterable<Value> = []): Node[] {
+  const stopped = new Set(stop);
   const seen = new Set<Node>();
-  for (const v of stop) seen.add(v.node);
   const order: Node[] = [];
   const stack: Node[] = [];
   const next: number[] = [];
-  for (const root of roots) {
-    if (seen.has(root.node)) continue;
-    seen.add(root.node);
-    stack.push(root.node);
+  const enter = (v: Value): void => {
+    if (seen.has(v.node) || stopped.has(v)) return;
+    seen.add(v.node);
+    stack.push(v.node);
     next.push(0);
+  };
+  for (const root of roots) {
+    enter(root);
     while (stack.length > 0) {
       const node = stack[stack.length - 1]!;
       const i = next[next.length - 1]!++;
-      if (i < node.inputs.length) {
-        const input = node.inputs[i]!.node;
-        if (!seen.has(input)) {
-          seen.add(input);
-          stack.push(input);
-          next.push(0);
-        }
-      } else {
+      if (i < node.inputs.length) enter(node.inputs[i]!);
+      else {
         order.push(node);
         stack.pop();
         next.pop();

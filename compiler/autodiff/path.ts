@@ -1,0 +1,21 @@
+// What lies between inputs and outputs: the only nodes that either mode of differentiation visits.
+import { type Node, postorder, type Value } from '../ir/node.ts';
+import { isContinuous, isDifferentiable } from './derivative.ts';
+
+export type Path = {
+  /** Operands before users. */
+  readonly nodes: readonly Node[];
+  readonly isInput: (v: Value) => boolean;
+  /** Whether the value is one of the inputs or depends on one continuously. */
+  readonly carries: (v: Value) => boolean;
+};
+
+/** Inputs are independent variables: nothing flows through one of them to another. */
+export function pathBetween(inputs: readonly Value[], outputs: readonly Value[]): Path {
+  const sources = new Set(inputs);
+  const nodes = new Set<Node>();
+  const isInput = (v: Value): boolean => sources.has(v);
+  const carries = (v: Value): boolean => isContinuous(v) && (sources.has(v) || nodes.has(v.node));
+  for (const n of postorder(outputs, inputs)) if (n.inputs.some(carries) && isDifferentiable(n)) nodes.add(n);
+  return { nodes: [...nodes], isInput, carries };
+}
