@@ -1,0 +1,166 @@
+// A boundary: what pends is compiled (or found by structure) and run. What it realises never depends on garbage collection.
+import { allocate, type TypedArray } from '../../runtime/dtype.ts';
+import { avalOf, isLeaf, type Node, type Value } from '../ir/node.ts';
+import { recordWith } from '../ir/builder.ts';
+import { executableOf, type Stretch, type Structure, structureOf, survey, type ValueId, valueId } from '../jit/structure.ts';
+import { bufferOf, currentInterval, expect, flushDue, type Interval, leafRecordOf, learn, nextInterval, recordedOf, resolve, slotRecordOf } from './record.ts';
+import { defaultTarget } from './device.ts';
+
+/**
+ * Ends the interval: realises `observed`, every older storage that was written in place, every gradient written and still in place,
+ * every root of backward(), and what this structure learned to store. All other values become recipes.
+ * If it fails, storages go back to the value of the last boundary and the error is thrown.
+ */
+export function boundary(observed: readonly Value[] = []): void {
+  const interval = nextInterval();
+  if (interval.nodes.length === 0 && interval.claims.length === 0) {
+    return;
+  }
+  try {
+    runClaims(interval.claims);
+    const stretch = survey(interval.nodes);
+    const structure = structureOf(stretch, defaultTarget());
+    interval.structure = structure;
+    expect(structure);
+    run(stretch, structure, rootsOf(interval, structure, observed), interval.nodes);
+  } catch (error) {
+    for (const [storage, value] of interval.written) storage.value = value;
+    throw error;
+  } finally {
+    release(interval);
+  }
+}
+
+/**
+ * Cuts a recording that has grown past its bound, before an op called `key`: preferably where the user's loop begins again,
+ * past four times the bound anywhere; there the values that nothing uses yet are stored, since they are what the loop carries on.
+ */
+export function flushBefore(key: string): void {
+  if (!flushDue(key)) return;
+  const interval = currentInterval();
+  if (key === interval.head) return boundary();
+  const used = new Set<Value>();
+  for (const node of interval.nodes) for (const v of node.inputs) used.add(v);
+  boundary(interval.nodes.flatMap((node) => node.values.filter((v) => !used.has(v))));
+}
+
+/** A closed interval keeps its structure only: nodes live on as long as somebody holds their values. */
+function release(interval: Interval): void {
+  interval.nodes = [];
+  interval.claims = [];
+  interval.written = new Map();
+  interval.roots = [];
+  interval.grads = new Map();
+}
+
+function rootsOf(interval: Interval, structure: Structure, observed: readonly Value[]): ValueId[] {
+  const ids = new Set<ValueId>(structure.learned);
+  const include = (v: Value): void => {
+    if (isLeaf(v.node.op)) return;
+    const r = recordedOf(v.node);
+    if (r.interval === interval) ids.add(valueId(r.position, v.index));
+  };
+  for (const v of observed) include(v);
+  for (const storage of interval.written.keys()) include(storage.value);
+  for (const grad of interval.grads.values()) {
+    const storage = grad();
+    if (storage !== undefined) include(storage.value);
+  }
+  for (const v of interval.roots) include(v);
+  return [...ids].sort((a, b) => a - b);
+}
+
+/** Runs the part of a stretch that `roots` need, and hangs the results on their nodes and storages. */
+function run(stretch: Stretch, structure: Structure, roots: readonly ValueId[], nodes: readonly Node[]): void {
+  if (roots.length === 0) return;
+  const before = recordWith(undefined);
+  try {
+    const executable = executableOf(structure, roots);
+    const inputs: TypedArray[] = [];
+    const slots: number[] = [];
+    for (const v of stretch.leaves) {
+      if (v.node.op === 'slot') slots.push(slotRecordOf(v.node).read());
+      else inputs.push(bufferOf(v)!);
+    }
+    const outputs = executable.run(inputs, Float64Array.from(slots));
+    roots.forEach((id, i) => void realised(nodes[Math.floor(id / 64)]!.values[id % 64]!, outputs[i]!));
+  } finally {
+    recordWith(before);
+  }
+}
+
+function realised(v: Value, buffer: TypedArray): void {
+  const r = recordedOf(v.node);
+  r.buffers ??= [];
+  r.buffers[v.index] = buffer;
+  for (const storage of r.holders ?? []) if (storage.value === v) storage.value = resolve(v);
+}
+
+/** Computes what leaves of this interval claim of earlier ones, by a Program of its own, so that every other Program has buffers as inputs. */
+function runClaims(claims: readonly Node[]): void {
+  const wanted = claims.filter((leaf) => leafRecordOf(leaf).claim !== undefined && bufferOf(leafRecordOf(leaf).claim!) === undefined);
+  compute(wanted.map((leaf) => leafRecordOf(leaf).claim!));
+  for (const leaf of claims) {
+    const record = leafRecordOf(leaf);
+    if (record.claim === undefined) continue;
+    record.buffer = bufferOf(record.claim)!;
+    record.claim = undefined;
+  }
+}
+
+/** Realises recipes of closed intervals. */
+function compute(values: readonly Value[]): void {
+  const roots = [...new Set(values)].filter((v) => bufferOf(v) === undefined);
+  if (roots.length === 0) return;
+  const nodes = unrealisedBehind(roots);
+  const position = new Map(nodes.map((n, i) => [n, i] as const));
+  const stretch = survey(nodes, (v) => isLeaf(v.node.op) || bufferOf(v) !== undefined);
+  const structure = structureOf(stretch, defaultTarget());
+  run(stretch, structure, roots.map((v) => valueId(position.get(v.node)!, v.index)), nodes);
+}
+
+/** Nodes that must run for `roots`: the walk stops at leaves and at values that have buffers. */
+function unrealisedBehind(roots: readonly Value[]): Node[] {
+  const seen = new Set<Node>();
+  const order: Node[] = [];
+  const stack: { node: Node; next: number }[] = [];
+  for (const root of roots) {
+    if (seen.has(root.node)) continue;
+    seen.add(root.node);
+    stack.push({ node: root.node, next: 0 });
+    while (stack.length > 0) {
+      const top = stack[stack.length - 1]!;
+      const v = top.node.inputs[top.next++];
+      if (v === undefined) {
+        order.push(top.node);
+        stack.pop();
+      } else if (!seen.has(v.node) && !isLeaf(v.node.op) && bufferOf(v) === undefined) {
+        seen.add(v.node);
+        stack.push({ node: v.node, next: 0 });
+      }
+    }
+  }
+  return order;
+}
+
+/** The data of a value; an unrealised one is an observation and so a boundary. The array must not be written to. */
+export function observe(v: Value): TypedArray {
+  const known = bufferOf(v);
+  if (known !== undefined) return known;
+  if (v.node.op === 'slot') {
+    const number = allocate(avalOf(v).dtype, 1);
+    number[0] = number instanceof BigInt64Array ? BigInt(slotRecordOf(v.node).read()) : slotRecordOf(v.node).read();
+    return number;
+  }
+  if (v.node.op === 'input') {
+    runClaims(currentInterval().claims);
+    return bufferOf(v)!;
+  }
+  const r = recordedOf(v.node);
+  if (r.interval === currentInterval()) boundary([v]);
+  else {
+    learn(r, v.index);
+    compute([v]);
+  }
+  return bufferOf(v)!;
+}

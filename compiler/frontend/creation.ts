@@ -1,0 +1,208 @@
+// Making tensors: from literals and typed arrays, by pattern (recorded, so they fuse into their users), and at random (filled on the host).
+import { allocate, bytesPerElement, type DType, isFloat, type TypedArray } from '../../runtime/dtype.ts';
+import { ArgumentError, DTypeError, OutOfMemoryError, ShapeError } from '../../runtime/errors.ts';
+import { b, lit } from '../ir/builder.ts';
+import { avalOf, type Value } from '../ir/node.ts';
+import { defaultTarget } from './device.ts';
+import { type DTypeName, elementOf } from './dtypes.ts';
+import { demandGradDType } from './handle.ts';
+import { parseNested } from './literals.ts';
+import { apply, newTensor } from './op.ts';
+import { defaultGenerator, fillNormal, fillRandint, fillRandperm, fillUniform, type Generator } from './random.ts';
+import { leafOf, type LeafRecord, slot } from './record.ts';
+import { storageOf, storageOfData } from './storage.ts';
+import type { Tensor } from './tensor.ts';
+import type { Nested } from './methods/observe.ts';
+
+export type CreationOptions = {
+  readonly dtype?: DTypeName;
+  /** Make it a leaf that gathers gradients. */
+  readonly requiresGrad?: boolean;
+};
+export type RandomOptions = CreationOptions & { readonly generator?: Generator };
+
+/** Elements that one array may have; indices stay exact and typed arrays allocatable. */
+const maxElements = 2 ** 32;
+
+/** Sizes as given by a caller: non-negative integers whose product an array can hold. Throws ShapeError or OutOfMemoryError. */
+export function checkedShape(op: string, shape: readonly number[], dtype: DType): readonly number[] {
+  if (!Array.isArray(shape)) throw new ShapeError(`sizes must be an array of integers, not ${typeof shape}`, { op, fix: `write ${op}([2, 3])` });
+  let count = 1;
+  for (let i = 0; i < shape.length; i++) {
+    const n = shape[i];
+    if (typeof n !== 'number' || !Number.isInteger(n) || n < 0) throw new ShapeError(`size ${String(n)} of dimension ${i} is no non-negative integer`, { op });
+    count *= n;
+  }
+  if (count > maxElements)
+    throw new OutOfMemoryError(`a tensor of shape [${shape.join(',')}] needs ${(count * bytesPerElement[dtype]).toPrecision(3)} bytes, past the limit of ${maxElements} elements`, { op, fix: 'use a smaller shape' });
+  return [...shape];
+}
+
+function checkedElement(op: string, name: DTypeName | undefined, otherwise: DType): DType {
+  const dtype = name === undefined ? otherwise : elementOf(name, op);
+  if (!defaultTarget().dtypes.includes(dtype)) throw new DTypeError(`this device has no ${name}`, { op, fix: "use 'float32'" });
+  return dtype;
+}
+
+function leaf(t: Tensor, options: CreationOptions, op: string): Tensor {
+  if (!options.requiresGrad) return t;
+  demandGradDType(t, op);
+  t.edge = undefined;
+  t.wantsGrad = true;
+  return t;
+}
+
+/**
+ * A tensor from nested arrays of numbers, booleans or bigints, or from a typed array (copied, one-dimensional).
+ * dtype: as given, else bool, int64 or float32 by the elements, as `torch.tensor`.
+ * Throws ShapeError where rows differ in length, ArgumentError for what is no number.
+ */
+export function tensor(data: Nested | TypedArray, options: CreationOptions = {}): Tensor {
+  const { values, shape, element } = parseNested('tensor', data);
+  const dtype = checkedElement('tensor', options.dtype, element);
+  return leaf(newTensor(storageOfData(convert(values, dtype), dtype, shape)), options, 'tensor');
+}
+
+/** A tensor over a typed array of matching kind, without a copy: whoever writes to the array afterwards writes to the tensor. */
+export function fromTypedArray(data: TypedArray, shape: readonly number[], options: CreationOptions = {}): Tensor {
+  const op = 'fromTypedArray';
+  const dtype = checkedElement(op, options.dtype, kindOf(data));
+  const sizes = checkedShape(op, shape, dtype);
+  const count = sizes.reduce((n, d) => n * d, 1);
+  if (count !== data.length) throw new ShapeError(`shape [${sizes}] is invalid for ${data.length} elements`, { op });
+  return leaf(newTensor(storageOfData(allocate(dtype, 0).constructor === data.constructor ? data : convert(data, dtype), dtype, sizes)), options, op);
+}
+
+function kindOf(data: TypedArray): DType {
+  if (data instanceof Float32Array) return 'f32';
+  if (data instanceof Float64Array) return 'f64';
+  if (data instanceof Int32Array) return 'i32';
+  if (data instanceof BigInt64Array) return 'i64';
+  if (data instanceof Uint8Array) return 'u8';
+  throw new DTypeError(`elements of a ${(data as object).constructor.name} have no dtype here`, { op: 'fromTypedArray', fix: 'convert to a Float32Array or Int32Array' });
+}
+
+/** Elements converted as a cast would: to integers by truncation, to bool by comparison with zero. */
+export function convert(values: ArrayLike<number | bigint | boolean>, dtype: DType): TypedArray {
+  const out = allocate(dtype, values.length);
+  for (let i = 0; i < values.length; i++) {
+    const v = values[i]!;
+    if (dtype === 'bool') out[i] = v ? 1 : 0;
+    else if (out instanceof BigInt64Array) out[i] = typeof v === 'bigint' ? v : BigInt(Math.trunc(Number(v)) || 0);
+    else out[i] = Number(v);
+  }
+  return out;
+}
+
+/** A recorded constant: costs no memory until somebody looks, and fuses into what uses it. */
+function constant(op: string, shape: readonly number[], options: CreationOptions, otherwise: DType, value: (dtype: DType) => Value): Tensor {
+  const dtype = checkedElement(op, options.dtype, otherwise);
+  const sizes = checkedShape(op, shape, dtype);
+  const t = apply(op, [], () => spread(value(dtype), sizes));
+  return leaf(t, options, op);
+}
+const spread = (v: Value, shape: readonly number[]): Value => (shape.length === 0 ? b.reshape(v, { shape }) : b.expand(v, { shape, at: shape.map((_, i) => i) }));
+
+/** Zeros of a shape. */
+export const zeros = (shape: readonly number[], options: CreationOptions = {}): Tensor => constant('zeros', shape, options, 'f32', (d) => lit(0, d));
+/** Ones of a shape. */
+export const ones = (shape: readonly number[], options: CreationOptions = {}): Tensor => constant('ones', shape, options, 'f32', (d) => lit(1, d));
+/** As `zeros`: nothing is ever left uninitialised. */
+export const empty = (shape: readonly number[], options: CreationOptions = {}): Tensor => zeros(shape, options);
+/** One number everywhere. dtype: as given, else bool, int64 or float32 by the number, as `torch.full`. */
+export function full(shape: readonly number[], value: number | boolean, options: CreationOptions = {}): Tensor {
+  const otherwise = typeof value === 'boolean' ? 'bool' : Number.isInteger(value) ? 'i64' : 'f32';
+  return constant('full', shape, options, otherwise, (d) => (d === 'bool' ? lit(Boolean(value), d) : slot(Number(value), d)));
+}
+
+const like = (t: Tensor, options: CreationOptions): CreationOptions => ({ dtype: t.dtype, ...options });
+export const zerosLike = (t: Tensor, options: CreationOptions = {}): Tensor => zeros(t.shape, like(t, options));
+export const onesLike = (t: Tensor, options: CreationOptions = {}): Tensor => ones(t.shape, like(t, options));
+export const fullLike = (t: Tensor, value: number | boolean, options: CreationOptions = {}): Tensor => full(t.shape, value, like(t, options));
+export const emptyLike = (t: Tensor, options: CreationOptions = {}): Tensor => zeros(t.shape, like(t, options));
+export const randLike = (t: Tensor, options: RandomOptions = {}): Tensor => rand(t.shape, { ...options, ...like(t, options) });
+export const randnLike = (t: Tensor, options: RandomOptions = {}): Tensor => randn(t.shape, { ...options, ...like(t, options) });
+
+/** `start, start + step, ...` below `end`; one argument counts from 0. int64 if all are integers, as `torch.arange`. */
+export function arange(start: number, end?: number, step = 1, options: CreationOptions = {}): Tensor {
+  const [from, to] = end === undefined ? [0, start] : [start, end];
+  if (![from, to, step].every(Number.isFinite) || step === 0 || (to - from) / step < 0)
+    throw new ArgumentError(`no range leads from ${from} to ${to} by steps of ${step}`, { op: 'arange', fix: 'give the step the sign of end - start' });
+  const count = Math.ceil((to - from) / step);
+  const dtype = checkedElement('arange', options.dtype, [from, to, step].every(Number.isInteger) ? 'i64' : 'f32');
+  const shape = checkedShape('arange', [count], dtype);
+  const t = apply('arange', [], () => {
+    const position = b.iota({ dtype, shape, axis: 0 });
+    if (from === 0 && step === 1) return position;
+    return b.add(b.mul(position, spread(slot(step, dtype), shape)), spread(slot(from, dtype), shape));
+  });
+  return leaf(t, options, 'arange');
+}
+
+/** `count` numbers from `start` to `end`, both included. */
+export function linspace(start: number, end: number, count: number, options: CreationOptions = {}): Tensor {
+  const dtype = checkedElement('linspace', options.dtype, 'f32');
+  const [n] = checkedShape('linspace', [count], dtype) as [number];
+  const step = n > 1 ? (end - start) / (n - 1) : 0;
+  // From both ends, as PyTorch, so that the last is `end` exactly.
+  const values = Float64Array.from({ length: n }, (_, i) => (i < n / 2 ? start + step * i : end - step * (n - 1 - i)));
+  return leaf(newTensor(storageOfData(convert(values, dtype), dtype, [n])), options, 'linspace');
+}
+
+/** The identity matrix of n rows, or ones on the diagonal of an n x m matrix. */
+export function eye(n: number, m = n, options: CreationOptions = {}): Tensor {
+  const dtype = checkedElement('eye', options.dtype, 'f32');
+  const shape = checkedShape('eye', [n, m], dtype);
+  return leaf(
+    apply('eye', [], () => b.cast(b.eq(b.iota({ dtype: 'i32', shape, axis: 0 }), b.iota({ dtype: 'i32', shape, axis: 1 })), { to: dtype })),
+    options,
+    'eye',
+  );
+}
+
+/** A leaf filled on the host from a generator, in recorded order; a replay of compiled code draws anew. */
+function drawn(op: string, shape: readonly number[], options: RandomOptions, otherwise: DType, fill: (out: TypedArray, g: Generator) => void): Tensor {
+  const dtype = checkedElement(op, options.dtype, otherwise);
+  const sizes = checkedShape(op, shape, dtype);
+  const generator = options.generator ?? defaultGenerator;
+  const draw = (): TypedArray => {
+    const out = allocate(dtype, sizes.reduce((n, d) => n * d, 1));
+    fill(out, generator);
+    return out;
+  };
+  const value = leafOf(draw(), { dtype, shape: sizes });
+  (value.node.record as LeafRecord).draw = draw;
+  return leaf(newTensor(storageOf(value)), options, op);
+}
+
+function demandFloat(op: string, name: DTypeName | undefined): void {
+  if (name !== undefined && !isFloat(elementOf(name, op))) throw new DTypeError(`does not draw ${name}`, { op, fix: 'use randint' });
+}
+
+/** Uniform in [0, 1); PyTorch's numbers for a seed. */
+export function rand(shape: readonly number[], options: RandomOptions = {}): Tensor {
+  demandFloat('rand', options.dtype);
+  return drawn('rand', shape, options, 'f32', (out, g) => fillUniform(out, 0, 1, g));
+}
+/** Standard normal; PyTorch's numbers for a seed. */
+export function randn(shape: readonly number[], options: RandomOptions = {}): Tensor {
+  demandFloat('randn', options.dtype);
+  return drawn('randn', shape, options, 'f32', (out, g) => fillNormal(out, 0, 1, g));
+}
+/** Integers in [low, high), int64; PyTorch's numbers for a seed. */
+export function randint(low: number, high: number, shape: readonly number[], options: RandomOptions = {}): Tensor {
+  if (!Number.isInteger(low) || !Number.isInteger(high) || high <= low) throw new ArgumentError(`no integer lies in [${low}, ${high})`, { op: 'randint' });
+  return drawn('randint', shape, options, 'i64', (out, g) => fillRandint(out, low, high, g));
+}
+/** The integers below n in random order, int64; PyTorch's order for a seed. */
+export function randperm(n: number, options: RandomOptions = {}): Tensor {
+  return drawn('randperm', [n], options, 'i64', (out, g) => fillRandperm(out, g));
+}
+
+/** A tensor with a buffer of zeros from the start: state that the first step must find as the second does. */
+export function realizedZeros(shape: readonly number[], dtype: DType): Tensor {
+  return newTensor(storageOfData(allocate(dtype, shape.reduce((n, d) => n * d, 1)), dtype, shape));
+}
+
+/** The tensor's dtype and shape, for building values like it. */
+export const avalOfTensor = (t: Tensor): ReturnType<typeof avalOf> => ({ dtype: t.element, shape: t.shape });

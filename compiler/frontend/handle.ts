@@ -1,0 +1,91 @@
+// The state behind a tensor: its storage, how it looks into it, and where it stands in the graph of gradients.
+import type { DType } from '../../runtime/dtype.ts';
+import { AutogradError } from '../../runtime/errors.ts';
+import { avalOf, type Value } from '../ir/node.ts';
+import { type Edge, GradFn } from './autograd/graph.ts';
+import { recording } from './record.ts';
+import { read, type Storage } from './storage.ts';
+import type { Tensor } from './tensor.ts';
+import { applyChain, contiguous, type Layout, type ViewStep } from './view.ts';
+
+/** How a view looks into the storage that it shares with `base`. */
+export type View = {
+  readonly base: Tensor;
+  readonly chain: readonly ViewStep[];
+  /** Made by an op that returns several views (`split`), by one under `noGrad`, or plainly: the first two restrict in-place ops. */
+  readonly origin: 'plain' | 'several' | 'noGrad';
+  /** Name of the op that made it, for messages. */
+  readonly op: string;
+};
+
+/** What a tensor is made of; the class in tensor.ts adds methods and nothing else. */
+export abstract class Handle {
+  readonly storage: Storage;
+  readonly layout: Layout;
+  readonly view: View | undefined;
+  /** For leaves: whether gradients are wanted. */
+  wantsGrad = false;
+  /** For results of recorded ops: the output of the function that made the current value. */
+  edge: Edge | undefined;
+  /** Counts replacements of the base's edge by in-place ops: a view whose `edgeAt` lags behind derives its edge anew. */
+  edgeSerial = 0;
+  edgeAt = 0;
+  gradient: Tensor | null = null;
+  accumulator: GradFn | undefined;
+  /** The view's value, as long as the storage's version stays. */
+  private seen: { version: number; value: Value } | undefined;
+
+  constructor(storage: Storage, view?: View, layout?: Layout) {
+    this.storage = storage;
+    this.view = view;
+    this.layout = layout ?? contiguous(avalOf(storage.value).shape as readonly number[]);
+  }
+
+  /** Internal element type: the dtype as the IR names it. */
+  get element(): DType {
+    return avalOf(this.storage.value).dtype;
+  }
+
+  /** The tensor's current value, usable in the current interval. Recorded where it looks through a view. */
+  value(): Value {
+    const stored = read(this.storage);
+    if (this.view === undefined) return stored;
+    const { chain } = this.view;
+    if (this.seen?.version !== this.storage.version) this.seen = { version: this.storage.version, value: recording(() => applyChain(stored, chain)) };
+    return this.seen.value;
+  }
+
+  /** Told the view's value where it is at hand, so that it need not be read through the chain. */
+  sawValue(value: Value): void {
+    this.seen = { version: this.storage.version, value };
+  }
+}
+
+/** Where the gradient of a tensor goes: to the function that made it, to its accumulator, or nowhere. */
+export function edgeOf(t: Tensor): Edge | null {
+  const base = t.view?.base;
+  if (base !== undefined && t.view !== undefined && t.edgeAt !== base.edgeSerial) deriveEdge(t, base);
+  if (t.edge !== undefined) return t.edge;
+  if (!t.wantsGrad) return null;
+  t.accumulator ??= new GradFn('AccumulateGrad', [], undefined, t);
+  return { fn: t.accumulator, index: 0 };
+}
+
+/** After a write through the base or another view, a view is a function of the base as it is now. */
+function deriveEdge(t: Tensor, base: Tensor): void {
+  t.edgeAt = base.edgeSerial;
+  const into = edgeOf(base);
+  t.edge = undefined;
+  if (into === null) return;
+  const input = read(base.storage);
+  const output = recording(() => applyChain(input, t.view!.chain));
+  t.sawValue(output);
+  t.edge = { fn: new GradFn('AsStridedBackward0', [into], { inputs: [input], outputs: [output] }), index: 0 };
+}
+
+export const requiresGradOf = (t: Tensor): boolean => edgeOf(t) !== null;
+
+export function demandGradDType(t: { readonly element: DType }, op: string): void {
+  if (t.element !== 'f32' && t.element !== 'f64' && t.element !== 'f16')
+    throw new AutogradError('only tensors of floating point dtype can require gradients', { op, fix: "convert with .to('float32') first" });
+}

@@ -1,0 +1,94 @@
+// Tensor methods about gradients.
+import { AutogradError } from '../../../runtime/errors.ts';
+import type { GradFn, TensorHook } from '../autograd/graph.ts';
+import { backward, type BackwardOptions } from '../autograd/backward.ts';
+import { demandGradDType, edgeOf, Handle } from '../handle.ts';
+import { newTensor } from '../op.ts';
+import type { Tensor } from '../tensor.ts';
+
+/** Undoes a registration. */
+export type HookHandle = { remove(): void };
+
+export abstract class AutogradMethods extends Handle {
+  /** Whether gradients flow into this tensor. Setting it on a result of an op is an error, as in PyTorch. */
+  get requiresGrad(): boolean {
+    return edgeOf(this as unknown as Tensor) !== null;
+  }
+  set requiresGrad(on: boolean) {
+    (this as unknown as Tensor).requiresGrad_(on);
+  }
+
+  /** Sets `requiresGrad` and gives the tensor itself. Throws AutogradError for integer tensors, and for `false` on a result of an op. */
+  requiresGrad_(this: Tensor, on = true): Tensor {
+    if (on) demandGradDType(this, 'requiresGrad_');
+    if (!on && !this.isLeaf)
+      throw new AutogradError('you can only change requiresGrad of leaf tensors', { op: 'requiresGrad_', fix: 'use detach() to take a computed value out of the graph' });
+    if (this.isLeaf) this.wantsGrad = on;
+    return this;
+  }
+
+  /** True unless the tensor is the result of an op that is recorded for differentiation. */
+  get isLeaf(): boolean {
+    return (edgeOf(this as unknown as Tensor)?.fn.variable ?? this) === (this as unknown);
+  }
+
+  /** The function that made the tensor, or null for leaves; walk on by its `nextFunctions`. */
+  get gradFn(): GradFn | null {
+    const edge = edgeOf(this as unknown as Tensor);
+    return edge === null || edge.fn.variable !== undefined ? null : edge.fn;
+  }
+
+  /** The gradient that backward() accumulated, or null. */
+  get grad(): Tensor | null {
+    return this.gradient;
+  }
+  set grad(gradient: Tensor | null) {
+    if (gradient !== null) {
+      if (gradient === (this as unknown)) throw new AutogradError("can't assign a tensor as its own grad", { op: 'grad' });
+      if (gradient.shape.join() !== this.layout.shape.join())
+        throw new AutogradError(`attempting to assign a gradient of size [${gradient.shape}] to a tensor of size [${this.layout.shape}]`, { op: 'grad' });
+      if (gradient.element !== this.element) throw new AutogradError(`attempting to assign a gradient of dtype ${gradient.element} to a tensor of dtype ${this.element}`, { op: 'grad' });
+    }
+    this.gradient = gradient;
+  }
+
+  /** Keeps `.grad` of a result of an op; nothing for leaves. Throws AutogradError if it does not require grad. */
+  retainGrad(this: Tensor): void {
+    const edge = edgeOf(this);
+    if (edge === null) throw new AutogradError("can't retain grad on a tensor that has requiresGrad=false", { op: 'retainGrad' });
+    if (edge.fn.variable === undefined) edge.fn.retained.set(edge.index, this);
+  }
+
+  /** Calls `hook` with each gradient that arrives here; what it returns replaces the gradient. */
+  registerHook(this: Tensor, hook: TensorHook): HookHandle {
+    const edge = edgeOf(this);
+    if (edge === null) throw new AutogradError("cannot register a hook on a tensor that doesn't require gradient", { op: 'registerHook' });
+    const hooks = edge.fn.hooks.get(edge.index) ?? [];
+    edge.fn.hooks.set(edge.index, hooks);
+    hooks.push(hook);
+    return { remove: () => void (hooks.includes(hook) && hooks.splice(hooks.indexOf(hook), 1)) };
+  }
+
+  /** The same storage without history: what is written here is seen there, and no gradient flows. */
+  detach(this: Tensor): Tensor {
+    const view = this.view;
+    const root = newTensor(this.storage, undefined, view?.base.layout);
+    return view === undefined ? root : newTensor(this.storage, { ...view, base: root }, this.layout);
+  }
+
+  /** Forgets this tensor's history in place. Throws AutogradError on views. */
+  detach_(this: Tensor): Tensor {
+    if (this.view !== undefined) throw new AutogradError("can't detach views in place", { op: 'detach_', fix: 'use detach() instead' });
+    this.edge = undefined;
+    this.wantsGrad = false;
+    return this;
+  }
+
+  /**
+   * Accumulates gradients into the leaves that this tensor was computed from, as `Tensor.backward`.
+   * Only a tensor of one element needs no `gradient`. Throws AutogradError without a graph, or a second time without `retainGraph`.
+   */
+  backward(this: Tensor, gradient?: Tensor, options: BackwardOptions = {}): void {
+    backward([this], gradient === undefined ? undefined : [gradient], options);
+  }
+}

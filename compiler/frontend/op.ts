@@ -1,0 +1,154 @@
+// The three ways in which an op makes a tensor: a new value, a view, or a write in place. Everything that users call ends in one of them.
+import { AutogradError, DTypeError, IRError, ShapeError } from '../../runtime/errors.ts';
+import { isFloat } from '../../runtime/dtype.ts';
+import { b } from '../ir/builder.ts';
+import { sameShape, shapeText } from '../ir/dim.ts';
+import { avalOf, dtypeOf, type Value } from '../ir/node.ts';
+import { type Edge, GradFn } from './autograd/graph.ts';
+import { isGradEnabled } from './autograd/mode.ts';
+import { flushBefore } from './boundary.ts';
+import { edgeOf, requiresGradOf, type View } from './handle.ts';
+import { beginOp, recording } from './record.ts';
+import { read, type Storage, storageOf, write } from './storage.ts';
+import type { Tensor } from './tensor.ts';
+import { applyStep, isWritable, type Layout, layoutAfter, type ViewStep, writeThrough } from './view.ts';
+
+type MakeTensor = (storage: Storage, view?: View, layout?: Layout) => Tensor;
+let make: MakeTensor;
+/** tensor.ts gives its constructor here: ops stand below the class whose methods call them. */
+export const makeTensorsWith = (constructor: MakeTensor): void => void (make = constructor);
+export const newTensor: MakeTensor = (...args) => make(...args);
+
+/** Builds the values of an op; operands that are one value are told apart, so that each gets the gradient of its own. */
+function record(op: string, inputs: readonly Tensor[], build: (...values: Value[]) => readonly Value[]): { operands: Value[]; results: readonly Value[] } {
+  beginOp();
+  flushBefore(op);
+  return recording(() => {
+    const operands = distinct(inputs.map((t) => t.value()));
+    try {
+      return { operands, results: build(...operands) };
+    } catch (error) {
+      if (error instanceof IRError) throw new ShapeError(error.message.replace(/ at \S+$/, ''), { op, cause: error });
+      throw error;
+    }
+  });
+}
+
+/** A reshape to its own shape is a new name for a value; simplification takes it out again. */
+export function distinct(values: readonly Value[]): Value[] {
+  const seen = new Set<Value>();
+  return values.map((v) => {
+    const own = seen.has(v) ? b.reshape(v, { shape: avalOf(v).shape }) : v;
+    seen.add(own);
+    return own;
+  });
+}
+
+/** The function to differentiate a recorded op by, if anything asks for gradients. */
+function gradFn(op: string, inputs: readonly Tensor[], operands: readonly Value[], results: readonly Value[]): GradFn | undefined {
+  if (!isGradEnabled()) return undefined;
+  const next = inputs.map(edgeOf);
+  if (next.every((e) => e === null) || !results.some((v) => isFloat(dtypeOf(v)))) return undefined;
+  return new GradFn(`${backwardName(op)}Backward0`, next, { inputs: operands, outputs: results });
+}
+
+const backwardName = (op: string): string => (op.charAt(0).toUpperCase() + op.slice(1)).replace(/_$/, '');
+
+const edge = (fn: GradFn | undefined, v: Value, index: number): Edge | undefined => (fn !== undefined && isFloat(dtypeOf(v)) ? { fn, index } : undefined);
+
+/**
+ * An op with several results. `op` is the user's name of it (camelCase): errors, `gradFn` and flushes use it.
+ * `build` records primitives through the builder; it may use no value but its operands, slots and literals.
+ */
+export function applyMany(op: string, inputs: readonly Tensor[], build: (...values: Value[]) => readonly Value[]): Tensor[] {
+  const { operands, results } = record(op, inputs, build);
+  const fn = gradFn(op, inputs, operands, results);
+  return results.map((v, i) => {
+    const t = make(storageOf(v));
+    t.edge = edge(fn, v, i);
+    return t;
+  });
+}
+
+/** An op with one result. */
+export function apply(op: string, inputs: readonly Tensor[], build: (...values: Value[]) => Value): Tensor {
+  return applyMany(op, inputs, (...values) => [build(...values)])[0]!;
+}
+
+/** A view of `x` through one movement op, sharing its storage. Undefined where no strides describe it: then only a copy will do. */
+export function applyView(op: string, x: Tensor, step: ViewStep, origin: View['origin'] = isGradEnabled() ? 'plain' : 'noGrad'): Tensor | undefined {
+  const layout = layoutAfter(x.layout, step);
+  if (layout === undefined) return undefined;
+  beginOp();
+  flushBefore(op);
+  const base = x.view?.base ?? x;
+  const from = isGradEnabled() ? edgeOf(x) : null;
+  const t = make(x.storage, { base, chain: [...(x.view?.chain ?? []), step], origin, op }, layout);
+  t.edgeAt = base.edgeSerial;
+  const input = x.value();
+  const output = recording(() => applyStep(input, step));
+  t.sawValue(output);
+  if (from !== null) t.edge = { fn: new GradFn(`${backwardName(op)}Backward0`, [from], { inputs: [input], outputs: [output] }), index: 0 };
+  return t;
+}
+
+/**
+ * Replaces the value of `self` by what `build` makes of it and of `others`, as PyTorch's `op_` methods do; views and detached tensors see it.
+ * Throws AutogradError for a leaf that requires grad, ShapeError where the result would not fit, DTypeError where its dtype does not cast.
+ */
+export function applyInPlace(op: string, self: Tensor, others: readonly Tensor[], build: (...values: Value[]) => Value): Tensor {
+  demandWritable(op, self, others);
+  const inputs = [self, ...others];
+  const { operands, results } = record(op, inputs, (...values) => {
+    const result = build(...values);
+    const { dtype, shape } = avalOf(result);
+    if (!sameShape(shape, self.layout.shape))
+      throw new ShapeError(`output with shape ${shapeText(self.layout.shape)} doesn't match the broadcast shape ${shapeText(shape)}`, { op });
+    if (dtype === self.element) return [result];
+    if (isFloat(dtype) && !isFloat(self.element)) throw new DTypeError(`result type ${dtype} can't be cast to the output type ${self.element}`, { op });
+    return [b.cast(result, { to: self.element })];
+  });
+  const value = results[0]!;
+  const fn = gradFn(op, inputs, operands, results);
+  store(self, value, fn === undefined ? undefined : { fn, index: 0 });
+  return self;
+}
+
+function demandWritable(op: string, self: Tensor, others: readonly Tensor[]): void {
+  const base = self.view?.base ?? self;
+  if (isGradEnabled()) {
+    if (base.wantsGrad && base.edge === undefined)
+      throw new AutogradError(`${self.view === undefined ? 'a leaf' : 'a view of a leaf'} tensor that requires grad is being used in an in-place operation`, {
+        op,
+        fix: 'wrap the update in noGrad(() => ...), or use the op without the trailing underscore',
+      });
+    const tracked = requiresGradOf(self) || others.some(requiresGradOf);
+    if (tracked && self.view?.origin === 'noGrad')
+      throw new AutogradError('a view was created in noGrad mode and is being modified in place with grad mode enabled', { op, fix: 'make the view outside of noGrad, or clone() it' });
+    if (tracked && self.view?.origin === 'several')
+      throw new AutogradError(`this view is the output of ${self.view.op}, which returns several views; such views must not be modified in place`, { op, fix: 'clone() it first' });
+  }
+  if (self.view !== undefined && !isWritable(self.view.chain))
+    throw new ShapeError('more than one element of the written-to tensor refers to a single memory location', { op, fix: 'clone() the tensor first' });
+}
+
+/** Puts a value into the storage of `self`: directly, or through its view into the base, whose history is then the write's. */
+function store(self: Tensor, value: Value, from: Edge | undefined): void {
+  const base = self.view?.base;
+  if (base === undefined) {
+    write(self.storage, value);
+    self.edge = from;
+    if (from !== undefined) self.edgeSerial++;
+    return;
+  }
+  const before = read(self.storage);
+  const chain = self.view!.chain;
+  const [old, part] = recording(() => distinct([before, value])) as [Value, Value];
+  const after = recording(() => writeThrough(old, chain, part));
+  const into = isGradEnabled() ? edgeOf(base) : null;
+  write(self.storage, after);
+  self.sawValue(value);
+  if (from === undefined && into === null) return;
+  base.edge = { fn: new GradFn('CopySlices', [into, from ?? null], { inputs: [old, part], outputs: [after] }), index: 0 };
+  base.edgeSerial++;
+}

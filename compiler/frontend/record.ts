@@ -1,0 +1,177 @@
+// Recording: ops only make nodes; an interval holds the nodes since the last boundary. What a boundary does with them is in boundary.ts.
+import { InternalError } from '../../runtime/errors.ts';
+import { bytesPerElement, type TypedArray } from '../../runtime/dtype.ts';
+import { isLeaf, makeNode, type Location, type Node, type Value } from '../ir/node.ts';
+import { type Recorder, recordWith } from '../ir/builder.ts';
+import { numel } from '../ir/dim.ts';
+import { type Structure, type ValueId, valueId } from '../jit/structure.ts';
+import type { Storage } from './storage.ts';
+
+/** The stretch of recording between two boundaries. */
+export type Interval = {
+  nodes: Node[];
+  /** Bytes that the recorded values would take. */
+  bytes: number;
+  /** Leaves that stand for values of earlier intervals which nobody has computed yet. */
+  claims: Node[];
+  /** Storages written in place that existed before the interval, with the value to go back to if it fails. */
+  written: Map<Storage, Value>;
+  /** Values that the boundary must store whoever looks at them: roots of backward(). */
+  roots: Value[];
+  /** Storages of gradients that backward() wrote; stored if they are still somebody's `.grad` at the boundary. */
+  grads: Map<object, () => Storage | undefined>;
+  /** The first op: where a loop of the user's begins again. */
+  head: string | undefined;
+  /** Once closed: what it looked like. */
+  structure: Structure | undefined;
+};
+
+/** Where a computed node stands, and what has been realised of it. */
+export type Recorded = {
+  readonly interval: Interval;
+  readonly position: number;
+  buffers: (TypedArray | undefined)[] | undefined;
+  leaves: (Value | undefined)[] | undefined;
+  /** The storage that was made for the node's first result, if any: it changes over to a leaf when the value is realised. */
+  holders: Storage[] | undefined;
+};
+/** A leaf has a buffer, or stands for an unrealised `claim` until its interval's boundary. `draw` fills a random leaf anew, for replays. */
+export type LeafRecord = { buffer: TypedArray | undefined; claim: Value | undefined; draw?: () => TypedArray };
+/** A number that is read at each launch; `host` marks those that the library owns and that replays read anew. */
+export type SlotRecord = { readonly read: () => number; readonly host: boolean };
+
+const newInterval = (): Interval => ({
+  nodes: [],
+  bytes: 0,
+  claims: [],
+  written: new Map(),
+  roots: [],
+  grads: new Map(),
+  head: undefined,
+  structure: undefined,
+});
+
+let current = newInterval();
+export const currentInterval = (): Interval => current;
+
+/** Starts a new interval and gives the one that ends. */
+export function nextInterval(): Interval {
+  const ended = current;
+  current = newInterval();
+  return ended;
+}
+
+export const recordedOf = (node: Node): Recorded => node.record as Recorded;
+export const leafRecordOf = (node: Node): LeafRecord => node.record as LeafRecord;
+export const slotRecordOf = (node: Node): SlotRecord => node.record as SlotRecord;
+
+/** The buffer that holds a value, if it is realised. */
+export function bufferOf(v: Value): TypedArray | undefined {
+  if (v.node.op === 'input') return leafRecordOf(v.node).buffer;
+  return v.node.op === 'slot' ? undefined : recordedOf(v.node).buffers?.[v.index];
+}
+
+/** A leaf for data that exist. */
+export function leafOf(buffer: TypedArray, aval: Value['node']['outputs'][number]): Value {
+  const node = makeNode('input', [], { dtype: aval.dtype, shape: aval.shape }, [], [aval]);
+  node.record = { buffer, claim: undefined } satisfies LeafRecord;
+  return node.values[0]!;
+}
+
+/** A number of the user's, whatever its value: each use is a slot of its own. */
+export function slot(value: number, dtype: Value['node']['outputs'][number]['dtype']): Value {
+  return slotRecord({ read: () => value, host: false }, dtype);
+}
+
+/** A number that the library owns (a learning rate, a step count): read again at each launch, also in replays. */
+export function hostSlot(read: () => number, dtype: Value['node']['outputs'][number]['dtype']): Value {
+  return slotRecord({ read, host: true }, dtype);
+}
+
+function slotRecord(record: SlotRecord, dtype: Value['node']['outputs'][number]['dtype']): Value {
+  const node = makeNode('slot', [], { dtype }, [], [{ dtype, shape: [] }]);
+  node.record = record;
+  return node.values[0]!;
+}
+
+/** A value as the current interval may use it: itself if recorded here, else a leaf, which claims it where it has no buffer. */
+export function resolve(v: Value): Value {
+  if (isLeaf(v.node.op)) return v;
+  const r = v.node.record as Recorded | undefined;
+  if (r === undefined) throw new InternalError(`record: a ${v.node.op} that was not recorded is used`);
+  if (r.interval === current) return v;
+  const known = r.leaves?.[v.index];
+  if (known !== undefined) return known;
+  const buffer = r.buffers?.[v.index];
+  const aval = v.node.outputs[v.index]!;
+  const node = makeNode('input', [], { dtype: aval.dtype, shape: aval.shape }, [], [aval]);
+  node.name = v.node.name;
+  node.record = { buffer, claim: buffer === undefined ? v : undefined } satisfies LeafRecord;
+  if (buffer === undefined) {
+    learn(r, v.index);
+    current.claims.push(node);
+  }
+  r.leaves ??= [];
+  r.leaves[v.index] = node.values[0]!;
+  return node.values[0]!;
+}
+
+/** A value of a closed interval turned out to be needed: from now on its structure stores it. */
+export function learn(r: Recorded, index: number): void {
+  const id: ValueId = valueId(r.position, index);
+  r.interval.structure?.learned.add(id);
+}
+
+let site: Location | undefined;
+let alwaysLocate = false;
+let expected: Structure | undefined;
+const startsWith = new Map<number, Structure>();
+
+/** Locations of every op, expected or not: for inspection. */
+export const locateAlways = (on: boolean): void => void (alwaysLocate = on);
+/** A structure that ran: the next interval that starts like it is expected to go on like it, so its ops need no location. */
+export function expect(structure: Structure): void {
+  if (structure.nodes.length === 0) return;
+  if (startsWith.size > 256) startsWith.clear();
+  startsWith.set(structure.nodes[0]!.localHash, structure);
+}
+
+function made(node: Node): void {
+  if (isLeaf(node.op)) return;
+  const position = current.nodes.length;
+  if (position === 0) expected = startsWith.get(node.localHash);
+  if (alwaysLocate || expected?.nodes[position]?.localHash !== node.localHash) {
+    site ??= { site: new Error() };
+    node.loc = site;
+  }
+  node.record = { interval: current, position, buffers: undefined, leaves: undefined, holders: undefined } satisfies Recorded;
+  current.nodes.push(node);
+  for (const { dtype, shape } of node.outputs) current.bytes += (numel(shape) as number) * bytesPerElement[dtype];
+}
+
+/** Begins a public op: its nodes share one location. */
+export function beginOp(): void {
+  site = undefined;
+}
+
+const recorder: Recorder = { resolve, made };
+
+/** Runs `f` with its nodes recorded. Outside of this (passes, regions) building has no effect on the recording. */
+export function recording<T>(f: () => T): T {
+  const before = recordWith(recorder);
+  try {
+    return f();
+  } finally {
+    recordWith(before);
+  }
+}
+
+/** Nodes or bytes that may pend before a flush is looked for; at four times as much it comes anywhere. */
+export const flushBound = { nodes: 1024, bytes: 256 * 2 ** 20 };
+
+/** Whether the recording should be cut before an op that is called `key`. */
+export function flushDue(key: string): boolean {
+  current.head ??= key;
+  const load = Math.max(current.nodes.length / flushBound.nodes, current.bytes / flushBound.bytes);
+  return load >= 1 && (key === current.head || load >= 4);
+}

@@ -1,0 +1,165 @@
+// Finds a compiled graph by structure: recorded nodes in order, leaves numbered by first visit; a hash hit is confirmed by equality.
+import type { Target } from '../../runtime/target.ts';
+import { userLine } from '../../runtime/errors.ts';
+import { mix } from '../ir/codec.ts';
+import { type Graph, isLeaf, makeNode, type Node, sameLocally, type Value } from '../ir/node.ts';
+import { compileGraph } from '../lower/compile.ts';
+import { type Executable, load } from './executable.ts';
+
+/**
+ * What a stretch of recording looks like, whatever tensors it ran on. `nodes` is a copy over fresh leaves, so that no user's buffer stays alive.
+ * `learned` are values that turned out to be needed after the stretch had run; from then on it stores them.
+ */
+export type Structure = {
+  readonly hash: number;
+  readonly target: Target;
+  readonly nodes: readonly Node[];
+  /** For each operand of each node in turn: the value's id, or for leaf number i the id `-1 - i`. */
+  readonly operands: Int32Array;
+  readonly leaves: readonly Node[];
+  readonly learned: Set<ValueId>;
+  readonly compiled: Map<string, Executable>;
+};
+
+/** A value by its place in a structure: node position and output index in one integer. */
+export type ValueId = number;
+const width = 64;
+export const valueId = (position: number, index: number): ValueId => position * width + index;
+
+/** A stretch of nodes, inputs before users, as it is looked up: `leaves` are what it reads, in order of first visit. */
+export type Stretch = { readonly nodes: readonly Node[]; readonly leaves: readonly Value[]; readonly operands: Int32Array; readonly hash: number };
+
+/** Says of an operand whether it counts as given: a leaf, or a value that has a buffer. */
+export type IsGiven = (operand: Value) => boolean;
+
+const given: IsGiven = (v) => isLeaf(v.node.op);
+
+/** Numbers nodes and leaves of a stretch, and hashes it. Linear in the number of operands. */
+export function survey(nodes: readonly Node[], isGiven: IsGiven = given): Stretch {
+  const number = new Map<Node, number>();
+  const leafNumber = new Map<Value, number>();
+  const leaves: Value[] = [];
+  let count = 0;
+  for (const node of nodes) count += node.inputs.length;
+  const operands = new Int32Array(count);
+  let hash = nodes.length;
+  let at = 0;
+  for (let position = 0; position < nodes.length; position++) {
+    const node = nodes[position]!;
+    hash = mix(hash, node.localHash);
+    for (const v of node.inputs) {
+      let id: number;
+      const inside = number.get(v.node);
+      if (inside !== undefined && !isGiven(v)) id = valueId(inside, v.index);
+      else {
+        let leaf = leafNumber.get(v);
+        if (leaf === undefined) {
+          leaf = leaves.length;
+          leafNumber.set(v, leaf);
+          leaves.push(v);
+          hash = mix(hash, leafHash(v));
+        }
+        id = -1 - leaf;
+      }
+      hash = mix(hash, id);
+      operands[at++] = id;
+    }
+    number.set(node, position);
+  }
+  return { nodes, leaves, operands, hash };
+}
+
+/** A slot or a buffer of some dtype and shape. */
+function leafHash(v: Value): number {
+  const { dtype, shape } = v.node.outputs[v.index]!;
+  let h = v.node.op === 'slot' ? 1 : 2;
+  h = mix(h, dtype.charCodeAt(0) * 256 + dtype.charCodeAt(1));
+  for (const d of shape) h = mix(h, typeof d === 'number' ? d | 0 : d.text.length);
+  return h;
+}
+
+const sameLeaf = (template: Node, v: Value): boolean => {
+  if ((template.op === 'slot') !== (v.node.op === 'slot')) return false;
+  const a = template.outputs[0]!;
+  const c = v.node.outputs[v.index]!;
+  return a.dtype === c.dtype && a.shape.length === c.shape.length && a.shape.every((d, i) => d === c.shape[i]);
+};
+
+function sameStretch(structure: Structure, s: Stretch): boolean {
+  if (structure.hash !== s.hash || structure.nodes.length !== s.nodes.length || structure.leaves.length !== s.leaves.length) return false;
+  for (let i = 0; i < s.nodes.length; i++) if (!sameLocally(structure.nodes[i]!, s.nodes[i]!)) return false;
+  if (structure.operands.length !== s.operands.length) return false;
+  for (let i = 0; i < s.operands.length; i++) if (structure.operands[i] !== s.operands[i]) return false;
+  return s.leaves.every((v, i) => sameLeaf(structure.leaves[i]!, v));
+}
+
+const known = new Map<number, Structure[]>();
+/** Structures kept before the oldest go; a training program has a handful. */
+const capacity = 512;
+
+/** The structure of a stretch: an equal one met before, or a new one. */
+export function structureOf(s: Stretch, target: Target): Structure {
+  const bucket = known.get(s.hash);
+  const found = bucket?.find((c) => c.target === target && sameStretch(c, s));
+  if (found !== undefined) return found;
+  const made = template(s, target);
+  if (known.size >= capacity) known.delete(known.keys().next().value!);
+  known.set(s.hash, [...(bucket ?? []), made]);
+  return made;
+}
+
+/** A copy of the stretch over leaves of its own; here locations become text and their stacks are dropped. */
+function template(s: Stretch, target: Target): Structure {
+  const leaves = s.leaves.map((v) => {
+    const { dtype, shape } = v.node.outputs[v.index]!;
+    const leaf = v.node.op === 'slot' ? makeNode('slot', [], { dtype }, [], [{ dtype, shape }]) : makeNode('input', [], { dtype, shape }, [], [{ dtype, shape }]);
+    leaf.name = v.node.name;
+    return leaf;
+  });
+  const nodes: Node[] = [];
+  let at = 0;
+  for (const node of s.nodes) {
+    const inputs = node.inputs.map(() => {
+      const id = s.operands[at++]!;
+      return id < 0 ? leaves[-1 - id]!.values[0]! : nodes[Math.floor(id / width)]!.values[id % width]!;
+    });
+    const copy = makeNode(node.op, inputs, node.attrs, node.regions, node.outputs);
+    const site = node.loc?.site;
+    const line = site instanceof Error ? userLine(site.stack) : site;
+    if (node.loc !== undefined) node.loc.site = line;
+    if (line !== undefined) copy.loc = { site: line };
+    copy.name = node.name;
+    nodes.push(copy);
+  }
+  return { hash: s.hash, target, nodes, operands: s.operands, leaves, learned: new Set(), compiled: new Map() };
+}
+
+/** The part of a structure that computes `roots`, as a graph over all its leaves that this part reads. */
+export function graphOf(structure: Structure, roots: readonly ValueId[]): Graph {
+  const outputs = roots.map((id) => structure.nodes[Math.floor(id / width)]!.values[id % width]!);
+  return { inputs: structure.leaves.map((n) => n.values[0]!), outputs };
+}
+
+/** Told of every compilation: inspection lists the graphs, tests count them. */
+export type CompileListener = (executable: Executable, graph: Graph) => void;
+const listeners = new Set<CompileListener>();
+export function onCompile(listener: CompileListener): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+/** The executable that computes `roots` of a structure; compiled at first use. */
+export function executableOf(structure: Structure, roots: readonly ValueId[]): Executable {
+  const key = roots.join();
+  const found = structure.compiled.get(key);
+  if (found !== undefined) return found;
+  const graph = graphOf(structure, roots);
+  const disable = (globalThis.process?.env?.['FLUXION_DISABLE'] ?? '').split(',').filter((p) => p !== '');
+  const executable = load(compileGraph(graph, structure.target, { disable }));
+  structure.compiled.set(key, executable);
+  for (const listener of listeners) listener(executable, graph);
+  return executable;
+}
+
+/** Forgets all structures and what they learned; for tests, and to free memory. */
+export const forgetStructures = (): void => known.clear();
