@@ -143,6 +143,14 @@ export const params: Codec<Params> = {
     }
     return value as Params;
   },
-  equal: (a, b) => paramsText(a) === paramsText(b),
-  key: (v) => hashText(paramsText(v)),
+  equal: (a, b) => a === b || paramsText(a) === paramsText(b),
+  key: (v) => {
+    const known = paramsKeys.get(v);
+    if (known !== undefined) return known;
+    const key = hashText(paramsText(v));
+    paramsKeys.set(v, key);
+    return key;
+  },
 };
+/** A composite that is recorded again brings the same params object, and recording is on the hot path. */
+const paramsKeys = new WeakMap<Params, number>();

@@ -58,7 +58,7 @@ export function dimMul(a: Dim, b: Dim): Dim {
 
 export const dimSub = (a: Dim, b: Dim): Dim => dimAdd(a, dimMul(-1, b));
 export const numel = (shape: Shape): Dim => shape.reduce<Dim>(dimMul, 1);
-export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((d, i) => d === b[i]);
+export const sameShape = (a: Shape, b: Shape): boolean => a === b || (a.length === b.length && a.every((d, i) => d === b[i]));
 
 /** The size as a number; for places where only a fixed size makes sense. */
 export function fixed(d: Dim): number {

@@ -1,6 +1,6 @@
 // Signatures: everything that parser, printer, verifier, hash and typed builder need to know of an op. Imports no node and no builder.
 import { type ScalarFn, type ScalarName, scalar } from '../../kernels/scalar.ts';
-import { bytesPerElement, isFloat } from '../../runtime/dtype.ts';
+import { bytesPerElement, type DType, isFloat } from '../../runtime/dtype.ts';
 import { IRError } from '../../runtime/errors.ts';
 import { type Aval, aval, avalText, sameAval } from './aval.ts';
 import { type Codec, dims, dtype, flag, int, ints, literal, oneOf, type Pairs, pairs, params, text } from './codec.ts';
@@ -35,11 +35,14 @@ function demand(condition: boolean, message: () => string): asserts condition {
 }
 const without = (shape: Shape, axes: readonly number[]): Shape => shape.filter((_, i) => !axes.includes(i));
 function demandAxes(x: Aval, axes: readonly number[]): void {
+  // The length first: what follows is quadratic.
+  const distinct = axes.length <= x.shape.length && axes.every((a, i) => axes.indexOf(a) === i);
   demand(
-    axes.every((a) => Number.isInteger(a) && a >= 0 && a < x.shape.length) && new Set(axes).size === axes.length,
+    distinct && axes.every((a) => Number.isInteger(a) && a >= 0 && a < x.shape.length),
     () => `axes [${axes}] do not fit ${avalText(x)}`,
   );
 }
+const areIntegers = (list: readonly number[], least: number): boolean => list.every((n) => Number.isSafeInteger(n) && n >= least);
 function demandRank(x: Aval, ...lists: readonly (readonly unknown[])[]): void {
   demand(
     lists.every((l) => l.length === x.shape.length),
@@ -124,15 +127,22 @@ export const convExtent = (n: Dim, k: Dim, stride: number, [before, after]: read
     ? dimAdd(dimSub(n, dimMul(dilation, dimSub(k, 1))), before + after)
     : Math.floor((fixed(n) + before + after - dilation * (fixed(k) - 1) - 1) / stride) + 1;
 
-function demandConv(x: Aval, w: Aval, a: ConvAttrs): void {
-  const rank = x.shape.length - 2;
+/** Two operands that have batch or channel axes before at least one spatial axis. */
+const demandImages = (x: Aval, w: Aval): void =>
   demand(
-    rank >= 1 && w.shape.length === x.shape.length,
+    x.shape.length >= 3 && w.shape.length === x.shape.length,
     () => `conv needs [N,C,...] and [O,C/groups,...], got ${avalText(x)} and ${avalText(w)}`,
   );
+function demandConv(x: Aval, w: Aval, a: ConvAttrs): void {
+  const rank = x.shape.length - 2;
+  demandImages(x, w);
   demand(
     [a.stride, a.padding, a.dilation].every((l) => l.length === rank),
     () => `conv over ${rank} spatial axes needs as many strides, paddings and dilations`,
+  );
+  demand(
+    [a.stride, a.dilation, [a.groups]].every((l) => areIntegers(l, 1)) && a.padding.every((p) => areIntegers(p, 0)),
+    () => 'strides, dilations and groups must be positive, and paddings natural numbers',
   );
   demand(
     fixed(x.shape[1]!) === fixed(w.shape[1]!) * a.groups && fixed(w.shape[0]!) % a.groups === 0,
@@ -143,6 +153,7 @@ function demandConv(x: Aval, w: Aval, a: ConvAttrs): void {
 function convOut(x: Aval, w: Aval, a: ConvAttrs): Aval {
   demandConv(x, w, a);
   const spatial = a.stride.map((s, i) => convExtent(x.shape[i + 2]!, w.shape[i + 2]!, s, a.padding[i]!, a.dilation[i]!));
+  demandShape(spatial);
   return aval(x.dtype, [x.shape[0]!, w.shape[0]!, ...spatial]);
 }
 function indexed(x: Aval, index: Aval, axis: number): void {
@@ -181,7 +192,7 @@ function inferWhile(xs: readonly Aval[], _: object, [test, body]: RegionResults)
 function inferScan(xs: readonly Aval[], { carries, length }: { carries: number; length: number }, [body]: RegionResults): readonly Aval[] {
   demand(body !== undefined, () => 'scan wants a region');
   demand(
-    carries >= 0 && carries <= xs.length && length >= 0,
+    areIntegers([carries, length], 0) && carries <= xs.length,
     () => `${xs.length} operands and ${length} steps do not fit ${carries} carries`,
   );
   const [before, after] = [xs.slice(0, carries), body.slice(0, carries)];
@@ -249,8 +260,8 @@ const structural = {
     demandRank(x, low, high, interior);
     demand(sameAval(fill, aval(x.dtype, [])), () => `fill ${avalText(fill)} must be ${x.dtype}[]`);
     demand(
-      [...low, ...high, ...interior].every((n) => n >= 0),
-      () => 'widths must not be negative',
+      [low, high, interior].every((widths) => areIntegers(widths, 0)),
+      () => 'widths must be natural numbers',
     );
     const inner = (d: Dim, gap: number): Dim => (gap === 0 || d === 0 ? d : dimAdd(dimMul(d, gap + 1), -gap));
     return aval(
@@ -260,11 +271,10 @@ const structural = {
   }),
   slice: op(['x'], { start: ints, stop: dims, step: ints }, ([x], { start, stop, step }) => {
     demandRank(x, start, stop, step);
+    demandShape(stop);
+    demand(areIntegers(start, 0) && areIntegers(step, 1), () => 'starts must be natural numbers and steps positive ones');
     const shape = x.shape.map((d, i) => {
-      const inside =
-        start[i]! >= 0 &&
-        step[i]! >= 1 &&
-        (typeof d !== 'number' || typeof stop[i] !== 'number' || (start[i]! <= stop[i]! && stop[i]! <= d));
+      const inside = typeof d !== 'number' || typeof stop[i] !== 'number' || (start[i]! <= stop[i]! && stop[i]! <= d);
       demand(inside, () => `slice ${start[i]}:${dimText(stop[i]!)}:${step[i]} does not fit axis ${i} of ${avalText(x)}`);
       return strided(start[i]!, stop[i]!, step[i]!);
     });
@@ -304,12 +314,14 @@ const structural = {
   conv: op(['x', 'w'], convAttrs, ([x, w], a) => convOut(x, w, a)),
   /** Gradient of `conv` by its input: spreads `ct` back over an input whose spatial sizes are `spatial`. */
   convInputGrad: op(['ct', 'w'], { ...convAttrs, spatial: ints }, ([ct, w], a) => {
+    demandImages(ct, w);
     const x = aval(ct.dtype, [ct.shape[0]!, fixed(w.shape[1]!) * a.groups, ...a.spatial]);
     demand(sameAval(convOut(x, w, a), ct), () => `${avalText(ct)} is no result of conv(${avalText(x)}, ${avalText(w)})`);
     return x;
   }),
   /** Gradient of `conv` by its weight, whose spatial sizes are `spatial`. */
   convWeightGrad: op(['x', 'ct'], { ...convAttrs, spatial: ints }, ([x, ct], a) => {
+    demandImages(x, ct);
     const w = aval(x.dtype, [ct.shape[1]!, fixed(x.shape[1]!) / a.groups, ...a.spatial]);
     demand(sameAval(convOut(x, w, a), ct), () => `${avalText(ct)} is no result of conv(${avalText(x)}, ${avalText(w)})`);
     return w;
@@ -337,7 +349,10 @@ const structural = {
   /** The first `k` of the sorted axis. */
   topk: op(['x'], { axis: int, k: int, largest: flag }, ([x], { axis, k }) => {
     demandAxes(x, [axis]);
-    demand(k >= 0 && (typeof x.shape[axis] !== 'number' || k <= x.shape[axis]), () => `top ${k} of axis ${axis} of ${avalText(x)}`);
+    demand(
+      areIntegers([k], 0) && (typeof x.shape[axis] !== 'number' || k <= x.shape[axis]),
+      () => `top ${k} of axis ${axis} of ${avalText(x)}`,
+    );
     const shape = x.shape.map((d, i) => (i === axis ? k : d));
     return [aval(x.dtype, shape), aval('i64', shape)] as const;
   }),
@@ -364,23 +379,36 @@ type Pointwise = {
   readonly [K in ScalarName]: Signature<(typeof names)[(typeof scalar)[K]['arity']], Record<never, never>, Aval, readonly []>;
 };
 
+/** Whether a function with this dtype rule takes values of `dtype`. */
+function takes(rule: ScalarFn['dtype'], dtype: DType): boolean {
+  switch (rule) {
+    case 'same':
+      return dtype !== 'bool';
+    case 'float':
+      return isFloat(dtype);
+    case 'bits':
+      return !isFloat(dtype);
+    case 'logical':
+      return dtype === 'bool';
+    case 'compare':
+    case 'select':
+      return true;
+    default:
+      return rule satisfies never;
+  }
+}
+
 function inferPointwise(name: string, f: ScalarFn, xs: readonly Aval[]): Aval {
-  const [x] = xs as readonly [Aval];
-  const values = f.dtype === 'select' ? xs.slice(1) : xs;
-  const value = values[0]!;
+  const isSelect = f.dtype === 'select';
+  const value = isSelect ? xs[1]! : xs[0]!;
   demand(
-    values.every((v) => sameAval(v, value)) && sameShape(x.shape, value.shape),
+    xs.every((x, i) => sameShape(x.shape, value.shape) && (x.dtype === value.dtype || (isSelect && i === 0))),
     () => `${name} wants operands of one dtype and shape, got ${xs.map(avalText).join(', ')}`,
   );
-  const fits: Record<ScalarFn['dtype'], boolean> = {
-    same: value.dtype !== 'bool',
-    float: isFloat(value.dtype),
-    compare: true,
-    logical: value.dtype === 'bool',
-    bits: !isFloat(value.dtype),
-    select: x.dtype === 'bool',
-  };
-  demand(fits[f.dtype], () => `${name} does not take ${xs.map((v) => v.dtype).join(', ')}`);
+  demand(
+    takes(f.dtype, value.dtype) && (!isSelect || xs[0]!.dtype === 'bool'),
+    () => `${name} does not take ${xs.map((x) => x.dtype).join(', ')}`,
+  );
   return f.dtype === 'compare' ? aval('bool', value.shape) : value;
 }
 

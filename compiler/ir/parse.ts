@@ -113,7 +113,7 @@ function statement(c: Cursor, scope: Scope, depth: number): void {
   const node = placed(c, opAt, () => build(op, operands, attrs, regions));
   if (node.outputs.length !== ids.length) throw refusal(c, ids[0]!.at, `${op} has ${node.outputs.length} results, ${ids.length} are named`);
   if (types.length !== ids.length) throw refusal(c, types[0]!.at, `${ids.length} values are named, but ${types.length} types given`);
-  types.forEach((t, i) => demandType(c, t, node.outputs[i]!, op));
+  for (const [i, written] of types.entries()) demandType(c, written, node.outputs[i]!, op);
   scope.places.set(node, ids[0]!.at);
   define(c, scope, ids, node);
 }
