@@ -6,15 +6,18 @@ import { executableOf, type Stretch, type Structure, structureOf, survey, type V
 import { bufferOf, currentInterval, expect, flushDue, type Interval, leafRecordOf, learn, nextInterval, recordedOf, resolve, slotRecordOf } from './record.ts';
 import { defaultTarget } from './device.ts';
 
+/** What an interval turned out to be, for those who replay it. */
+export type Ended = { readonly stretch: Stretch; readonly structure: Structure; readonly roots: readonly ValueId[] };
+
 /**
  * Ends the interval: realises `observed`, every older storage that was written in place, every gradient written and still in place,
  * every root of backward(), and what this structure learned to store. All other values become recipes.
  * If it fails, storages go back to the value of the last boundary and the error is thrown.
  */
-export function boundary(observed: readonly Value[] = []): void {
+export function boundary(observed: readonly Value[] = []): Ended | undefined {
   const interval = nextInterval();
   if (interval.nodes.length === 0 && interval.claims.length === 0) {
-    return;
+    return undefined;
   }
   try {
     runClaims(interval.claims);
@@ -22,7 +25,9 @@ export function boundary(observed: readonly Value[] = []): void {
     const structure = structureOf(stretch, defaultTarget());
     interval.structure = structure;
     expect(structure);
-    run(stretch, structure, rootsOf(interval, structure, observed), interval.nodes);
+    const roots = rootsOf(interval, structure, observed);
+    run(stretch, structure, roots, interval.nodes);
+    return { stretch, structure, roots };
   } catch (error) {
     for (const [storage, value] of interval.written) storage.value = value;
     throw error;
@@ -31,14 +36,32 @@ export function boundary(observed: readonly Value[] = []): void {
   }
 }
 
+let deferring = false;
+
+/** The boundary at the end of `optimizer.step()`; inside compiled code, whose end is the boundary, it does nothing. */
+export function stepBoundary(): void {
+  if (!deferring) boundary();
+}
+
+/** Runs `f` with the boundaries of steps, and flushes, left to whoever calls this. */
+export function deferSteps<T>(f: () => T): T {
+  const before = deferring;
+  deferring = true;
+  try {
+    return f();
+  } finally {
+    deferring = before;
+  }
+}
+
 /**
  * Cuts a recording that has grown past its bound, before an op called `key`: preferably where the user's loop begins again,
  * past four times the bound anywhere; there the values that nothing uses yet are stored, since they are what the loop carries on.
  */
 export function flushBefore(key: string): void {
-  if (!flushDue(key)) return;
+  if (deferring || !flushDue(key)) return;
   const interval = currentInterval();
-  if (key === interval.head) return boundary();
+  if (key === interval.head) return void boundary();
   const used = new Set<Value>();
   for (const node of interval.nodes) for (const v of node.inputs) used.add(v);
   boundary(interval.nodes.flatMap((node) => node.values.filter((v) => !used.has(v))));
@@ -51,6 +74,9 @@ function release(interval: Interval): void {
   interval.written = new Map();
   interval.roots = [];
   interval.grads = new Map();
+  interval.actions = [];
+  interval.touched = new Set();
+  interval.sources = new Map();
 }
 
 function rootsOf(interval: Interval, structure: Structure, observed: readonly Value[]): ValueId[] {
@@ -79,7 +105,7 @@ function run(stretch: Stretch, structure: Structure, roots: readonly ValueId[], 
     const inputs: TypedArray[] = [];
     const slots: number[] = [];
     for (const v of stretch.leaves) {
-      if (v.node.op === 'slot') slots.push(slotRecordOf(v.node).read());
+      if (v.node.op === 'slot') slots.push(slotRecordOf(v.node).value);
       else inputs.push(bufferOf(v)!);
     }
     const outputs = executable.run(inputs, Float64Array.from(slots));
@@ -149,7 +175,7 @@ export function observe(v: Value): TypedArray {
   if (known !== undefined) return known;
   if (v.node.op === 'slot') {
     const number = allocate(avalOf(v).dtype, 1);
-    number[0] = number instanceof BigInt64Array ? BigInt(slotRecordOf(v.node).read()) : slotRecordOf(v.node).read();
+    number[0] = number instanceof BigInt64Array ? BigInt(slotRecordOf(v.node).value) : slotRecordOf(v.node).value;
     return number;
   }
   if (v.node.op === 'input') {

@@ -54,7 +54,7 @@ function leaf(t: Tensor, options: CreationOptions, op: string): Tensor {
 
 /**
  * A tensor from nested arrays of numbers, booleans or bigints, or from a typed array (copied, one-dimensional).
- * dtype: as given, else bool, int64 or float32 by the elements, as `torch.tensor`.
+ * dtype: as given, else bool for booleans, int64 for bigints, float32 for numbers (JavaScript cannot tell 1 from 1.0).
  * Throws ShapeError where rows differ in length, ArgumentError for what is no number.
  */
 export function tensor(data: Nested | TypedArray, options: CreationOptions = {}): Tensor {
@@ -109,9 +109,9 @@ export const zeros = (shape: readonly number[], options: CreationOptions = {}): 
 export const ones = (shape: readonly number[], options: CreationOptions = {}): Tensor => constant('ones', shape, options, 'f32', (d) => lit(1, d));
 /** As `zeros`: nothing is ever left uninitialised. */
 export const empty = (shape: readonly number[], options: CreationOptions = {}): Tensor => zeros(shape, options);
-/** One number everywhere. dtype: as given, else bool, int64 or float32 by the number, as `torch.full`. */
+/** One number everywhere. dtype: as given, else bool or float32. */
 export function full(shape: readonly number[], value: number | boolean, options: CreationOptions = {}): Tensor {
-  const otherwise = typeof value === 'boolean' ? 'bool' : Number.isInteger(value) ? 'i64' : 'f32';
+  const otherwise = typeof value === 'boolean' ? 'bool' : 'f32';
   return constant('full', shape, options, otherwise, (d) => (d === 'bool' ? lit(Boolean(value), d) : slot(Number(value), d)));
 }
 

@@ -1,4 +1,4 @@
-// Nested arrays as users write them: their shape, their elements in order, and the dtype that PyTorch would give them.
+// Nested arrays as users write them: their shape, their elements in order, and their dtype.
 import type { DType, TypedArray } from '../../runtime/dtype.ts';
 import { ArgumentError, ShapeError } from '../../runtime/errors.ts';
 import type { Nested } from './methods/observe.ts';
@@ -58,8 +58,9 @@ function collect(op: string, data: Nested, shape: readonly number[], depth: numb
 
 const describe = (v: unknown): string => (typeof v === 'string' ? JSON.stringify(v.slice(0, 40)) : v === null ? 'null' : typeof v === 'object' ? 'an object' : String(v));
 
+/** By kind, never by value: `1` and `1.5` are both float32, so that data decide no dtype; bigints are int64. */
 function elementFor(values: readonly (number | bigint | boolean)[]): DType {
   if (values.length === 0) return 'f32';
   if (values.every((v) => typeof v === 'boolean')) return 'bool';
-  return values.every((v) => typeof v !== 'number' || (Number.isInteger(v) && Number.isSafeInteger(v) && !Object.is(v, -0))) ? 'i64' : 'f32';
+  return values.every((v) => typeof v !== 'number') && values.some((v) => typeof v === 'bigint') ? 'i64' : 'f32';
 }

@@ -20,6 +20,12 @@ export type Interval = {
   roots: Value[];
   /** Storages of gradients that backward() wrote; stored if they are still somebody's `.grad` at the boundary. */
   grads: Map<object, () => Storage | undefined>;
+  /** What the host did beside the recorded ops; replays of compiled code do it again. */
+  actions: (() => void)[];
+  /** Tensors whose `.grad` was set or dropped. */
+  touched: Set<{ gradient: unknown }>;
+  /** Which storage each leaf was read from, so that replays of compiled code read it anew. */
+  sources: Map<Node, Storage>;
   /** The first op: where a loop of the user's begins again. */
   head: string | undefined;
   /** Once closed: what it looked like. */
@@ -37,8 +43,8 @@ export type Recorded = {
 };
 /** A leaf has a buffer, or stands for an unrealised `claim` until its interval's boundary. `draw` fills a random leaf anew, for replays. */
 export type LeafRecord = { buffer: TypedArray | undefined; claim: Value | undefined; draw?: () => TypedArray };
-/** A number that is read at each launch; `host` marks those that the library owns and that replays read anew. */
-export type SlotRecord = { readonly read: () => number; readonly host: boolean };
+/** A number of a launch. What the library owns (a learning rate, a step count) names its `source`, which replays of compiled code read anew. */
+export type SlotRecord = { readonly value: number; readonly source: (() => number) | undefined };
 
 const newInterval = (): Interval => ({
   nodes: [],
@@ -47,6 +53,9 @@ const newInterval = (): Interval => ({
   written: new Map(),
   roots: [],
   grads: new Map(),
+  actions: [],
+  touched: new Set(),
+  sources: new Map(),
   head: undefined,
   structure: undefined,
 });
@@ -80,15 +89,15 @@ export function leafOf(buffer: TypedArray, aval: Value['node']['outputs'][number
 
 /** A number of the user's, whatever its value: each use is a slot of its own. */
 export function slot(value: number, dtype: Value['node']['outputs'][number]['dtype']): Value {
-  return slotRecord({ read: () => value, host: false }, dtype);
+  return slotLeaf({ value, source: undefined }, dtype);
 }
 
-/** A number that the library owns (a learning rate, a step count): read again at each launch, also in replays. */
-export function hostSlot(read: () => number, dtype: Value['node']['outputs'][number]['dtype']): Value {
-  return slotRecord({ read, host: true }, dtype);
+/** A number that the library owns: read now, and again at each replay. */
+export function hostSlot(source: () => number, dtype: Value['node']['outputs'][number]['dtype']): Value {
+  return slotLeaf({ value: source(), source }, dtype);
 }
 
-function slotRecord(record: SlotRecord, dtype: Value['node']['outputs'][number]['dtype']): Value {
+function slotLeaf(record: SlotRecord, dtype: Value['node']['outputs'][number]['dtype']): Value {
   const node = makeNode('slot', [], { dtype }, [], [{ dtype, shape: [] }]);
   node.record = record;
   return node.values[0]!;
@@ -152,6 +161,12 @@ function made(node: Node): void {
 /** Begins a public op: its nodes share one location. */
 export function beginOp(): void {
   site = undefined;
+}
+
+/** Does something on the host that belongs to the recorded step (counting it, say): once now, and once at each replay of compiled code. */
+export function hostAction(action: () => void): void {
+  current.actions.push(action);
+  action();
 }
 
 const recorder: Recorder = { resolve, made };

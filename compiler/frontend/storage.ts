@@ -1,7 +1,7 @@
 // A storage holds the current value of a tensor and of all its views, and counts how often it was written.
 import type { DType, TypedArray } from '../../runtime/dtype.ts';
 import { avalOf, type Value } from '../ir/node.ts';
-import { currentInterval, type Interval, leafOf, recordedOf, resolve } from './record.ts';
+import { bufferOf, currentInterval, type Interval, leafOf, recordedOf, resolve } from './record.ts';
 
 /** Values are immutable; a write in place replaces the storage's value and bumps its version. */
 export type Storage = {
@@ -9,11 +9,15 @@ export type Storage = {
   version: number;
   /** The interval in which it was made: a write to an older storage must be stored at the boundary. */
   readonly born: Interval;
+  /** Whether compiled code made the current buffer and nothing but this storage has seen it. */
+  owned: boolean;
+  /** An owned buffer that the current one replaced: compiled code may write the next value into it. */
+  spare: TypedArray | undefined;
 };
 
 /** A storage for a value that was just recorded (or a leaf). */
 export function storageOf(value: Value): Storage {
-  const storage: Storage = { value, version: 0, born: currentInterval() };
+  const storage: Storage = { value, version: 0, born: currentInterval(), owned: false, spare: undefined };
   hold(storage);
   return storage;
 }
@@ -32,6 +36,9 @@ function hold(storage: Storage): void {
 export function read(storage: Storage): Value {
   const value = resolve(storage.value);
   storage.value = value;
+  storage.owned = false;
+  storage.spare = undefined;
+  if (value.node.op === 'input') currentInterval().sources.set(value.node, storage);
   return value;
 }
 
@@ -42,6 +49,14 @@ export function write(storage: Storage, value: Value): void {
   storage.value = value;
   storage.version++;
   hold(storage);
+}
+
+/** State written by a replay: final at once, so no failure of what pends takes it back. `owned`: nobody else has its buffer. */
+export function commit(storage: Storage, value: Value, owned: boolean): void {
+  storage.spare = owned && storage.owned ? bufferOf(storage.value) : undefined;
+  storage.value = value;
+  storage.version++;
+  storage.owned = owned;
 }
 
 export const storageAval = (storage: Storage): ReturnType<typeof avalOf> => avalOf(storage.value);

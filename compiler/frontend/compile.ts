@@ -1,0 +1,200 @@
+// compile(fn): records fn once per argument signature, and afterwards replays the Program without running fn.
+import { ArgumentError } from '../../runtime/errors.ts';
+import type { TypedArray } from '../../runtime/dtype.ts';
+import { sameShape } from '../ir/dim.ts';
+import type { Value } from '../ir/node.ts';
+import { type ValueId, executableOf, valueId } from '../jit/structure.ts';
+import { isGradEnabled } from './autograd/mode.ts';
+import { boundary, deferSteps, type Ended, observe } from './boundary.ts';
+import { requiresGradOf, type View } from './handle.ts';
+import { newTensor } from './op.ts';
+import { flatten, type Rest, sameRest, unflatten } from './pytree.ts';
+import { bufferOf, currentInterval, type Interval, leafOf, leafRecordOf, recordedOf, slotRecordOf } from './record.ts';
+import { commit, type Storage, storageOf } from './storage.ts';
+import type { Tensor } from './tensor.ts';
+import type { Layout } from './view.ts';
+
+/** Where a replay finds the buffer of an input. */
+type InputSource =
+  | { readonly kind: 'argument'; readonly index: number }
+  | { readonly kind: 'capture'; readonly storage: Storage }
+  | { readonly kind: 'draw'; readonly draw: () => TypedArray }
+  | { readonly kind: 'constant'; readonly buffer: TypedArray };
+
+/** Where a replay puts an output. */
+type OutputTarget = { readonly kind: 'result'; readonly slot: number } | { readonly kind: 'argument'; readonly index: number } | { readonly kind: 'capture'; readonly storage: Storage };
+
+/** A tensor that fn returned or left behind: in a storage that existed, or in the `slot`-th new one, seen through a view. */
+type Produced = { readonly storage: { readonly old: Storage } | { readonly argument: number } | { readonly slot: number }; readonly view: View | undefined; readonly layout: Layout; readonly same: Tensor | undefined; readonly argument: number | undefined };
+
+type Specialisation = {
+  readonly rest: Rest;
+  readonly avals: readonly Signature[];
+  readonly grad: boolean;
+  /** Undefined: fn looks at values, or its results need gradients, so it runs on every call as ordinary recording. */
+  readonly replay: Replay | undefined;
+};
+type Replay = {
+  readonly ended: Ended;
+  readonly inputs: readonly InputSource[];
+  readonly numbers: readonly (number | (() => number))[];
+  readonly outputs: readonly (readonly OutputTarget[])[];
+  readonly slots: number;
+  readonly gradients: readonly { readonly of: Tensor; readonly gradient: Produced | null }[];
+  readonly results: readonly Produced[];
+  readonly result: Rest;
+  readonly actions: readonly (() => void)[];
+};
+type Signature = { readonly dtype: string; readonly shape: readonly number[]; readonly requiresGrad: boolean; readonly alias: number };
+
+export type Compiled<A extends readonly unknown[], R> = ((...args: A) => R) & {
+  /** How often fn was run to record it; for tests and curiosity. */
+  readonly traces: () => number;
+};
+
+/** Specialisations kept per function; the oldest goes first. */
+const maxVariants = 64;
+
+/**
+ * A function with the meaning of `fn` that runs as one Program: recorded once for each signature of its arguments
+ * (shapes, dtypes, requiresGrad, shared storage, structure, and the values of everything that is no tensor), replayed afterwards.
+ * State that fn writes (parameters, gradients, optimiser state) is written by the replay too. A function that observes a value,
+ * or returns a tensor that requires grad, runs as ordinary recording on every call: right, and no faster than without `compile`.
+ * As `torch.compile`. Throws ArgumentError if fn is no function.
+ */
+export function compile<A extends readonly unknown[], R>(fn: (...args: A) => R): Compiled<A, R> {
+  if (typeof fn !== 'function') throw new ArgumentError(`expected a function, got ${typeof fn}`, { op: 'compile' });
+  const known: Specialisation[] = [];
+  let traces = 0;
+  const compiled = (...args: A): R => {
+    const { tensors, rest } = flatten(args);
+    const found = known.find((s) => matches(s, tensors, rest));
+    if (found?.replay !== undefined) return replay(found.replay, tensors) as R;
+    if (found !== undefined) return fn(...args);
+    traces++;
+    const avals = tensors.map((t, i) => signature(t, i, tensors));
+    const grad = isGradEnabled();
+    const { result, replay: recorded } = trace(fn, args, tensors);
+    if (known.length >= maxVariants) known.shift();
+    known.push({ rest, avals, grad, replay: recorded });
+    return result;
+  };
+  return Object.assign(compiled, { traces: () => traces });
+}
+
+const signature = (t: Tensor, i: number, all: readonly Tensor[]): Signature => ({
+  dtype: t.element,
+  shape: t.shape,
+  requiresGrad: requiresGradOf(t),
+  alias: all.findIndex((u, j) => j <= i && u.storage === t.storage),
+});
+
+function matches(s: Specialisation, tensors: readonly Tensor[], rest: Rest): boolean {
+  if (s.grad !== isGradEnabled() || s.avals.length !== tensors.length) return false;
+  for (let i = 0; i < tensors.length; i++) {
+    const t = tensors[i]!;
+    const a = s.avals[i]!;
+    if (t.element !== a.dtype || !sameShape(t.shape, a.shape) || requiresGradOf(t) !== a.requiresGrad || tensors[a.alias]!.storage !== t.storage || t.view !== undefined) return false;
+  }
+  return sameRest(s.rest, rest);
+}
+
+/** Runs fn once, recording it as an interval of its own; what it did is described so that it can be done again. */
+function trace<A extends readonly unknown[], R>(fn: (...args: A) => R, args: A, tensors: readonly Tensor[]): { result: R; replay: Replay | undefined } {
+  boundary();
+  const interval = currentInterval();
+  const result = deferSteps(() => fn(...args));
+  const { tensors: results, rest } = flatten(result);
+  const whole = currentInterval() === interval && !(result instanceof Promise);
+  const detached = results.every((t) => !requiresGradOf(t)) && tensors.every((t) => t.view === undefined);
+  const described = whole && detached ? describe(interval, tensors, results) : undefined;
+  const ended = boundary(results.map((t) => t.value()));
+  if (described === undefined || ended === undefined) return { result, replay: undefined };
+  return { result, replay: { ...described(ended), result: rest, ended } };
+}
+
+/** Everything about the interval that its end forgets, as a function of what the end finds out. */
+function describe(interval: Interval, args: readonly Tensor[], results: readonly Tensor[]): (ended: Ended) => Omit<Replay, 'ended' | 'result'> {
+  const sources = new Map(interval.sources);
+  const written = [...interval.written.keys()];
+  const touched = [...interval.touched] as Tensor[];
+  const actions = [...interval.actions];
+  const argumentOf = (storage: Storage): number => args.findIndex((t) => t.storage === storage);
+  const fresh: Storage[] = [];
+  const produced = (t: Tensor): Produced => {
+    const { storage } = t;
+    const index = argumentOf(storage);
+    const old = storage.born !== interval;
+    if (!old && !fresh.includes(storage)) fresh.push(storage);
+    const argument = args.indexOf(t);
+    return {
+      storage: index >= 0 ? { argument: index } : old ? { old: storage } : { slot: fresh.indexOf(storage) },
+      view: t.view,
+      layout: t.layout,
+      same: old && index < 0 ? t : undefined,
+      argument: argument >= 0 ? argument : undefined,
+    };
+  };
+  const resultOf = results.map(produced);
+  const gradients = touched.map((of) => ({ of, gradient: of.gradient === null ? null : produced(of.gradient) }));
+  const stored = new Map<Storage, Value>([...written, ...fresh].map((s) => [s, s.value]));
+  return ({ stretch, roots }) => {
+    const outputs = roots.map((): OutputTarget[] => []);
+    const at = new Map<ValueId, number>(roots.map((id, i) => [id, i]));
+    for (const [storage, value] of stored) {
+      if (value.node.op === 'input' || value.node.op === 'slot') continue;
+      const r = recordedOf(value.node);
+      const i = at.get(valueId(r.position, value.index));
+      if (i === undefined) continue;
+      const index = argumentOf(storage);
+      outputs[i]!.push(fresh.includes(storage) ? { kind: 'result', slot: fresh.indexOf(storage) } : index >= 0 ? { kind: 'argument', index } : { kind: 'capture', storage });
+    }
+    const inputs = stretch.leaves.filter((v) => v.node.op === 'input').map((v): InputSource => {
+      const storage = sources.get(v.node);
+      const { draw } = leafRecordOf(v.node);
+      if (draw !== undefined && (storage === undefined || storage.born === interval)) return { kind: 'draw', draw };
+      if (storage === undefined || storage.born === interval) return { kind: 'constant', buffer: bufferOf(v)! };
+      const index = argumentOf(storage);
+      return index >= 0 ? { kind: 'argument', index } : { kind: 'capture', storage };
+    });
+    const numbers = stretch.leaves.filter((v) => v.node.op === 'slot').map((v) => slotRecordOf(v.node).source ?? slotRecordOf(v.node).value);
+    return { inputs, numbers, outputs, slots: fresh.length, gradients, results: resultOf, actions };
+  };
+}
+
+function replay(r: Replay, args: readonly Tensor[]): unknown {
+  const inputs = r.inputs.map((s) => {
+    switch (s.kind) {
+      case 'argument':
+        return observe(args[s.index]!.storage.value);
+      case 'capture':
+        return observe(s.storage.value);
+      case 'draw':
+        return s.draw();
+      case 'constant':
+        return s.buffer;
+    }
+  });
+  for (const action of r.actions) action();
+  const numbers = Float64Array.from(r.numbers, (n) => (typeof n === 'number' ? n : n()));
+  const executable = executableOf(r.ended.structure, r.ended.roots);
+  const states = r.outputs.map((targets) => (targets.length === 1 && targets[0]!.kind === 'capture' ? targets[0]!.storage : undefined));
+  const outputs = executable.run(inputs, numbers, states.map((s) => s?.spare));
+  const fresh: Storage[] = [];
+  r.outputs.forEach((targets, i) => {
+    const aval = executable.program.outputs[i]!;
+    for (const target of targets) {
+      const value = leafOf(outputs[i]!, { dtype: aval.dtype, shape: aval.shape });
+      if (target.kind === 'result') fresh[target.slot] = storageOf(value);
+      else commit(target.kind === 'argument' ? args[target.index]!.storage : target.storage, value, states[i] !== undefined && !inputs.includes(outputs[i]!));
+    }
+  });
+  const make = (p: Produced): Tensor => {
+    if (p.argument !== undefined) return args[p.argument]!;
+    if (p.same !== undefined) return p.same;
+    const storage = 'slot' in p.storage ? fresh[p.storage.slot]! : 'argument' in p.storage ? args[p.storage.argument]!.storage : p.storage.old;
+    return newTensor(storage, p.view === undefined ? undefined : { ...p.view, base: newTensor(storage) }, p.layout);
+  };
+  for (const { of, gradient } of r.gradients) of.gradient = gradient === null ? null : make(gradient);
+  return unflatten(r.result, r.results.map(make));
+}
