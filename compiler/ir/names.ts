@@ -1,4 +1,5 @@
-// The ids that values have in text: derived from name hints where there are any, else numbers; one scope per graph.
+// The ids that values have in text and in errors: derived from name hints where there are any, else numbers; one scope per graph.
+import { IRError } from '../../runtime/errors.ts';
 import { type Graph, type Node, nodesOf, type Value } from './node.ts';
 
 /** Ids by value, without the `%`. The same structure with the same hints always gets the same ids. */
@@ -57,4 +58,10 @@ export function idsOf(graph: Graph): ValueIds {
 export function hintFromIds(ids: readonly string[]): string | undefined {
   const parts = ids.map((id) => (isIdentifier(id) ? id : ''));
   return parts.every((part) => part === '') ? undefined : parts.join(',');
+}
+
+/** The error that says which value of a graph breaks which rule. */
+export function broken(graph: Graph, node: Node, rule: string): IRError {
+  const ids = node.values.length === 0 ? undefined : idsOf(graph).get(node.values[0]!);
+  return new IRError(`${ids === undefined ? '' : `%${ids} `}(${node.op}) ${rule}`, { op: 'verify' });
 }
