@@ -1,0 +1,90 @@
+// Seeded input data for a graph, with indices in range, and the comparison of what two graphs make of the same data.
+import { expect } from 'vitest';
+import { fixedShape } from '../compiler/ir/dim.ts';
+import { literalNumber, literalOf } from '../compiler/ir/literal.ts';
+import { avalOf, type Graph, nodesOf, shapeOf, type Value } from '../compiler/ir/node.ts';
+import { evaluate } from '../compiler/ops/evaluate.ts';
+import type { Reference } from '../compiler/ops/rules.ts';
+import { type DType, isFloat } from '../runtime/dtype.ts';
+import { bindSizes, sizeNames } from './bind-sizes.ts';
+
+/** Random numbers in [0, 1) for a seed (mulberry32). */
+export function randomFrom(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** One array per input of a graph of fixed sizes: moderate numbers of the input's dtype, indices within what they index. */
+export function dataFor(graph: Graph, seed = 1): readonly Reference[] {
+  const random = randomFrom(seed);
+  const bounds = indexBounds(graph);
+  return graph.inputs.map((v) => {
+    const { dtype, shape } = avalOf(v);
+    const length = fixedShape(shape).reduce((n, d) => n * d, 1);
+    return { dtype, shape: fixedShape(shape), data: Float64Array.from({ length }, () => draw(random(), dtype, bounds.get(v))) };
+  });
+}
+
+function draw(random: number, dtype: DType, bound: number | undefined): number {
+  if (bound !== undefined) return Math.floor(random * bound);
+  if (isFloat(dtype)) return literalNumber(literalOf(random * 4 - 2, dtype));
+  if (dtype === 'bool') return random < 0.5 ? 0 : 1;
+  return dtype === 'u8' ? Math.floor(random * 9) : Math.floor(random * 9) - 4;
+}
+
+/** Below what the integers of a value must stay, because they end up as positions on an axis. From users back to inputs. */
+function indexBounds(graph: Graph): ReadonlyMap<Value, number> {
+  const bounds = new Map<Value, number>();
+  const lower = (v: Value, bound: number | undefined): void => {
+    if (bound !== undefined) bounds.set(v, Math.min(bound, bounds.get(v) ?? bound));
+  };
+  for (const node of nodesOf(graph).reverse()) {
+    switch (node.op) {
+      case 'gather':
+      case 'scatterAdd':
+      case 'scatterSet':
+        lower(node.inputs[1], fixedShape(shapeOf(node.inputs[0]))[node.attrs.axis]);
+        break;
+      case 'reshape':
+      case 'permute':
+      case 'expand':
+      case 'slice':
+      case 'flip':
+      case 'concat':
+      case 'cast':
+        for (const v of node.inputs) lower(v, bounds.get(node.values[0]!));
+        break;
+      default:
+    }
+    for (const region of node.regions) {
+      const inner = indexBounds(region);
+      const first = node.inputs.length - region.inputs.length; // the condition of a cond goes into no region
+      for (const [i, v] of region.inputs.entries()) lower(node.inputs[first + i]!, inner.get(v));
+    }
+  }
+  return bounds;
+}
+
+/** Evaluates both graphs in float64 on seeded data; symbolic sizes are bound to small numbers first. */
+export function expectSameMeaning(before: Graph, after: Graph, { seed = 1, tolerance = 1e-9 } = {}): void {
+  const sizes = new Map(sizeNames(before).map((name, i) => [name, 3 + i]));
+  const [bound, other] = [bindSizes(before, sizes), bindSizes(after, sizes)];
+  const data = dataFor(bound, seed);
+  expectClose(evaluate(other, data), evaluate(bound, data), tolerance);
+}
+
+/** `tolerance` is relative to the larger of 1 and the expected number. NaN is close to NaN only. */
+export function expectClose(actual: readonly Reference[], expected: readonly Reference[], tolerance: number): void {
+  expect(actual.map((r) => `${r.dtype}[${r.shape}]`)).toEqual(expected.map((r) => `${r.dtype}[${r.shape}]`));
+  expected.forEach(({ data }, result) => {
+    const far = data.findIndex((e, i) => !isClose(actual[result]!.data[i]!, e, tolerance));
+    if (far >= 0) expect.fail(`result ${result} differs at element ${far}: ${actual[result]!.data[far]} instead of ${data[far]}`);
+  });
+}
+const isClose = (a: number, e: number, tolerance: number): boolean =>
+  Object.is(a, e) || a === e || Math.abs(a - e) <= tolerance * Math.max(1, Math.abs(e));
