@@ -1,9 +1,10 @@
 // The derivative rule of a node, looked up; here alone the tie between an op and its rule leaves the types.
 import { isFloat } from '../../runtime/dtype.ts';
 import { dtypeOf, type Node, type Value } from '../ir/node.ts';
+import type { Maybe } from '../ops/composite/rule.ts';
 import { rules } from '../ops/table.ts';
 
-export type Maybe = Value | null;
+export type { Maybe };
 
 /** `Derivative` of some op, with operands as a plain list. */
 type AnyDerivative =
