@@ -21,7 +21,7 @@ export function flatten(tree: unknown): Flattened {
   const visit = (v: unknown, depth: number): Rest => {
     if (depth > maxDepth) throw new ArgumentError(`a structure of tensors nests more than ${maxDepth} deep`, { op: 'pytree' });
     if (isTensor(v)) return { kind: 'tensor', index: tensors.push(v) - 1 };
-    if (Array.isArray(v)) return { kind: 'list', items: v.map((x) => visit(x, depth + 1)) };
+    if (Array.isArray(v)) return { kind: 'list', items: (v as unknown[]).map((x) => visit(x, depth + 1)) };
     const prototype: unknown = typeof v === 'object' && v !== null ? Object.getPrototypeOf(v) : undefined;
     if (prototype === Object.prototype || prototype === null) {
       const keys = Object.keys(v as object);

@@ -4,6 +4,7 @@ import type { GradFn, TensorHook } from '../autograd/graph.ts';
 import { backward, type BackwardOptions } from '../autograd/backward.ts';
 import { demandGradDType, edgeOf, Handle } from '../handle.ts';
 import { newTensor } from '../op.ts';
+import { currentInterval } from '../record.ts';
 import type { Tensor } from '../tensor.ts';
 
 /** Undoes a registration. */
@@ -50,6 +51,7 @@ export abstract class AutogradMethods extends Handle {
       if (gradient.element !== this.element) throw new AutogradError(`attempting to assign a gradient of dtype ${gradient.element} to a tensor of dtype ${this.element}`, { op: 'grad' });
     }
     this.gradient = gradient;
+    currentInterval().touched.add(this);
   }
 
   /** Keeps `.grad` of a result of an op; nothing for leaves. Throws AutogradError if it does not require grad. */

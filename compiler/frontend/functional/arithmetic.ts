@@ -1,0 +1,104 @@
+// Arithmetic on tensors and numbers: promoted and broadcast once, then one primitive.
+import { isFloat } from '../../../runtime/dtype.ts';
+import { ArgumentError, DTypeError } from '../../../runtime/errors.ts';
+import { b, full } from '../../ir/builder.ts';
+import { avalOf, dtypeOf, type Value } from '../../ir/node.ts';
+import { elementwise, elementwiseInPlace, type Operand } from '../operands.ts';
+import { isTensor } from '../pytree.ts';
+import type { Tensor } from '../tensor.ts';
+
+type Two = (x: Value, y: Value) => Value;
+const zero = (x: Value): Value => full(0, avalOf(x));
+const nonZero = (x: Value): Value => b.ne(x, zero(x));
+
+// Each as in PyTorch: bool + bool is `or`, bool * bool is `and`; bool - bool is refused.
+const addRule: Two = (x, y) => (dtypeOf(x) === 'bool' ? b.or(x, y) : b.add(x, y));
+const mulRule: Two = (x, y) => (dtypeOf(x) === 'bool' ? b.and(x, y) : b.mul(x, y));
+function subRule(op: string): Two {
+  return (x, y) => {
+    if (dtypeOf(x) === 'bool') throw new DTypeError('subtraction of bool tensors is not supported', { op, fix: 'use logicalXor or bitwiseXor' });
+    return b.sub(x, y);
+  };
+}
+const floating = { float: true };
+const numeric = { noBool: true };
+
+/** x + alpha * y, broadcast and promoted. */
+export function add(x: Operand, y: Operand, options: { readonly alpha?: number } = {}): Tensor {
+  return elementwise('add', [x, scaled(y, options.alpha)], addRule);
+}
+export const add_ = (x: Tensor, y: Operand, options: { readonly alpha?: number } = {}): Tensor => elementwiseInPlace('add_', x, [scaled(y, options.alpha)], addRule);
+/** x - alpha * y. */
+export function sub(x: Operand, y: Operand, options: { readonly alpha?: number } = {}): Tensor {
+  return elementwise('sub', [x, scaled(y, options.alpha)], subRule('sub'));
+}
+export const sub_ = (x: Tensor, y: Operand, options: { readonly alpha?: number } = {}): Tensor => elementwiseInPlace('sub_', x, [scaled(y, options.alpha)], subRule('sub_'));
+const scaled = (y: Operand, alpha: number | undefined): Operand => (alpha === undefined ? y : isTensor(y) ? mul(y, alpha) : Number(y) * alpha);
+
+/** x * y. */
+export const mul = (x: Operand, y: Operand): Tensor => elementwise('mul', [x, y], mulRule);
+export const mul_ = (x: Tensor, y: Operand): Tensor => elementwiseInPlace('mul_', x, [y], mulRule);
+
+export type DivOptions = { readonly roundingMode?: 'floor' | 'trunc' };
+/** x / y: true division of integers gives float32; with `roundingMode` integers stay integers. */
+export const div = (x: Operand, y: Operand, options: DivOptions = {}): Tensor => elementwise('div', [x, y], divRule(options), divOptions(options));
+export const div_ = (x: Tensor, y: Operand, options: DivOptions = {}): Tensor => elementwiseInPlace('div_', x, [y], divRule(options), divOptions(options));
+const divOptions = (o: DivOptions): { float?: boolean; noBool?: boolean } => (o.roundingMode === undefined ? floating : numeric);
+function divRule({ roundingMode }: DivOptions): Two {
+  if (roundingMode !== undefined && roundingMode !== 'floor' && roundingMode !== 'trunc') throw new ArgumentError(`roundingMode '${String(roundingMode)}' is neither 'floor' nor 'trunc'`, { op: 'div' });
+  if (roundingMode === undefined) return b.div;
+  if (roundingMode === 'floor') return b.floorDiv;
+  return (x, y) => (isFloat(dtypeOf(x)) ? b.trunc(b.div(x, y)) : truncatedQuotient(x, y));
+}
+/** Integers, rounded toward 0: the quotient of what fmod leaves. */
+const truncatedQuotient: Two = (x, y) => b.floorDiv(b.sub(x, b.fmod(x, y)), y);
+
+/** Quotient rounded to minus infinity, as Python's `//`. */
+export const floorDivide = (x: Operand, y: Operand): Tensor => elementwise('floorDivide', [x, y], b.floorDiv, numeric);
+export const floorDivide_ = (x: Tensor, y: Operand): Tensor => elementwiseInPlace('floorDivide_', x, [y], b.floorDiv, numeric);
+/** Remainder with the divisor's sign, as Python's `%`. */
+export const remainder = (x: Operand, y: Operand): Tensor => elementwise('remainder', [x, y], b.rem, numeric);
+export const remainder_ = (x: Tensor, y: Operand): Tensor => elementwiseInPlace('remainder_', x, [y], b.rem, numeric);
+/** Remainder with the dividend's sign, as C's fmod. */
+export const fmod = (x: Operand, y: Operand): Tensor => elementwise('fmod', [x, y], b.fmod, numeric);
+
+/** x ** y. A negative number as exponent of an integer tensor is a DTypeError. */
+export function pow(x: Operand, y: Operand): Tensor {
+  demandExponent('pow', x, y);
+  return elementwise('pow', [x, y], b.pow, numeric);
+}
+export function pow_(x: Tensor, y: Operand): Tensor {
+  demandExponent('pow_', x, y);
+  return elementwiseInPlace('pow_', x, [y], b.pow, numeric);
+}
+function demandExponent(op: string, x: Operand, y: Operand): void {
+  if (typeof y === 'number' && y < 0 && Number.isInteger(y) && isTensor(x) && !isFloat(x.element))
+    throw new DTypeError('integers to negative integer powers are not allowed', { op, fix: "convert with .to('float32') first" });
+}
+
+/** The larger (smaller) of each pair; NaN wins; at ties each operand gets half the gradient. */
+export const maximum = (x: Operand, y: Operand): Tensor => elementwise('maximum', [x, y], (l, r) => (dtypeOf(l) === 'bool' ? b.or(l, r) : b.max(l, r)));
+export const minimum = (x: Operand, y: Operand): Tensor => elementwise('minimum', [x, y], (l, r) => (dtypeOf(l) === 'bool' ? b.and(l, r) : b.min(l, r)));
+export const atan2 = (x: Operand, y: Operand): Tensor => elementwise('atan2', [x, y], b.atan2, floating);
+
+// Comparisons give bool.
+export const eq = (x: Operand, y: Operand): Tensor => elementwise('eq', [x, y], b.eq);
+export const ne = (x: Operand, y: Operand): Tensor => elementwise('ne', [x, y], b.ne);
+export const lt = (x: Operand, y: Operand): Tensor => elementwise('lt', [x, y], b.lt);
+export const le = (x: Operand, y: Operand): Tensor => elementwise('le', [x, y], b.le);
+export const gt = (x: Operand, y: Operand): Tensor => elementwise('gt', [x, y], (l, r) => b.lt(r, l));
+export const ge = (x: Operand, y: Operand): Tensor => elementwise('ge', [x, y], (l, r) => b.le(r, l));
+
+// Logical ops take any dtype: an element counts as true if it differs from 0.
+const logical = (f: Two): Two => (x, y) => (dtypeOf(x) === 'bool' ? f(x, y) : f(nonZero(x), nonZero(y)));
+export const logicalAnd = (x: Operand, y: Operand): Tensor => elementwise('logicalAnd', [x, y], logical(b.and));
+export const logicalOr = (x: Operand, y: Operand): Tensor => elementwise('logicalOr', [x, y], logical(b.or));
+export const logicalXor = (x: Operand, y: Operand): Tensor => elementwise('logicalXor', [x, y], logical(b.ne));
+export const logicalNot = (x: Operand): Tensor => elementwise('logicalNot', [x], (v) => (dtypeOf(v) === 'bool' ? b.not(v) : b.eq(v, zero(v))));
+
+export const bitwiseAnd = (x: Operand, y: Operand): Tensor => elementwise('bitwiseAnd', [x, y], b.bitAnd);
+export const bitwiseOr = (x: Operand, y: Operand): Tensor => elementwise('bitwiseOr', [x, y], b.bitOr);
+export const bitwiseXor = (x: Operand, y: Operand): Tensor => elementwise('bitwiseXor', [x, y], b.bitXor);
+export const bitwiseNot = (x: Operand): Tensor => elementwise('bitwiseNot', [x], b.bitNot);
+export const bitwiseLeftShift = (x: Operand, y: Operand): Tensor => elementwise('bitwiseLeftShift', [x, y], b.shl);
+export const bitwiseRightShift = (x: Operand, y: Operand): Tensor => elementwise('bitwiseRightShift', [x, y], b.shr);
