@@ -1,12 +1,9 @@
-// Seeded input data for a graph, with indices in range, and the comparison of what two graphs make of the same data.
-import { expect } from 'vitest';
+// Seeded input data for a graph, with indices in range.
 import { fixedShape } from '../compiler/ir/dim.ts';
 import { literalNumber, literalOf } from '../compiler/ir/literal.ts';
 import { avalOf, type Graph, nodesOf, shapeOf, type Value } from '../compiler/ir/node.ts';
-import { evaluate } from '../compiler/ops/evaluate.ts';
 import type { Reference } from '../compiler/ops/rules.ts';
 import { type DType, isFloat } from '../runtime/dtype.ts';
-import { bindSizes, sizeNames } from './bind-sizes.ts';
 
 /** Random numbers in [0, 1) for a seed (mulberry32). */
 export function randomFrom(seed: number): () => number {
@@ -69,22 +66,3 @@ function indexBounds(graph: Graph): ReadonlyMap<Value, number> {
   }
   return bounds;
 }
-
-/** Evaluates both graphs in float64 on seeded data; symbolic sizes are bound to small numbers first. */
-export function expectSameMeaning(before: Graph, after: Graph, { seed = 1, tolerance = 1e-9 } = {}): void {
-  const sizes = new Map(sizeNames(before).map((name, i) => [name, 3 + i]));
-  const [bound, other] = [bindSizes(before, sizes), bindSizes(after, sizes)];
-  const data = dataFor(bound, seed);
-  expectClose(evaluate(other, data), evaluate(bound, data), tolerance);
-}
-
-/** `tolerance` is relative to the larger of 1 and the expected number. NaN is close to NaN only. */
-export function expectClose(actual: readonly Reference[], expected: readonly Reference[], tolerance: number): void {
-  expect(actual.map((r) => `${r.dtype}[${r.shape}]`)).toEqual(expected.map((r) => `${r.dtype}[${r.shape}]`));
-  expected.forEach(({ data }, result) => {
-    const far = data.findIndex((e, i) => !isClose(actual[result]!.data[i]!, e, tolerance));
-    if (far >= 0) expect.fail(`result ${result} differs at element ${far}: ${actual[result]!.data[far]} instead of ${data[far]}`);
-  });
-}
-const isClose = (a: number, e: number, tolerance: number): boolean =>
-  Object.is(a, e) || a === e || Math.abs(a - e) <= tolerance * Math.max(1, Math.abs(e));

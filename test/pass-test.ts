@@ -7,7 +7,7 @@ import { print } from '../compiler/ir/print.ts';
 import { verify } from '../compiler/ir/verify.ts';
 import type { Pass, PassContext } from '../compiler/passes/pass.ts';
 import { jsTarget, type Target } from '../runtime/target.ts';
-import { expectSameMeaning } from './graph-data.ts';
+import { expectSameMeaning } from './meaning.ts';
 
 export type PassTestOptions = {
   /** What differs from the JavaScript target. */
