@@ -1,7 +1,7 @@
 // Inlining: replaces nodes that have a body by the body, however deep such bodies are nested.
 import { InternalError } from '../../runtime/errors.ts';
 import { type Graph, isLeaf, type Node, nodesOf, type Value } from '../ir/node.ts';
-import { rebuilt } from './rebuild.ts';
+import { copied, rebuilt } from './rebuild.ts';
 
 /** A walk through one graph: the caller's, or a body that takes the place of a node. */
 type Frame = {
@@ -10,6 +10,8 @@ type Frame = {
   next: number;
   /** What stands for the values of this graph in the new one. */
   readonly built: Map<Value, Value>;
+  /** Nodes made in this walk, which may still be named. */
+  readonly made: Set<Node>;
   /** The node that this body replaces. */
   readonly replaces: Node | undefined;
 };
@@ -21,6 +23,7 @@ export function inline(graph: Graph, isInlined: (node: Node) => boolean): Graph 
     nodes: nodesOf(g),
     next: 0,
     built: new Map(g.inputs.map((v, i) => [v, operands[i]!] as const)),
+    made: new Set(),
     replaces,
   });
   const whole = enter(graph, graph.inputs, undefined);
@@ -33,7 +36,14 @@ export function inline(graph: Graph, isInlined: (node: Node) => boolean): Graph 
       const { replaces } = frame;
       const outer = stack.at(-1);
       if (replaces !== undefined && outer !== undefined)
-        frame.graph.outputs.forEach((v, i) => outer.built.set(replaces.values[i]!, named(frame.built.get(v)!, replaces, i)));
+        frame.graph.outputs.forEach((v, i) => {
+          const value = frame.built.get(v)!;
+          if (frame.made.has(value.node)) {
+            nameAfter(value, replaces, i);
+            outer.made.add(value.node);
+          }
+          outer.built.set(replaces.values[i]!, value);
+        });
       continue;
     }
     if (isLeaf(node.op)) {
@@ -46,16 +56,18 @@ export function inline(graph: Graph, isInlined: (node: Node) => boolean): Graph 
       stack.push(enter(node.regions[0]!, inputs, node));
       continue;
     }
-    const copy = rebuilt(node, inputs);
-    if (copy !== node || frame.replaces !== undefined) copy.loc ??= stack.find((f) => f.replaces?.loc !== undefined)?.replaces?.loc;
+    const copy = frame.replaces === undefined ? rebuilt(node, inputs) : copied(node, inputs);
+    if (frame.replaces !== undefined) {
+      frame.made.add(copy);
+      copy.loc ??= stack.find((f) => f.replaces?.loc !== undefined)?.replaces?.loc;
+    }
     node.values.forEach((v, i) => frame.built.set(v, copy.values[i]!));
   }
   return graph.outputs.every((v) => whole.built.get(v) === v) ? graph : { inputs: graph.inputs, outputs: graph.outputs.map((v) => whole.built.get(v)!) };
 }
 
 /** The result of a body bears the name of what it replaces. */
-function named(value: Value, replaces: Node, index: number): Value {
+function nameAfter(value: Value, replaces: Node, index: number): void {
   const hint = replaces.values.length === 1 ? replaces.name : (replaces.name ?? '').split(',')[index];
-  if (hint !== undefined && hint !== '' && !isLeaf(value.node.op)) value.node.name ??= hint;
-  return value;
+  if (hint !== undefined && hint !== '') value.node.name ??= hint;
 }

@@ -19,6 +19,8 @@ export const costOf = (op: OpName): number => (isScalarName(op) ? (cheap[op] ?? 
 export const recomputeBudget = 20;
 /** What may be evaluated once for each element of a larger space that a value is broadcast to. */
 export const broadcastBudget = 2;
+/** Additions in the time of a launch: below this, anything is cheaper made again than stored by a kernel of its own. */
+export const launchCost = 4096;
 /** What may be evaluated again at each reading of a contraction's operand: cost x number of readings. */
 export const rereadBudget = 16;
 /** Of how many buffers a value may be made and still be made twice: reading them all again costs more than reading it (as in Inductor). */

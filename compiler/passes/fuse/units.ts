@@ -2,7 +2,7 @@
 import type { Target } from '../../../runtime/target.ts';
 import { bindDim, numel, type Shape, sameShape } from '../../ir/dim.ts';
 import { type Graph, type Node, nodesOf, shapeOf, type Value } from '../../ir/node.ts';
-import { broadcastBudget, costOf, recomputeBudget, recomputeReads, rereadBudget } from './cost.ts';
+import { broadcastBudget, costOf, launchCost, recomputeBudget, recomputeReads, rereadBudget } from './cost.ts';
 import { isPointwise, roleOf } from './role.ts';
 
 /**
@@ -214,7 +214,7 @@ function chooseRoots(
     if (f.ops > mostOps || f.reads.length > mostReads) return true;
     const times = rereads.get(node);
     if (times !== undefined && f.cost > 0 && (times * f.cost > rereadBudget || f.reads.length > 2)) return true;
-    return f.cost > broadcastBudget && users.get(node)!.some((user) => repeats(user, node));
+    return f.cost > broadcastBudget && users.get(node)!.some((user) => repeats(user, node, f.cost));
   };
 
   for (const node of nodes) {
@@ -228,11 +228,12 @@ function chooseRoots(
   return roots;
 }
 
-/** Whether `user` evaluates an operand several times for each element of it. */
-function repeats(user: Node, operand: Node): boolean {
+/** Whether `user` evaluates an operand several times for each element of it, and at a price. */
+function repeats(user: Node, operand: Node, cost: number): boolean {
   if (user.op === 'reshape') return false;
   if (user.op !== 'expand' && !(user.op === 'gather' && user.inputs[0].node === operand)) return false;
-  return elements(user.outputs[0]!.shape) > elements(operand.outputs[0]!.shape);
+  const evaluations = elements(user.outputs[0]!.shape);
+  return evaluations > elements(operand.outputs[0]!.shape) && evaluations * cost > launchCost;
 }
 
 function factsOf(node: Node, facts: ReadonlyMap<Node, Facts>, roots: ReadonlySet<Node>): Facts {
