@@ -1,0 +1,259 @@
+// Shapes: views where strides allow them, copies where not, and joining and splitting.
+import { ArgumentError, DTypeError, IndexError, ShapeError } from '../../../runtime/errors.ts';
+import { b, full } from '../../ir/builder.ts';
+import { avalOf, type Value } from '../../ir/node.ts';
+import { dimOf, dimsOf } from '../dims.ts';
+import { type DTypeName, elementOf } from '../dtypes.ts';
+import { apply, applyInPlace, applyView } from '../op.ts';
+import { castTo, promoteTypes, scalarValue } from '../operands.ts';
+import { isTensor } from '../pytree.ts';
+import type { Tensor } from '../tensor.ts';
+import { isContiguous, type ViewStep } from '../view.ts';
+
+/** A view, or, where no strides describe it, a copy. */
+function viewOrCopy(op: string, x: Tensor, step: ViewStep): Tensor {
+  return applyView(op, x, step) ?? apply(op, [x], (v) => moved(v, step));
+}
+function moved(v: Value, step: ViewStep): Value {
+  switch (step.op) {
+    case 'reshape':
+      return b.reshape(v, { shape: step.shape });
+    case 'permute':
+      return b.permute(v, { order: step.order });
+    case 'expand':
+      return b.expand(v, { shape: step.shape, at: step.at });
+    case 'slice':
+      return b.slice(v, { start: step.start, stop: step.stop, step: step.step });
+    case 'flip':
+      return b.flip(v, { axes: step.axes });
+  }
+}
+
+/** Sizes with at most one -1, which takes what is left. */
+export function inferShape(op: string, count: number, shape: readonly number[]): readonly number[] {
+  const open = shape.indexOf(-1);
+  if (shape.some((n) => !Number.isInteger(n) || n < -1) || open !== shape.lastIndexOf(-1)) throw new ShapeError(`shape [${shape}] must hold sizes, and -1 at most once`, { op });
+  const known = shape.reduce((n, d) => (d === -1 ? n : n * d), 1);
+  const fits = open < 0 ? known === count : known > 0 && count % known === 0;
+  if (!fits) throw new ShapeError(`shape [${shape}] is invalid for input of size ${count}`, { op });
+  return shape.map((d) => (d === -1 ? count / known : d));
+}
+
+/** The same elements under another shape: a view where possible, else a copy. One size may be -1. */
+export const reshape = (x: Tensor, shape: readonly number[]): Tensor => viewOrCopy('reshape', x, { op: 'reshape', shape: inferShape('reshape', x.numel(), shape) });
+/** As `reshape`, but never a copy. Throws ShapeError where strides do not allow it. */
+export function view(x: Tensor, shape: readonly number[]): Tensor {
+  const t = applyView('view', x, { op: 'reshape', shape: inferShape('view', x.numel(), shape) });
+  if (t === undefined) throw new ShapeError("view size is not compatible with the input's size and stride", { op: 'view', fix: 'use reshape() instead' });
+  return t;
+}
+/** Dimensions `start` to `end` as one. */
+export function flatten(x: Tensor, start = 0, end = -1): Tensor {
+  const from = dimOf('flatten', start, x.ndim);
+  const to = dimOf('flatten', end, x.ndim);
+  if (from > to) throw new ArgumentError(`start ${from} comes after end ${to}`, { op: 'flatten' });
+  if (x.ndim === 0) return reshape(x, [1]);
+  return reshape(x, [...x.shape.slice(0, from), x.shape.slice(from, to + 1).reduce((n, d) => n * d, 1), ...x.shape.slice(to + 1)]);
+}
+/** Dimension `dim` split into `sizes`. */
+export function unflatten(x: Tensor, dim: number, sizes: readonly number[]): Tensor {
+  const d = dimOf('unflatten', dim, x.ndim);
+  return reshape(x, [...x.shape.slice(0, d), ...inferShape('unflatten', x.shape[d]!, sizes), ...x.shape.slice(d + 1)]);
+}
+/** Without dimensions of size 1: all of them, or those of `dim` that are. */
+export function squeeze(x: Tensor, dim?: number | readonly number[]): Tensor {
+  const dims = dimsOf('squeeze', dim, x.ndim);
+  return viewOrCopy('squeeze', x, { op: 'reshape', shape: x.shape.filter((n, i) => n !== 1 || !dims.includes(i)) });
+}
+/** With a dimension of size 1 put in at `dim`. */
+export function unsqueeze(x: Tensor, dim: number): Tensor {
+  const d = dimOf('unsqueeze', dim, x.ndim + 1);
+  return viewOrCopy('unsqueeze', x, { op: 'reshape', shape: [...x.shape.slice(0, d), 1, ...x.shape.slice(d)] });
+}
+/** Dimensions in another order. */
+export function permute(x: Tensor, order: readonly number[]): Tensor {
+  const dims = order.map((d) => dimOf('permute', d, x.ndim));
+  if (dims.length !== x.ndim || new Set(dims).size !== dims.length) throw new ArgumentError(`[${order}] is no order of ${x.ndim} dimensions`, { op: 'permute' });
+  return viewOrCopy('permute', x, { op: 'permute', order: dims });
+}
+/** Two dimensions exchanged. */
+export function transpose(x: Tensor, dim0: number, dim1: number): Tensor {
+  const [i, j] = [dimOf('transpose', dim0, x.ndim), dimOf('transpose', dim1, x.ndim)];
+  const order = Array.from({ length: x.ndim }, (_, d) => (d === i ? j : d === j ? i : d));
+  return viewOrCopy('transpose', x, { op: 'permute', order });
+}
+/** Rows and columns exchanged. Throws ShapeError beyond two dimensions. */
+export function t(x: Tensor): Tensor {
+  if (x.ndim > 2) throw new ShapeError(`expects at most 2 dimensions, got shape [${x.shape}]`, { op: 't', fix: 'use transpose(dim0, dim1)' });
+  return x.ndim < 2 ? viewOrCopy('t', x, { op: 'reshape', shape: x.shape }) : transpose(x, 0, 1);
+}
+/** Dimension `from` moved to place `to`. */
+export function movedim(x: Tensor, from: number, to: number): Tensor {
+  const [i, j] = [dimOf('movedim', from, x.ndim), dimOf('movedim', to, x.ndim)];
+  const order = Array.from({ length: x.ndim }, (_, d) => d).filter((d) => d !== i);
+  order.splice(j, 0, i);
+  return viewOrCopy('movedim', x, { op: 'permute', order });
+}
+/** Dimensions of size 1 shown as larger, without memory; -1 keeps a size. New dimensions come in front. */
+export function expand(x: Tensor, shape: readonly number[]): Tensor {
+  const lead = shape.length - x.ndim;
+  if (lead < 0) throw new ShapeError(`[${shape}] has fewer dimensions than shape [${x.shape}]`, { op: 'expand' });
+  const sizes = shape.map((n, i) => (n === -1 && i >= lead ? x.shape[i - lead]! : n));
+  const bad = sizes.findIndex((n, i) => n < 0 || (i >= lead && x.shape[i - lead] !== n && x.shape[i - lead] !== 1));
+  if (bad >= 0) throw new ShapeError(`the expanded size (${sizes[bad]}) must match the existing size (${x.shape[bad - lead]}) at dimension ${bad}`, { op: 'expand' });
+  const at = sizes.map((_, i) => i).filter((i) => i < lead || (x.shape[i - lead] === 1 && sizes[i] !== 1));
+  const core = x.shape.filter((_, i) => !at.includes(i + lead));
+  const squeezed = core.length === x.ndim ? x : viewOrCopy('expand', x, { op: 'reshape', shape: core });
+  return viewOrCopy('expand', squeezed, { op: 'expand', shape: sizes, at });
+}
+export const expandAs = (x: Tensor, like: Tensor): Tensor => expand(x, like.shape);
+export const broadcastTo = (x: Tensor, shape: readonly number[]): Tensor => expand(x, shape);
+/** `length` elements from `start` along `dim`. */
+export function narrow(x: Tensor, dim: number, start: number, length: number): Tensor {
+  const d = dimOf('narrow', dim, x.ndim);
+  const size = x.shape[d]!;
+  const from = start < 0 ? start + size : start;
+  if (!Number.isInteger(from) || !Number.isInteger(length) || from < 0 || length < 0 || from + length > size)
+    throw new IndexError(`start (${start}) + length (${length}) exceeds dimension size (${size})`, { op: 'narrow' });
+  return part('narrow', x, d, from, from + length);
+}
+function part(op: string, x: Tensor, axis: number, start: number, stop: number, origin?: 'several'): Tensor {
+  const step: ViewStep = { op: 'slice', start: x.shape.map((_, i) => (i === axis ? start : 0)), stop: x.shape.map((n, i) => (i === axis ? stop : n)), step: x.shape.map(() => 1) };
+  return (origin === undefined ? applyView(op, x, step) : applyView(op, x, step, origin)) ?? apply(op, [x], (v) => moved(v, step));
+}
+/** Order reversed along `dims`; a copy, as in PyTorch. */
+export function flip(x: Tensor, dims: number | readonly number[]): Tensor {
+  const axes = dimsOf('flip', dims, x.ndim);
+  return apply('flip', [x], (v) => b.flip(v, { axes }));
+}
+/** Elements shifted along `dim`, those that fall out at the end come in at the front. */
+export function roll(x: Tensor, shift: number, dim: number): Tensor {
+  const axis = dimOf('roll', dim, x.ndim);
+  const n = x.shape[axis]!;
+  const s = n === 0 ? 0 : ((shift % n) + n) % n;
+  if (s === 0) return clone(x);
+  return cat([part('roll', x, axis, n - s, n), part('roll', x, axis, 0, n - s)], axis);
+}
+
+/** A copy in a storage of its own; gradients flow through it. */
+export const clone = (x: Tensor): Tensor => apply('clone', [x], (v) => b.reshape(v, { shape: avalOf(v).shape }));
+/** The tensor itself if it lies densely in row-major order, else a copy that does. */
+export const contiguous = (x: Tensor): Tensor => (isContiguous(x.layout) ? x : clone(x));
+
+/** The tensor in another dtype; itself where it has it already. */
+export function to(x: Tensor, dtype: DTypeName): Tensor {
+  const element = elementOf(dtype, 'to');
+  if (element === x.element) return x;
+  if (element === 'f16') throw new DTypeError('this device has no float16', { op: 'to', fix: "use 'float32'" });
+  return apply('to', [x], (v) => b.cast(v, { to: element }));
+}
+/** Elements of `from` copied over those of `x`, cast and broadcast. */
+export function copy_(x: Tensor, from: Tensor): Tensor {
+  const source = from.shape.join() === x.shape.join() ? from : expand(from, x.shape);
+  return applyInPlace('copy_', x, [source], (_, v) => castTo(b.reshape(v, { shape: avalOf(v).shape }), x.element));
+}
+
+function demandTensors(op: string, tensors: readonly Tensor[]): asserts tensors is readonly [Tensor, ...Tensor[]] {
+  if (!Array.isArray(tensors) || tensors.length === 0) throw new ArgumentError('expected a non-empty list of tensors', { op });
+  tensors.forEach((x, i) => {
+    if (!isTensor(x)) throw new ArgumentError(`entry ${i} is no tensor`, { op });
+  });
+}
+
+/** Tensors joined along a dimension that they have. Sizes must agree elsewhere; dtypes are promoted. */
+export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
+  demandTensors('cat', tensors);
+  // PyTorch lets empty one-dimensional tensors take part in any concatenation.
+  const real = tensors.filter((x) => !(x.ndim === 1 && x.shape[0] === 0));
+  const parts = real.length === 0 ? [tensors[0]] : real;
+  const first = parts[0]!;
+  if (first.ndim === 0) throw new ShapeError('zero-dimensional tensors cannot be concatenated', { op: 'cat', fix: 'use stack()' });
+  const axis = dimOf('cat', dim, first.ndim);
+  parts.forEach((x, i) => {
+    const bad = x.ndim !== first.ndim ? -1 : x.shape.findIndex((n, d) => d !== axis && n !== first.shape[d]);
+    if (x.ndim !== first.ndim || bad >= 0)
+      throw new ShapeError(`sizes of tensors must match except in dimension ${axis}: [${first.shape}] and [${x.shape}] (tensor number ${i} in the list)`, { op: 'cat' });
+  });
+  const dtype = tensors.map((x) => x.element).reduce(promoteTypes);
+  return apply('cat', parts, (...values) => (values.length === 1 ? b.reshape(castTo(values[0]!, dtype), { shape: first.shape }) : b.concat(values.map((v) => castTo(v, dtype)), { axis })));
+}
+/** Tensors of one shape joined along a new dimension. */
+export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
+  demandTensors('stack', tensors);
+  tensors.forEach((x, i) => {
+    if (x.shape.join() !== tensors[0].shape.join()) throw new ShapeError(`stack expects each tensor to be equal size, but got [${tensors[0].shape}] at entry 0 and [${x.shape}] at entry ${i}`, { op: 'stack' });
+  });
+  const axis = dimOf('stack', dim, tensors[0].ndim + 1);
+  return cat(tensors.map((x) => unsqueeze(x, axis)), axis);
+}
+/** Views of `size` elements each along `dim` (the last may be shorter), or of the given sizes. */
+export function split(x: Tensor, size: number | readonly number[], dim = 0): Tensor[] {
+  const axis = dimOf('split', dim, x.ndim);
+  const n = x.shape[axis]!;
+  const sizes = typeof size === 'number' ? pieces(n, size) : size;
+  if (sizes.reduce((a, c) => a + c, 0) !== n) throw new ShapeError(`sizes [${sizes}] do not sum to ${n}, the size of dimension ${axis}`, { op: 'split' });
+  let start = 0;
+  return sizes.map((length) => part('split', x, axis, start, (start += length), 'several'));
+}
+function pieces(n: number, size: number): number[] {
+  if (!Number.isInteger(size) || size <= 0) throw new ArgumentError(`piece size ${String(size)} must be a positive integer`, { op: 'split' });
+  return Array.from({ length: Math.max(1, Math.ceil(n / size)) }, (_, i) => Math.min(size, n - i * size));
+}
+/** `count` views along `dim`, as equal as can be. */
+export function chunk(x: Tensor, count: number, dim = 0): Tensor[] {
+  if (!Number.isInteger(count) || count <= 0) throw new ArgumentError(`count ${String(count)} must be a positive integer`, { op: 'chunk' });
+  return split(x, Math.max(1, Math.ceil(x.shape[dimOf('chunk', dim, x.ndim)]! / count)), dim);
+}
+/** One view for each element along `dim`, which disappears. */
+export function unbind(x: Tensor, dim = 0): Tensor[] {
+  const axis = dimOf('unbind', dim, x.ndim);
+  if (x.ndim === 0) throw new ShapeError('a 0-d tensor has no dimension to unbind', { op: 'unbind' });
+  const shape = x.shape.filter((_, i) => i !== axis);
+  return Array.from({ length: x.shape[axis]! }, (_, i) => applyView('unbind', part('unbind', x, axis, i, i + 1), { op: 'reshape', shape }, 'several')!);
+}
+/** Copies side by side: `repeats[i]` along dimension i, new dimensions in front. */
+export function repeat(x: Tensor, repeats: readonly number[]): Tensor {
+  if (repeats.length < x.ndim || repeats.some((r) => !Number.isInteger(r) || r < 0)) throw new ArgumentError(`[${repeats}] must give a count for each of ${x.ndim} dimensions`, { op: 'repeat' });
+  const lead = repeats.length - x.ndim;
+  const sizes = repeats.map((_, i) => x.shape[i - lead] ?? 1);
+  return apply('repeat', [x], (v) => {
+    const interleaved = repeats.flatMap((r, i) => [r, sizes[i]!]);
+    const wide = b.expand(b.reshape(v, { shape: sizes }), { shape: interleaved, at: repeats.map((_, i) => 2 * i) });
+    return b.reshape(wide, { shape: repeats.map((r, i) => r * sizes[i]!) });
+  });
+}
+
+/** Surrounded by `value`; widths in pairs from the last dimension on, as `F.pad`. Negative widths cut off. */
+export function pad(x: Tensor, widths: readonly number[], value = 0): Tensor {
+  if (widths.length % 2 !== 0 || widths.length > 2 * x.ndim) throw new ArgumentError(`[${widths}] must hold pairs for at most ${x.ndim} dimensions`, { op: 'pad' });
+  const around = x.shape.map((_, i) => [widths[2 * (x.ndim - 1 - i)] ?? 0, widths[2 * (x.ndim - 1 - i) + 1] ?? 0] as const);
+  if (x.shape.some((n, i) => n + around[i]![0] + around[i]![1] < 0)) throw new ShapeError(`widths [${widths}] cut more off than shape [${x.shape}] has`, { op: 'pad' });
+  return apply('pad', [x], (v) => {
+    const start = around.map(([low]) => Math.max(0, -low));
+    const stop = around.map(([, high], i) => x.shape[i]! - Math.max(0, -high));
+    const cut = b.slice(v, { start, stop, step: x.shape.map(() => 1) });
+    return b.pad(cut, scalarValue(value, x.element), { low: around.map(([l]) => Math.max(0, l)), high: around.map(([, h]) => Math.max(0, h)), interior: x.shape.map(() => 0) });
+  });
+}
+
+/** Ones below and on the `diagonal`-th diagonal, as a mask. */
+function below(v: Value, diagonal: number): Value {
+  const { shape } = avalOf(v);
+  const rank = shape.length;
+  const row = b.iota({ dtype: 'i32', shape, axis: rank - 2 });
+  const column = b.iota({ dtype: 'i32', shape, axis: rank - 1 });
+  return b.le(column, b.add(row, full(diagonal, avalOf(row))));
+}
+function demandMatrix(op: string, x: Tensor): void {
+  if (x.ndim < 2) throw new ShapeError(`expects at least 2 dimensions, got shape [${x.shape}]`, { op });
+}
+/** The lower triangle, up to the `diagonal`-th diagonal; 0 elsewhere. */
+export function tril(x: Tensor, diagonal = 0): Tensor {
+  demandMatrix('tril', x);
+  return apply('tril', [x], (v) => b.select(below(v, diagonal), v, full(0, avalOf(v))));
+}
+/** The upper triangle, from the `diagonal`-th diagonal on. */
+export function triu(x: Tensor, diagonal = 0): Tensor {
+  demandMatrix('triu', x);
+  return apply('triu', [x], (v) => b.select(below(v, diagonal - 1), full(0, avalOf(v)), v));
+}
