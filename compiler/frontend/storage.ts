@@ -1,14 +1,14 @@
 // A storage holds the current value of a tensor and of all its views, and counts how often it was written.
 import type { DType, TypedArray } from '../../runtime/dtype.ts';
 import { avalOf, type Value } from '../ir/node.ts';
-import { bufferOf, currentInterval, type Interval, leafOf, recordedOf, resolve } from './record.ts';
+import { bufferOf, currentInterval, type Interval, leafOf, nextInterval, recordedOf, resolve } from './record.ts';
 
 /** Values are immutable; a write in place replaces the storage's value and bumps its version. */
 export type Storage = {
   value: Value;
   version: number;
   /** The interval in which it was made: a write to an older storage must be stored at the boundary. */
-  readonly born: Interval;
+  born: Interval;
   /** Whether compiled code made the current buffer and nothing but this storage has seen it. */
   owned: boolean;
   /** An owned buffer that the current one replaced: compiled code may write the next value into it. */
@@ -21,6 +21,12 @@ export function storageOf(value: Value): Storage {
   hold(storage);
   return storage;
 }
+
+/** An interval before all others. */
+const beginning = nextInterval();
+
+/** Counts the storage as older than everything recorded: state is stored from the first write on, which is then recorded as all later ones are. */
+export const keep = (storage: Storage): void => void (storage.born = beginning);
 
 /** A storage for data that exist. */
 export const storageOfData = (array: TypedArray, dtype: DType, shape: readonly number[]): Storage => storageOf(leafOf(array, { dtype, shape }));
@@ -48,6 +54,8 @@ export function write(storage: Storage, value: Value): void {
   if (storage.born !== interval && !interval.written.has(storage)) interval.written.set(storage, storage.value);
   storage.value = value;
   storage.version++;
+  storage.owned = false;
+  storage.spare = undefined;
   hold(storage);
 }
 
