@@ -49,8 +49,8 @@ export function graphs(options: GraphOptions = {}): fc.Arbitrary<Graph> {
     .record({
       base,
       inputs: fc.array(input, { minLength: 1, maxLength: 4 }),
-      ops: fc.array(choices, { minLength: 1, maxLength: maxOps }),
-      outputs: fc.array(fc.nat(0xffff), { minLength: 0, maxLength: 3 }),
+      ops: fc.array(choices, { minLength: 1, maxLength: maxOps, size: 'max' }),
+      outputs: fc.array(fc.nat(0xffff), { maxLength: 3, size: 'max' }),
       notes: annotated ? fc.array(annotation, { minLength: 1, maxLength: 8 }) : fc.constant([]),
     })
     .map((recipe) => shown(follow(recipe, options)));

@@ -1,7 +1,7 @@
 // One maker per kind of op: each takes operands from a pool of values and gives the results of a valid new node, or nothing if none fits.
 
 import { b, build, full, lit, region } from '../compiler/ir/builder.ts';
-import { type Dim, dimMul, isStatic, numel, type Shape, sameShape } from '../compiler/ir/dim.ts';
+import { type Dim, dimMul, fixed, isStatic, numel, type Shape, sameShape } from '../compiler/ir/dim.ts';
 import { avalOf, dtypeOf, shapeOf, type Value } from '../compiler/ir/node.ts';
 import { type ScalarName, scalar, scalarNames } from '../kernels/scalar.ts';
 import { bytesPerElement, type DType, isFloat, isInteger } from '../runtime/dtype.ts';
@@ -22,7 +22,9 @@ const mostElements = 2048;
 
 function pick(c: Context, fits: (v: Value) => boolean): Value | undefined {
   const candidates = c.pool.filter(fits);
-  return candidates.length === 0 ? undefined : candidates[c.choose(candidates.length)];
+  if (candidates.length === 0) return undefined;
+  // The later of two, so that graphs grow deep rather than wide.
+  return candidates[Math.max(c.choose(candidates.length), c.choose(candidates.length))];
 }
 const rankOf = (v: Value): number => shapeOf(v).length;
 const isSmall = (shape: Shape): boolean => {
@@ -293,7 +295,16 @@ const conv: Maker = (c) => {
   const channels = shapeOf(x)[1]!;
   const w = b.iota({ dtype, shape: [2, channels, 1 + c.choose(2)], axis: 1 });
   const attrs = { stride: [1 + c.choose(2)], padding: [[1, 1 + c.choose(2)]] as const, dilation: [1], groups: 1 };
-  return [b.conv(x, w, attrs)];
+  const y = b.conv(x, w, attrs);
+  const spatial = (v: Value): number[] => shapeOf(v).slice(2).map(fixed);
+  switch (c.choose(3)) {
+    case 0:
+      return [y];
+    case 1:
+      return [y, b.convInputGrad(y, w, { ...attrs, spatial: spatial(x) })];
+    default:
+      return [y, b.convWeightGrad(x, y, { ...attrs, spatial: spatial(w) })];
+  }
 };
 
 // Indexing, cumulative ops, sorting.

@@ -82,9 +82,11 @@ function graphBody(c: Cursor, depth: number): Graph {
 function param(c: Cursor, scope: Scope): Value {
   const ids = [definition(c)];
   expect(c, ':');
-  const node = acceptWord(c, 'slot') ? build('slot', [], { dtype: dtypeName(c) }) : build('input', [], type(c).aval);
+  const node = acceptWord(c, 'slot') ? build('slot', [], { dtype: dtypeName(c) }) : input(c, type(c));
   return define(c, scope, ids, node);
 }
+
+const input = (c: Cursor, { aval, at }: Typed): Node => placed(c, at, () => build('input', [], aval));
 
 /** `%x` or `%x: f32[2]` */
 function result(c: Cursor): { id: string; at: number; type: Typed | undefined } {
