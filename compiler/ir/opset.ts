@@ -149,6 +149,7 @@ function demandConv(x: Aval, w: Aval, a: ConvAttrs): void {
     () => `channels of ${avalText(x)} and ${avalText(w)} do not fit ${a.groups} groups`,
   );
   demand(x.dtype === w.dtype, () => `conv of ${x.dtype} with ${w.dtype}`);
+  demandDense(x, 'conv');
 }
 function convOut(x: Aval, w: Aval, a: ConvAttrs): Aval {
   demandConv(x, w, a);

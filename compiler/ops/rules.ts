@@ -10,7 +10,8 @@ export type In<K extends OpName, T> = Tuple<OpSet[K]['operands'], T>;
 
 /**
  * One formula from which forward and reverse both come.
- * none: the result is not floating, or no function of the operands (the gradient of a step function is 0, not absent). pointwise: `partials[i]` is dy/dx_i at each element, null where zero.
+ * none: the result is not floating, or no function of the operands (the gradient of a step function is 0, not absent).
+ * pointwise: `partials[i]` is dy/dx_i at each element, null where zero.
  * linear: `transpose` maps the result's cotangent to each operand's (null: not linear in it, or no gradient); forward is the op itself,
  * applied to the tangents (of each operand in turn where it is multilinear). custom: both directions by hand.
  * Where `wanted[i]` is false the cotangent of operand i goes unused: a rule for which it is dear (dot, conv) gives null instead.
