@@ -18,6 +18,6 @@ export default defineConfig({
     pool: 'forks',
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    reporters: ['default', './.ci/reporter.mjs'],
+    reporters: ['default', './.ci/reporter.ts'],
   },
 });

@@ -20,8 +20,13 @@ if (argv[2] !== 'stamp' && !(existsSync(stamp) && readFileSync(stamp, 'utf8') ==
   const command = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
   // npm's output goes to stderr: what the script itself prints stays alone on stdout. NODE_ENV=production would leave out the tools.
   const options = { cwd: root, stdio: ['ignore', 2, 2], env: { ...env, NODE_ENV: '' } };
-  if (env.npm_execpath) execFileSync(execPath, [env.npm_execpath, ...command], options);
-  else execFileSync('npm', command, { ...options, shell: platform === 'win32' });
+  try {
+    if (env.npm_execpath) execFileSync(execPath, [env.npm_execpath, ...command], options);
+    else execFileSync('npm', command, { ...options, shell: platform === 'win32' });
+  } catch {
+    console.error('`npm ci` failed (its messages are above), so the packages that this script needs are missing.');
+    process.exit(1);
+  }
 }
 mkdirSync(modules, { recursive: true });
 writeFileSync(stamp, wanted);
