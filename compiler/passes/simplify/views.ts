@@ -10,6 +10,9 @@ import { axisGroups } from './axes.ts';
 import { splatTo } from './splat.ts';
 
 const x = value('x');
+/** Ops that keep every element in its place. */
+const pointwise: readonly OpName[] = [...scalarNames, 'cast', 'bitcast'];
+
 const isIdentity = (order: readonly number[]): boolean => order.every((axis, i) => axis === i);
 const none = (widths: readonly number[]): boolean => widths.every((w) => w === 0);
 
@@ -132,9 +135,6 @@ function joins(): readonly Rule[] {
     }),
   ];
 }
-
-/** Ops that keep every element in its place. */
-const pointwise: readonly OpName[] = [...scalarNames, 'cast', 'bitcast'];
 
 /**
  * Reshapes of computed values move towards outputs, so that what is computed stays aligned with what it is computed from.
