@@ -3,6 +3,7 @@ import { ArgumentError, InternalError } from '../../runtime/errors.ts';
 import { avalText, sameAval } from '../ir/aval.ts';
 import { b, build, region } from '../ir/builder.ts';
 import { avalOf, type Graph, type Node, type NodeOf, nodesOf, shapeOf, type Value } from '../ir/node.ts';
+import { inFront } from '../ops/batching.ts';
 import { rules } from '../ops/table.ts';
 
 export type Batched = { readonly values: readonly Value[]; readonly isBatched: readonly boolean[] };
@@ -46,10 +47,6 @@ export function batched(g: Graph, args: readonly Value[], isBatched: readonly bo
 const once = (values: readonly Value[]): Batched => ({ values, isBatched: values.map(() => false) });
 const forEach = (values: readonly Value[]): Batched => ({ values, isBatched: values.map(() => true) });
 
-/** The value with the leading axis, repeated along it if it had none. */
-export const repeated = (v: Value, isBatched: boolean, size: number): Value =>
-  isBatched ? v : b.expand(v, { shape: [size, ...shapeOf(v)], at: [0] });
-
 function batchNode(n: Node, operands: readonly Value[], flags: readonly boolean[], size: number): Batched {
   switch (n.op) {
     case 'composite':
@@ -58,23 +55,37 @@ function batchNode(n: Node, operands: readonly Value[], flags: readonly boolean[
       return batchCond(n, operands, flags, size);
     case 'whileLoop':
     case 'scan':
-      throw new ArgumentError('does not run over a batch', { op: n.op, fix: 'write the loop in TypeScript, so that its steps are recorded' });
+      throw new ArgumentError('does not run over a batch', {
+        op: n.op,
+        fix: 'write the loop in TypeScript, so that its steps are recorded',
+      });
     case 'kernel':
       throw new InternalError('a fused graph is not batched; batch before fusion', { op: 'batched' });
     default: {
       const rule = rules[n.op].batch as unknown as AnyBatching;
       if (rule.kind === 'custom') return forEach(rule.rule(operands, flags, size, n));
-      return forEach(build(n.op, operands.map((v, i) => repeated(v, flags[i]!, size)), n.attrs).values);
+      return forEach(
+        build(
+          n.op,
+          operands.map((v, i) => inFront(v, flags[i]!, size)),
+          n.attrs,
+        ).values,
+      );
     }
   }
 }
 
 /** With one predicate for all examples it stays a `cond`; with one for each, both branches are computed and selected from. */
-function batchCond(n: NodeOf<'cond'>, [predicate, ...operands]: readonly Value[], [each, ...flags]: readonly boolean[], size: number): Batched {
+function batchCond(
+  n: NodeOf<'cond'>,
+  [predicate, ...operands]: readonly Value[],
+  [each, ...flags]: readonly boolean[],
+  size: number,
+): Batched {
   if (each) {
     const [then, otherwise] = n.regions.map((g) => {
       const { values, isBatched } = batched(g, operands, flags, size);
-      return values.map((v, i) => repeated(v, isBatched[i]!, size));
+      return values.map((v, i) => inFront(v, isBatched[i]!, size));
     });
     return forEach(
       then!.map((x, i) => {
@@ -87,7 +98,7 @@ function batchCond(n: NodeOf<'cond'>, [predicate, ...operands]: readonly Value[]
   const branches = n.regions.map((g) =>
     region(operands.map(avalOf), (args) => {
       const { values, isBatched } = batched(g, args, flags, size);
-      return values.map((v, i) => repeated(v, isBatched[i]!, size));
+      return values.map((v, i) => inFront(v, isBatched[i]!, size));
     }),
   );
   return forEach(build('cond', [predicate!, ...operands], {}, branches).values);

@@ -65,8 +65,25 @@ function primitiveJvp(n: Node, tangents: readonly Maybe[]): readonly Maybe[] {
     }
     case 'linear': {
       const fixed = (i: number): boolean => d.fixed?.includes(i) ?? false;
-      if (d.in === 'jointly') return [apply(n, n.inputs.map((v, i) => (fixed(i) ? v : (tangents[i] ?? full(0, avalOf(v))))))];
-      return [sum(tangents.map((t, at) => (t === null || fixed(at) ? null : apply(n, n.inputs.map((v, i) => (i === at ? t : v))))))];
+      if (d.in === 'jointly')
+        return [
+          apply(
+            n,
+            n.inputs.map((v, i) => (fixed(i) ? v : (tangents[i] ?? full(0, avalOf(v))))),
+          ),
+        ];
+      return [
+        sum(
+          tangents.map((t, at) =>
+            t === null || fixed(at)
+              ? null
+              : apply(
+                  n,
+                  n.inputs.map((v, i) => (i === at ? t : v)),
+                ),
+          ),
+        ),
+      ];
     }
     case 'custom':
       return d.jvp(tangents, n);
@@ -93,7 +110,11 @@ function condJvp(n: NodeOf<'cond'>, tangents: readonly Maybe[]): readonly Maybe[
     region([...operands, ...seeds].map(avalOf), (args) => {
       const xs = args.slice(0, operands.length);
       const ys = inline(g, xs);
-      const ts = pushforward(live.map((i) => ys[i]!), moving.map((i) => xs[i]!), args.slice(operands.length));
+      const ts = pushforward(
+        live.map((i) => ys[i]!),
+        moving.map((i) => xs[i]!),
+        args.slice(operands.length),
+      );
       return ts.map((t, i) => t ?? full(0, avalOf(ys[live[i]!]!)));
     }),
   );

@@ -83,7 +83,11 @@ function compositeVjp(n: NodeOf<'composite'>, cts: readonly Maybe[], wanted: rea
   // The body is built again here. It equals the composite's own, once that is decomposed, so CSE leaves one of them.
   // An operand that stands twice is one variable: all of its cotangent goes to its first place.
   const live = indices(wanted).filter((i) => n.inputs.indexOf(n.inputs[i]!) === i);
-  const back = pullback(inline(n.regions[0]!, n.inputs), cts, live.map((i) => n.inputs[i]!));
+  const back = pullback(
+    inline(n.regions[0]!, n.inputs),
+    cts,
+    live.map((i) => n.inputs[i]!),
+  );
   return spreadOut(back, live, wanted.length);
 }
 
@@ -98,12 +102,20 @@ function condVjp(n: NodeOf<'cond'>, cts: readonly Maybe[], wanted: readonly bool
       const xs = args.slice(0, operands.length);
       const ys = inline(g, xs);
       const inputs = live.map((i) => xs[i]!);
-      const back = pullback(given.map((i) => ys[i]!), args.slice(operands.length), inputs);
+      const back = pullback(
+        given.map((i) => ys[i]!),
+        args.slice(operands.length),
+        inputs,
+      );
       return back.map((ct, i) => ct ?? full(0, avalOf(inputs[i]!)));
     }),
   );
   const results = build('cond', [n.inputs[0]!, ...operands, ...seeds], {}, branches).values;
-  return spreadOut(results, live.map((i) => i + 1), wanted.length);
+  return spreadOut(
+    results,
+    live.map((i) => i + 1),
+    wanted.length,
+  );
 }
 
 const indices = (flags: readonly boolean[]): number[] => flags.flatMap((flag, i) => (flag ? [i] : []));

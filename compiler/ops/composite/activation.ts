@@ -115,7 +115,7 @@ export const mish = elementwise<[Value]>({
   samples: unary,
 });
 
-export const softplus = composite<[x: Value, beta: Value, threshold: Value]>({
+export const thresholdedSoftplus = composite<[x: Value, beta: Value, threshold: Value]>({
   doc: 'log(1 + exp(beta x)) / beta; x itself where beta x exceeds `threshold`.',
   body: ([x, beta, threshold]) => {
     const scale = broadcastScalar(beta, x);

@@ -1,7 +1,7 @@
 // Scaled dot-product attention.
 import { aval } from '../../ir/aval.ts';
-import type { Pairs } from '../../ir/codec.ts';
 import { b } from '../../ir/builder.ts';
+import type { Pairs } from '../../ir/codec.ts';
 import { dtypeOf, shapeOf, type Value } from '../../ir/node.ts';
 import { dropped, keepMask } from './dropout.ts';
 import { type Applied, composite, type Maybe } from './rule.ts';
@@ -16,7 +16,9 @@ const last = (x: Value): number => shapeOf(x).length - 1;
 /** Product over the leading axes as batch, contracting axis `i` of x with axis `j` of y, counted from the end. */
 function multiply(x: Value, y: Value, i: -1 | -2, j: -1 | -2): Value {
   const rank = shapeOf(x).length;
-  const batch: Pairs = shapeOf(x).slice(0, -2).map((_, a) => [a, a]);
+  const batch: Pairs = shapeOf(x)
+    .slice(0, -2)
+    .map((_, a) => [a, a]);
   return b.dot(x, y, { batch, contract: [[rank + i, rank + j]] });
 }
 
@@ -74,7 +76,11 @@ export const scaledDotProductAttention = composite<Operands, Attention>({
   ],
 });
 
-function attentionVjp(ct: Value, { inputs: [q, k, v, scale, ...options], params }: Applied<Operands, Attention>, wanted: readonly boolean[]): Maybe[] {
+function attentionVjp(
+  ct: Value,
+  { inputs: [q, k, v, scale, ...options], params }: Applied<Operands, Attention>,
+  wanted: readonly boolean[],
+): Maybe[] {
   const { mask, drop } = optionsOf(options, params);
   const weights = weightsOf(maskedScores(q, k, scale, mask, params.causal), params.mask);
   const cts: Maybe[] = [q, k, v, scale, ...options].map(() => null);

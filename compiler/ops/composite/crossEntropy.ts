@@ -121,7 +121,10 @@ export const crossEntropy = composite<[logits: Value, target: Value, ...options:
 });
 
 /** c [(1-s) w (p - onehot) + s/C (p sum(W) - W)], for a row of cotangent c, weight w, smoothing s and class weights W. */
-function crossEntropyVjp(ct: Value, { inputs: [x, target, ...rest], params }: Applied<[Value, Value, ...Value[]], Smoothed & Indexed>): Value {
+function crossEntropyVjp(
+  ct: Value,
+  { inputs: [x, target, ...rest], params }: Applied<[Value, Value, ...Value[]], Smoothed & Indexed>,
+): Value {
   const { axis } = params;
   const classWeight = weightOf(rest, params);
   const { ignored, label, weight } = labelsOf(x, target, classWeight, params.ignoreIndex);

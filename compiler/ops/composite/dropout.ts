@@ -1,8 +1,7 @@
 // Dropout from counter-based random bits: the mask is a function of key, stream and position, so it is drawn again and never stored.
 import { aval } from '../../ir/aval.ts';
 import { b, full, lit } from '../../ir/builder.ts';
-import { dtypeOf, type Value } from '../../ir/node.ts';
-import { shapeOf } from '../../ir/node.ts';
+import { dtypeOf, shapeOf, type Value } from '../../ir/node.ts';
 import { elementwise } from './rule.ts';
 import { along, broadcastScalar, castTo, constant, keepIf } from './shape.ts';
 
@@ -26,7 +25,13 @@ export const keepMask = (key: Value, stream: Value, p: Value, like: Value): Valu
 
 /** Elements along the `shared` axes are kept or dropped together. */
 function maskFor(x: Value, key: Value, stream: Value, p: Value, shared: readonly number[]): Value {
-  const row = full(0, aval(dtypeOf(x), shapeOf(x).filter((_, i) => !shared.includes(i))));
+  const row = full(
+    0,
+    aval(
+      dtypeOf(x),
+      shapeOf(x).filter((_, i) => !shared.includes(i)),
+    ),
+  );
   return along(keepMask(key, stream, p, row), x, shared);
 }
 

@@ -145,6 +145,10 @@ export const hingeEmbeddingLoss = composite<[input: Value, target: Value, margin
     return [reduced(b.add(keepIf(b.ne(y, b.neg(one)), x), keepIf(b.ne(y, one), push)), reduction)];
   },
   samples: [
-    { inputs: [aval('f64', [4]), aval('f64', [4]), aval('f64', [])], params: { reduction: 'mean' }, data: [undefined, [1, -1, -1, 1], [1.5]] },
+    {
+      inputs: [aval('f64', [4]), aval('f64', [4]), aval('f64', [])],
+      params: { reduction: 'mean' },
+      data: [undefined, [1, -1, -1, 1], [1.5]],
+    },
   ],
 });

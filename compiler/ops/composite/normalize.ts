@@ -64,7 +64,10 @@ const withAffine = (x: Shape, affine: Shape) => {
 };
 
 type LayerNorm = Affine & { readonly rank: number };
-const lastAxes = (x: Value, rank: number): readonly number[] => shapeOf(x).map((_, i) => i).slice(shapeOf(x).length - rank);
+const lastAxes = (x: Value, rank: number): readonly number[] =>
+  shapeOf(x)
+    .map((_, i) => i)
+    .slice(shapeOf(x).length - rank);
 
 export const layerNorm = composite<[x: Value, eps: Value, ...affine: Value[]], LayerNorm>({
   doc: 'Mean 0 and variance 1 over the last `rank` axes, then scale and shift of their shape.',
@@ -81,7 +84,9 @@ export const layerNorm = composite<[x: Value, eps: Value, ...affine: Value[]], L
   },
   samples: [
     ...withAffine([3, 5], [5]).map(({ inputs, has, data }) => ({ inputs, params: { ...has, rank: 1 }, data })),
-    ...withAffine([3, 2, 4], [2, 4]).slice(0, 1).map(({ inputs, has, data }) => ({ inputs, params: { ...has, rank: 2 }, data })),
+    ...withAffine([3, 2, 4], [2, 4])
+      .slice(0, 1)
+      .map(({ inputs, has, data }) => ({ inputs, params: { ...has, rank: 2 }, data })),
   ],
 });
 
@@ -112,7 +117,9 @@ export const batchNorm = composite<[x: Value, eps: Value, ...affine: Value[]], B
   vjp: (cts, at, wanted) => batchNormVjp(cts, at, wanted),
   samples: [
     ...withAffine([4, 3], [3]).map(({ inputs, has, data }) => ({ inputs, params: has, data })),
-    ...withAffine([2, 3, 2, 2], [3]).slice(0, 1).map(({ inputs, has, data }) => ({ inputs, params: has, data })),
+    ...withAffine([2, 3, 2, 2], [3])
+      .slice(0, 1)
+      .map(({ inputs, has, data }) => ({ inputs, params: has, data })),
   ],
 });
 

@@ -23,7 +23,15 @@ export function pooledExtent(n: number, kernel: number, stride: number, padding:
 }
 
 /** One pooled axis with all sizes known: input, result, and the padding that windows reach into behind. */
-type Axis = { readonly n: number; readonly out: number; readonly kernel: number; readonly stride: number; readonly low: number; readonly high: number; readonly dilation: number };
+type Axis = {
+  readonly n: number;
+  readonly out: number;
+  readonly kernel: number;
+  readonly stride: number;
+  readonly low: number;
+  readonly high: number;
+  readonly dilation: number;
+};
 
 function axesOf(shape: Shape, w: Window, dilation: readonly number[]): readonly Axis[] {
   const first = shape.length - w.kernel.length;
@@ -59,9 +67,21 @@ const reach = (a: Axis): number => (a.out - 1) * a.stride + 1;
 function sliceAt(p: Value, axes: readonly Axis[], offset: readonly number[]): Value {
   const shape = shapeOf(p);
   return b.slice(p, {
-    start: forAll(shape.length, () => 0, axes.map((a, i) => startOf(a, offset[i]!))),
-    stop: forAll(shape.length, (i) => shape[i]!, axes.map((a, i) => startOf(a, offset[i]!) + reach(a))),
-    step: forAll(shape.length, () => 1, axes.map((a) => a.stride)),
+    start: forAll(
+      shape.length,
+      () => 0,
+      axes.map((a, i) => startOf(a, offset[i]!)),
+    ),
+    stop: forAll(
+      shape.length,
+      (i) => shape[i]!,
+      axes.map((a, i) => startOf(a, offset[i]!) + reach(a)),
+    ),
+    step: forAll(
+      shape.length,
+      () => 1,
+      axes.map((a) => a.stride),
+    ),
   });
 }
 
@@ -76,9 +96,21 @@ function putBack(ct: Value, axes: readonly Axis[], offset: readonly number[]): V
   });
   const shape = shapeOf(whole);
   return b.slice(whole, {
-    start: forAll(rank, () => 0, axes.map((a) => a.low)),
-    stop: forAll(rank, (i) => shape[i]!, axes.map((a) => a.low + a.n)),
-    step: forAll(rank, () => 1, axes.map(() => 1)),
+    start: forAll(
+      rank,
+      () => 0,
+      axes.map((a) => a.low),
+    ),
+    stop: forAll(
+      rank,
+      (i) => shape[i]!,
+      axes.map((a) => a.low + a.n),
+    ),
+    step: forAll(
+      rank,
+      () => 1,
+      axes.map(() => 1),
+    ),
   });
 }
 
@@ -104,7 +136,11 @@ export const maxPool = composite<[Value], Dilated>({
   body: ([x], params) => {
     const axes = axesOf(shapeOf(x), params, params.dilation);
     const p = padded(x, axes, lowest);
-    return [offsetsOf(axes).map((o) => sliceAt(p, axes, o)).reduce((a, w) => b.max(a, w))];
+    return [
+      offsetsOf(axes)
+        .map((o) => sliceAt(p, axes, o))
+        .reduce((a, w) => b.max(a, w)),
+    ];
   },
   vjp: ([ct], { inputs: [x], results: [y], params }) => {
     const axes = axesOf(shapeOf(x), params, params.dilation);
@@ -129,16 +165,21 @@ export const maxPoolIndices = composite<[Value], Dilated>({
   body: ([x], params) => {
     const axes = axesOf(shapeOf(x), params, params.dilation);
     const p = padded(x, axes, lowest);
-    const y = offsetsOf(axes).map((o) => sliceAt(p, axes, o)).reduce((a, w) => b.max(a, w));
+    const y = offsetsOf(axes)
+      .map((o) => sliceAt(p, axes, o))
+      .reduce((a, w) => b.max(a, w));
     const first = firstMaxima(p, y, axes);
     const whole = aval('i64', shapeOf(y));
     const rank = whole.shape.length;
     const places = offsetsOf(axes).map((offset) =>
-      axes.reduce((flat, a, i) => {
-        const window = b.iota({ ...whole, axis: rank - axes.length + i });
-        const position = b.add(b.mul(window, full(a.stride, whole)), full(startOf(a, offset[i]!) - a.low, whole));
-        return b.add(b.mul(flat, full(a.n, whole)), position);
-      }, full(0, whole)),
+      axes.reduce(
+        (flat, a, i) => {
+          const window = b.iota({ ...whole, axis: rank - axes.length + i });
+          const position = b.add(b.mul(window, full(a.stride, whole)), full(startOf(a, offset[i]!) - a.low, whole));
+          return b.add(b.mul(flat, full(a.n, whole)), position);
+        },
+        full(0, whole),
+      ),
     );
     return [places.reduceRight((later, place, i) => b.select(first[i]!, place, later))];
   },
@@ -166,13 +207,23 @@ const isWhole = (a: Axis, countPadding: boolean): boolean => reach(a) + a.kernel
 
 function average(total: Value, axes: readonly Axis[], { countPadding, divisor }: Average): Value {
   if (divisor !== 0) return b.div(total, constant(divisor, total));
-  if (axes.every((a) => isWhole(a, countPadding))) return b.div(total, constant(axes.reduce((n, a) => n * a.kernel, 1), total));
+  if (axes.every((a) => isWhole(a, countPadding)))
+    return b.div(
+      total,
+      constant(
+        axes.reduce((n, a) => n * a.kernel, 1),
+        total,
+      ),
+    );
   const { length } = shapeOf(total);
   const counts = axes.map((a, i) => {
     const at = Array.from({ length }, (_, j) => j).filter((j) => j !== length - axes.length + i);
     return b.expand(coverage(a, total, countPadding), { shape: shapeOf(total), at });
   });
-  return b.div(total, counts.reduce((n, c) => b.mul(n, c)));
+  return b.div(
+    total,
+    counts.reduce((n, c) => b.mul(n, c)),
+  );
 }
 
 /** Windows that tile the input are axes of it: one reduction, whatever their size. */

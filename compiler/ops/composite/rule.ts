@@ -37,7 +37,9 @@ export type CompositeRule<I extends readonly Value[], P extends Params> = {
 /** Any composite, where its operands and options are not known by type. */
 export type AnyComposite = CompositeRule<readonly Value[], Params>;
 
-export const composite = <I extends readonly Value[], P extends Params = Record<never, never>>(rule: CompositeRule<I, P>): CompositeRule<I, P> => rule;
+export const composite = <I extends readonly Value[], P extends Params = Record<never, never>>(
+  rule: CompositeRule<I, P>,
+): CompositeRule<I, P> => rule;
 
 /**
  * A function of `x` element by element. Its derivative is a diagonal matrix, which is its own transpose: `slope` multiplies a
@@ -49,7 +51,8 @@ export function elementwise<I extends readonly [Value, ...Value[]], P extends Pa
   readonly slope: (t: Value, y: Value, inputs: I, params: P) => Value;
   readonly samples: readonly CompositeSample<P>[];
 }): CompositeRule<I, P> {
-  const along = (t: Maybe, { inputs, results, params }: Applied<I, P>): Maybe => (t === null ? null : rule.slope(t, results[0]!, inputs, params));
+  const along = (t: Maybe, { inputs, results, params }: Applied<I, P>): Maybe =>
+    t === null ? null : rule.slope(t, results[0]!, inputs, params);
   return {
     doc: rule.doc,
     body: (inputs, params) => [rule.body(inputs, params)],

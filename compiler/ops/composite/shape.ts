@@ -16,10 +16,12 @@ export function broadcastScalar(scalar: Value, x: Value): Value {
 }
 
 /** `row`, which lacks the axes `at`, in the shape of `x`: the way back from a reduction over them, in one expand, so that it fuses. */
-export const along = (row: Value, x: Value, at: readonly number[]): Value => (at.length === 0 ? row : b.expand(row, { shape: shapeOf(x), at }));
+export const along = (row: Value, x: Value, at: readonly number[]): Value =>
+  at.length === 0 ? row : b.expand(row, { shape: shapeOf(x), at });
 
 /** All axes of `x` but `axes`. */
-export const otherAxes = (x: Value, axes: readonly number[]): readonly number[] => shapeOf(x).flatMap((_, i) => (axes.includes(i) ? [] : [i]));
+export const otherAxes = (x: Value, axes: readonly number[]): readonly number[] =>
+  shapeOf(x).flatMap((_, i) => (axes.includes(i) ? [] : [i]));
 export const allAxes = (x: Value): readonly number[] => otherAxes(x, []);
 
 /** How many elements lie in the axes of a shape. */

@@ -43,7 +43,11 @@ export const applied = (n: NodeOf<'composite'>): Applied<readonly Value[], Param
 });
 
 /** One body: kept with the very attributes that a node gets, whose hash keys are then known. */
-type Body = { readonly avals: readonly Aval[]; readonly attrs: { readonly name: string; readonly params: Params }; readonly regions: readonly [Graph] };
+type Body = {
+  readonly avals: readonly Aval[];
+  readonly attrs: { readonly name: string; readonly params: Params };
+  readonly regions: readonly [Graph];
+};
 
 /** Bodies by a hash of name, options and operand types; a hit is confirmed by equality. */
 const bodies = new Map<number, Body[]>();
@@ -100,7 +104,8 @@ function optionKey(v: Option): number {
   }
 }
 /** Ends and length tell our few names apart well enough; a collision only costs a comparison. */
-const textKey = (t: string): number => mix(t.length, t.charCodeAt(0) * 65536 + t.charCodeAt(t.length >> 1) * 256 + t.charCodeAt(t.length - 1));
+const textKey = (t: string): number =>
+  mix(t.length, t.charCodeAt(0) * 65536 + t.charCodeAt(t.length >> 1) * 256 + t.charCodeAt(t.length - 1));
 
 const sameOption = (a: Option, c: Option | undefined): boolean =>
   Object.is(a, c) || (typeof a === 'object' && typeof c === 'object' && a.length === c.length && a.every((v, i) => Object.is(v, c[i])));
