@@ -22,7 +22,7 @@ describe('pullback', () => {
     const y = b.add(b.mul(x, x), b.sin(x));
     const [dx] = pullback([y], [ones(y)], [x]);
     const expected = [0.3, -2].map((v) => 2 * v + Math.cos(v));
-    numbers([dx!], [x], [0.3, -2])[0]!.forEach((v, i) => expect(v).toBeCloseTo(expected[i]!, 12));
+    for (const [i, v] of numbers([dx!], [x], [0.3, -2])[0]!.entries()) expect(v).toBeCloseTo(expected[i]!, 12);
   });
 
   test('an output that is an input passes its cotangent on', () => {

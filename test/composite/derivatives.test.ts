@@ -31,7 +31,7 @@ describe.each(cases)('$title', (c) => {
     expect(through.reached).toEqual(own.reached);
     const expected = evaluate(through.graph, [...c.data, ...cts]);
     const actual = evaluate(own.graph, [...c.data, ...cts]);
-    actual.forEach((ct, i) => expectNear(ct.data, expected[i]!.data, 1e-9, `input ${own.reached[i]}`));
+    for (const [i, ct] of actual.entries()) expectNear(ct.data, expected[i]!.data, 1e-9, `input ${own.reached[i]}`);
   });
 
   test('its gradient is differentiable', () => {
@@ -75,7 +75,7 @@ function stack(parts: readonly Reference[]): Reference {
   const { dtype, shape } = parts[0]!;
   const length = parts[0]!.data.length;
   const data = new Float64Array(parts.length * length);
-  parts.forEach((p, i) => data.set(p.data, i * length));
+  for (const [i, p] of parts.entries()) data.set(p.data, i * length);
   return { dtype, shape: [parts.length, ...shape], data };
 }
 

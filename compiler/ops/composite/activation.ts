@@ -64,8 +64,8 @@ export const celu = composite<[x: Value, alpha: Value]>({
 });
 
 // Klambauer et al. 2017, "Self-normalizing neural networks".
-const seluAlpha = 1.6732632423543772848170429916717;
-const seluScale = 1.0507009873554804934193349852946;
+const seluAlpha = 1.6732632423543772;
+const seluScale = 1.0507009873554805;
 export const selu = composite<[Value]>({
   doc: 'elu with the alpha and the scale that keep mean 0 and variance 1.',
   body: ([x]) => [scaled(b.select(isPositive(x), x, scaled(b.expm1(negativePart(x)), seluAlpha)), seluScale)],
