@@ -11,8 +11,8 @@ const work = mkdtempSync(join(tmpdir(), 'fluxion-replay-'));
 const git = (...args) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
 
 /** A commit's files in a folder of their own, with this checkout's packages and this checkout's graphs: only the compiler differs. */
-function checkOut(commit) {
-  const folder = join(work, commit.replace(/\W/g, '_'));
+function checkOut(commit, name) {
+  const folder = join(work, name);
   git('worktree', 'add', '--quiet', '--detach', folder, commit);
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'), 'junction');
   rmSync(join(folder, 'test/replay'), { recursive: true, force: true });
@@ -35,7 +35,7 @@ function kernelsOf(folder) {
 try {
   const clean = git('status', '--porcelain', '--', 'compiler', 'kernels', 'runtime') === '';
   const [base = clean ? 'HEAD~1' : 'HEAD', head] = process.argv.slice(2);
-  const sides = [checkOut(base), head === undefined ? root : checkOut(head)].map(kernelsOf);
+  const sides = [checkOut(base, 'base'), head === undefined ? root : checkOut(head, 'head')].map(kernelsOf);
   writeFileSync(join(work, 'before'), sides[0]);
   writeFileSync(join(work, 'after'), sides[1]);
   const { stdout } = spawnSync('git', ['diff', '--no-index', '--no-prefix', 'before', 'after'], {
@@ -43,9 +43,13 @@ try {
     encoding: 'utf8',
     maxBuffer: 1 << 30,
   });
-  process.stdout.write(stdout);
   const kernels = sides[1].match(/^-- /gm)?.length ?? 0;
+  if (kernels === 0) throw new Error(`no kernels came out:\n${sides[1]}`);
+  process.stdout.write(stdout);
   console.log(`${kernels} kernels, ${base} against ${head ?? 'the working tree'}: ${stdout === '' ? 'no difference' : 'they differ'}`);
+} catch (error) {
+  console.error(error.message);
+  process.exitCode = 1;
 } finally {
   rmSync(work, { recursive: true, force: true });
   git('worktree', 'prune');
