@@ -25,20 +25,26 @@ export type PassTestOptions = {
 export function passTest(pass: Pass, title: string, before: string, after: string, options: PassTestOptions = {}): void {
   const file = process.env.UPDATE === '1' ? callerOf(new Error()) : undefined;
   test(`${pass.name}: ${title}`, () => {
-    const target = { ...jsTarget, ...options.target };
-    const { name, graph } = read(before);
-    verify(graph);
-    const { context, fired, notes } = listening(target);
-    const result = pass.run(graph, context);
-    verify(result, target);
-    const text = print(result, { name });
-    if (file === undefined) expect(text).toBe(canonical(after));
-    else if (text !== canonicalOrNothing(after)) rewriteExpectation(file, title, before, after, text);
-    if (options.fires !== undefined) expect(fired).toEqual(options.fires);
-    if (options.notes !== undefined) expect(notes.join('\n')).toContain(options.notes);
-    if (pass.idempotent) expect(print(pass.run(result, context), { name }), 'the second run').toBe(text);
-    expectSameMeaning(graph, result);
+    const text = checkPass(pass, before, file === undefined ? after : undefined, options);
+    if (file !== undefined && text !== canonicalOrNothing(after)) rewriteExpectation(file, title, before, after, text);
   });
+}
+
+/** All that `passTest` checks, and the text of the result; without `after`, only the texts are not compared. */
+export function checkPass(pass: Pass, before: string, after: string | undefined, options: PassTestOptions = {}): string {
+  const target = { ...jsTarget, ...options.target };
+  const { name, graph } = read(before);
+  verify(graph);
+  const { context, fired, notes } = listening(target);
+  const result = pass.run(graph, context);
+  verify(result, target);
+  const text = print(result, { name });
+  if (after !== undefined) expect(text).toBe(canonical(after));
+  if (options.fires !== undefined) expect(fired).toEqual(options.fires);
+  if (options.notes !== undefined) expect(notes.join('\n')).toContain(options.notes);
+  if (pass.idempotent) expect(print(pass.run(result, context), { name }), 'the second run').toBe(text);
+  expectSameMeaning(graph, result);
+  return text;
 }
 
 /** A graph that the pass must leave as it is. */
@@ -75,7 +81,7 @@ function listening(target: Target): { context: PassContext; fired: string[]; not
 
 // Rewriting of expectations: the literal that holds `after` is the one that follows `before` after the title.
 
-function rewriteExpectation(file: string, title: string, before: string, after: string, text: string): void {
+export function rewriteExpectation(file: string, title: string, before: string, after: string, text: string): void {
   const source = readFileSync(file, 'utf8');
   const afterTitle = source.indexOf(title);
   const beforeAt = source.indexOf(escaped(before), afterTitle);

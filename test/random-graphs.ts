@@ -94,7 +94,7 @@ function chooserOf(choices: readonly number[]): Choose {
 }
 
 /** Counterexamples are read as text. */
-const shown = (graph: Graph): Graph => Object.defineProperty(graph, fc.toStringMethod, { value: () => `\n${print(graph)}\n` });
+const shown = (graph: Graph): Graph => Object.defineProperty({ ...graph }, fc.toStringMethod, { value: () => `\n${print(graph)}\n` });
 
 type Annotation = { readonly name: string | undefined; readonly place: string | undefined };
 const annotation: fc.Arbitrary<Annotation> = fc.record({
