@@ -1,4 +1,7 @@
 # Elementwise functions: ordinary and special values, integers, and gradients where functions bend (subgradients). Writes elementwise.json.
+#
+# Four names are no functions of PyTorch: `rsub`, `rdiv` and `rpow` have their number on the left (1 - x, 1 / x, 2 ** x), and `whereLog`
+# is where(x > 0, log(x), 0). `add` with `other: "self"` adds a detached copy of x.
 import math
 
 import torch
