@@ -4,6 +4,9 @@ import type { Target } from './target.ts';
 
 export const programVersion = 1;
 
+/** Arena offsets are multiples of this many bytes: a cache line. */
+export const arenaAlignment = 64;
+
 /** A tensor that crosses the Program's border. Always dense and row-major. */
 export type Port = { readonly name: string; readonly dtype: DType; readonly shape: readonly number[] };
 

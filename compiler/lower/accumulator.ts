@@ -1,0 +1,106 @@
+// Accumulators of reductions: scalars inside a row, or arrays in scratch where several rows are walked side by side.
+import type { Expr, Position } from '../../kernels/loop.ts';
+import type { ScalarName } from '../../kernels/scalar.ts';
+import { type DType, isFloat } from '../../runtime/dtype.ts';
+import { InternalError } from '../../runtime/errors.ts';
+import type { Target } from '../../runtime/target.ts';
+import { literalOf } from '../ir/literal.ts';
+import { dtypeOf, type Node } from '../ir/node.ts';
+import { rules } from '../ops/table.ts';
+import { identifier } from './names.ts';
+import { declare, emit, loop, type Nest } from './nest.ts';
+
+/** `width` is the number of rows side by side; with 1 the accumulator is a scalar and positions do not count. */
+export type Accumulator = {
+  readonly node: Node;
+  readonly name: string;
+  /** Where the best element lies: of arg reductions only. */
+  readonly index: string | undefined;
+  readonly fn: ScalarName;
+  readonly dtype: DType;
+  readonly width: number;
+};
+
+/** Declares the accumulator of a reduction in the innermost open body, at its identity. */
+export function accumulatorFor(nest: Nest, node: Node, target: Target, width: number): Accumulator {
+  const lower = rules[node.op].lower;
+  const operand = dtypeOf(node.inputs[0]!);
+  const base = identifier(node.name || node.op);
+  if (lower.kind === 'argReduction') {
+    const fn = lower.fn;
+    const best = reserve(nest, `${base}_value`, operand, identity(fn, operand), width);
+    const index = reserve(nest, base, 'i32', integer(0), width);
+    return { node, name: best, index, fn, dtype: operand, width };
+  }
+  if (lower.kind !== 'reduction') throw new InternalError(`${node.op} is no reduction`, { op: 'lower' });
+  const fn = lower.fn;
+  const dtype = fn === 'add' || fn === 'mul' ? target.accumulate[operand] : operand;
+  return { node, name: reserve(nest, base, dtype, identity(fn, dtype), width), index: undefined, fn, dtype, width };
+}
+
+/** A second accumulator of the same reduction, for a block of its elements. */
+export const partOf = (nest: Nest, whole: Accumulator): Accumulator => ({
+  ...whole,
+  name: reserve(nest, `${whole.name}_part`, whole.dtype, identity(whole.fn, whole.dtype), whole.width),
+});
+
+function reserve(nest: Nest, base: string, dtype: DType, init: Expr, width: number): string {
+  const name = declare(nest, base);
+  emit(nest, width === 1 ? { kind: 'var', name, init } : { kind: 'scratch', name, dtype, length: width, init });
+  return name;
+}
+
+const integer = (value: number): Expr => ({ kind: 'literal', ...literalOf(value, 'i32') });
+const smallest: Readonly<Record<DType, number | bigint>> = { f32: -Infinity, f64: -Infinity, f16: -Infinity, i32: -(2 ** 31), i64: -(2n ** 63n), u8: 0, bool: 0 };
+const largest: Readonly<Record<DType, number | bigint>> = { f32: Infinity, f64: Infinity, f16: Infinity, i32: 2 ** 31 - 1, i64: 2n ** 63n - 1n, u8: 255, bool: 1 };
+
+/** What an empty reduction gives: fn(identity, x) = x. */
+export function identity(fn: ScalarName, dtype: DType): Expr {
+  const values: Readonly<Record<string, number | bigint>> = { add: 0, mul: 1, max: smallest[dtype], min: largest[dtype] };
+  const value = values[fn];
+  if (value === undefined) throw new InternalError(`${fn} has no identity`, { op: 'lower' });
+  return { kind: 'literal', ...literalOf(value, dtype) };
+}
+
+/** Sums in their own precision lose digits as they grow: long ones are summed in blocks. */
+export const wantsBlocks = ({ fn, dtype, node }: Accumulator): boolean => fn === 'add' && isFloat(dtype) && dtype === dtypeOf(node.inputs[0]!);
+
+const read = ({ name, dtype, width }: Accumulator, at: Position): Expr => (width === 1 ? { kind: 'ref', dtype, name } : { kind: 'load', dtype, buffer: name, at });
+
+/** Adds one element, `value`, that lies at `place` of the reduced axis; `at` is its row among those side by side. */
+export function accumulate(nest: Nest, a: Accumulator, at: Position, value: Expr, place: Position): void {
+  if (a.index !== undefined) return accumulateIndex(nest, a, a.index, at, value, place);
+  const cast: Expr = value.dtype === a.dtype ? value : { kind: 'cast', dtype: a.dtype, value };
+  emit(nest, a.width === 1 ? { kind: 'accumulate', name: a.name, fn: a.fn, value: cast } : { kind: 'update', buffer: a.name, at, fn: a.fn, value: cast });
+}
+
+/** The first of several equal ones stays; the first NaN stays for good. */
+function accumulateIndex(nest: Nest, a: Accumulator, index: string, at: Position, value: Expr, place: Position): void {
+  const best = read(a, at);
+  const test = (fn: ScalarName, ...args: readonly Expr[]): Expr => ({ kind: 'call', dtype: 'bool', fn, args });
+  const isBetter = test('not', a.fn === 'max' ? test('le', value, best) : test('le', best, value));
+  const where: Expr = { kind: 'position', dtype: 'i32', at: place };
+  emit(nest, {
+    kind: 'if',
+    // A NaN that is best already makes every comparison false, and `not` true: it must not be replaced.
+    test: isFloat(a.dtype) ? test('and', test('eq', best, best), isBetter) : isBetter,
+    then:
+      a.width === 1
+        ? [{ kind: 'assign', name: a.name, value }, { kind: 'assign', name: index, value: where }]
+        : [{ kind: 'store', buffer: a.name, at, value }, { kind: 'store', buffer: index, at, value: where }],
+    else: [],
+  });
+}
+
+/** Adds a finished block to the whole. */
+export function fold(nest: Nest, part: Accumulator, whole: Accumulator): void {
+  if (whole.width === 1) return accumulate(nest, whole, { kind: 'const', value: 0 }, read(part, { kind: 'const', value: 0 }), { kind: 'const', value: 0 });
+  loop(nest, { name: `${part.name}_at`, extent: whole.width }, 'par', (at) => accumulate(nest, whole, at, read(part, at), at));
+}
+
+/** The reduction's result, in its own dtype. */
+export function resultOf(a: Accumulator, at: Position): Expr {
+  const dtype = dtypeOf(a.node.values[0]!);
+  const held: Expr = a.index === undefined ? read(a, at) : read({ ...a, name: a.index, dtype: 'i32' }, at);
+  return held.dtype === dtype ? held : { kind: 'cast', dtype, value: held };
+}

@@ -1,0 +1,212 @@
+// From a graph to a Program: passes, then each kernel lowered, scheduled and emitted, intermediates placed in the arena, launches in order.
+import type { Kernel } from '../../kernels/loop.ts';
+import { emit } from '../../kernels/js/emit.ts';
+import { bytesPerElement, type DType } from '../../runtime/dtype.ts';
+import { InternalError, IRError, OutOfMemoryError } from '../../runtime/errors.ts';
+import { type BufferRef, type KernelCode, type Launch, type OutputPort, type Port, type Program, programVersion } from '../../runtime/program.ts';
+import type { Target } from '../../runtime/target.ts';
+import { avalText } from '../ir/aval.ts';
+import { fixed, fixedShape, numel } from '../ir/dim.ts';
+import { avalOf, dtypeOf, type Graph, type NodeOf, shapeOf, type Value } from '../ir/node.ts';
+import { print } from '../ir/print.ts';
+import { schedule } from '../passes/order.ts';
+import { runPipeline } from '../passes/pipeline.ts';
+import { type ArenaPlan, type Lifetime, planArena } from './arena.ts';
+import { inPlacePairs } from './in-place.ts';
+import { lowerKernel, originOf } from './kernel.ts';
+import { trafficOf } from './traffic.ts';
+
+export type CompileOptions = {
+  readonly name?: string;
+  /** Optional passes to skip. */
+  readonly disable?: readonly string[];
+  /** Called with the graph as it is given and after each pass, and with the kernels as they are lowered. */
+  readonly onStage?: (stage: string, graph: Graph) => void;
+};
+
+/** The Program that computes a graph on a target. */
+export function compileGraph(graph: Graph, target: Target, options: CompileOptions = {}): Program {
+  options.onStage?.('recorded', graph);
+  const unfused: string[] = [];
+  const fused = runPipeline(graph, target, {
+    ...(options.disable === undefined ? {} : { disable: options.disable }),
+    onPass: (name, result) => options.onStage?.(name, result),
+    note: (text) => unfused.push(text),
+  });
+  const name = options.name ?? 'main';
+  return { ...lowerGraph(fused, target, name), notes: { graph: print(graph, { name }), fused: print(fused, { name }), unfused } };
+}
+
+type KernelNode = NodeOf<'kernel'>;
+
+/** A kernel node with its code, and which of its operands each result may overwrite. */
+type Lowered = { readonly node: KernelNode; readonly kernel: Kernel; readonly code: KernelCode };
+
+/** Lowers a graph whose nodes all are kernels, or reshapes of what they leave. */
+export function lowerGraph(graph: Graph, target: Target, name: string): Omit<Program, 'notes'> {
+  const slots = graph.inputs.filter(isSlot);
+  const inputs = graph.inputs.filter((v) => !isSlot(v));
+  const slotIndex = new Map(slots.map((v, i) => [v, i]));
+  const dtypes = slots.map(dtypeOf);
+  const lowered = kernelsInOrder(graph).map((node) => lowerNode(node, slotIndex, dtypes, target));
+  const { outputs, homes } = placeOutputs(graph, inputs);
+  const { plan, offsetOf } = placeIntermediates(lowered, homes);
+  const refOf = (value: Value): BufferRef => {
+    const stored = baseOf(value);
+    const home = homes.get(stored);
+    if (home !== undefined) return home;
+    return { space: 'arena', offset: offsetOf(stored), length: fixed(numel(shapeOf(stored))), dtype: dtypeOf(stored) };
+  };
+  const { kernels, indexOf } = distinct(lowered.map((l) => l.code));
+  return {
+    version: programVersion,
+    target: target.name,
+    name,
+    inputs: inputs.map((v, i) => portOf(v, `input${i}`)),
+    slots: slots.map((v, i) => ({ name: v.node.name ?? `slot${i}`, dtype: dtypeOf(v) })),
+    outputs,
+    constants: [],
+    arenaBytes: plan.arenaBytes,
+    liveBytes: plan.liveBytes,
+    kernels,
+    launches: lowered.map(({ node }, i): Launch => ({ kernel: indexOf[i]!, buffers: [...node.inputs.filter((v) => !isSlot(v)), ...node.values].map(refOf) })),
+  };
+}
+
+const isSlot = (value: Value): boolean => value.node.op === 'slot';
+
+const portOf = (value: Value, fallback: string): Port => ({
+  name: value.node.name?.split(',')[value.index] || fallback,
+  dtype: dtypeOf(value),
+  shape: fixedShape(shapeOf(value)),
+});
+
+/** What is stored: reshapes of it are the same bytes. */
+function baseOf(value: Value): Value {
+  let v = value;
+  while (v.node.op === 'reshape') v = v.node.inputs[0];
+  return v;
+}
+
+function kernelsInOrder(graph: Graph): KernelNode[] {
+  const kernels: KernelNode[] = [];
+  for (const node of schedule(graph)) {
+    switch (node.op) {
+      case 'kernel':
+        for (const value of node.values) demandAddressable(value);
+        kernels.push(node);
+        break;
+      case 'reshape':
+        break;
+      case 'cond':
+      case 'whileLoop':
+      case 'scan':
+        throw new IRError(`control flow inside a graph does not compile yet`, { op: node.op, fix: 'write the branch or loop in the host program' });
+      default:
+        throw new InternalError(`${node.op} ${node.outputs.map(avalText).join(', ')} was left outside of all kernels`, { op: 'lower' });
+    }
+  }
+  return kernels;
+}
+
+/** Positions are computed in 32 bits, and arrays hold no more. */
+const mostElements = 2 ** 31 - 1;
+
+function demandAddressable(value: Value): void {
+  const count = fixed(numel(shapeOf(value)));
+  if (count <= mostElements) return;
+  throw new OutOfMemoryError(`${value.node.name ?? 'a result'}: ${avalText(avalOf(value))} has ${count} elements, ${mostElements} are possible`, {
+    op: 'compile',
+    fix: 'split the computation, or reduce before the value is stored',
+  });
+}
+
+function lowerNode(node: KernelNode, slotIndex: ReadonlyMap<Value, number>, slots: readonly DType[], target: Target): Lowered {
+  const kernel = lowerKernel(
+    node,
+    node.inputs.map((v) => slotIndex.get(v)),
+    slots,
+    target,
+  );
+  return { node, kernel, code: { ...emit(kernel), ...trafficOf(node), origin: originOf(node) } };
+}
+
+/** Kernels of equal source are one, whatever their names. */
+function distinct(codes: readonly KernelCode[]): { readonly kernels: readonly KernelCode[]; readonly indexOf: readonly number[] } {
+  const kernels: KernelCode[] = [];
+  const bySource = new Map<string, number>();
+  const indexOf = codes.map((code) => {
+    const key = `${code.params.join()}\n${code.flops} ${code.bytesRead} ${code.bytesWritten}\n${code.source}`;
+    const known = bySource.get(key);
+    if (known !== undefined) return known;
+    bySource.set(key, kernels.length);
+    return kernels.push(code) - 1;
+  });
+  return { kernels, indexOf };
+}
+
+type Homes = ReadonlyMap<Value, BufferRef>;
+
+/** Where values that cross the border lie. An output that is stored elsewhere already is an alias of that. */
+function placeOutputs(graph: Graph, inputs: readonly Value[]): { readonly outputs: readonly OutputPort[]; readonly homes: Homes } {
+  const homes = new Map<Value, BufferRef>();
+  inputs.forEach((v, index) => homes.set(v, { space: 'input', index }));
+  const outputs = graph.outputs.map((value, index): OutputPort => {
+    const port = portOf(value, `output${index}`);
+    const stored = baseOf(value);
+    const home = homes.get(stored);
+    if (home === undefined) {
+      if (stored.node.op !== 'kernel') throw new InternalError(`output ${index} is made by ${stored.node.op}, not by a kernel`, { op: 'lower' });
+      homes.set(stored, { space: 'output', index });
+      return port;
+    }
+    if (home.space !== 'input' && home.space !== 'output') throw new InternalError(`output ${index} has no home`, { op: 'lower' });
+    return { ...port, alias: { space: home.space, index: home.index } };
+  });
+  return { outputs, homes };
+}
+
+/** Arena offsets of what lives within the Program. A result takes over the bytes of an operand that dies, where the kernel allows it. */
+function placeIntermediates(lowered: readonly Lowered[], homes: Homes): { readonly plan: ArenaPlan; readonly offsetOf: (stored: Value) => number } {
+  const last = new Map<Value, number>();
+  lowered.forEach(({ node }, i) => {
+    for (const v of node.inputs) last.set(baseOf(v), i);
+  });
+  const slotOf = new Map<Value, number>();
+  const lifetimes: Lifetime[] = [];
+  lowered.forEach(({ node, kernel }, i) => {
+    const takenOver = takeOvers(node, kernel, (v) => slotOf.has(v) && last.get(v) === i);
+    for (const value of node.values) {
+      if (homes.has(value)) continue;
+      const end = last.get(value) ?? i;
+      const donor = takenOver.get(value);
+      if (donor !== undefined) {
+        const slot = slotOf.get(donor)!;
+        slotOf.set(value, slot);
+        lifetimes[slot] = { ...lifetimes[slot]!, last: end };
+      } else {
+        slotOf.set(value, lifetimes.length);
+        lifetimes.push({ bytes: fixed(numel(shapeOf(value))) * bytesPerElement[dtypeOf(value)], first: i, last: end });
+      }
+    }
+  });
+  const plan = planArena(lifetimes);
+  return { plan, offsetOf: (stored) => plan.offsets[slotOf.get(stored)!]! };
+}
+
+/** For each result that may overwrite a dying operand: that operand. Each is taken over once. */
+function takeOvers(node: KernelNode, kernel: Kernel, dies: (stored: Value) => boolean): Map<Value, Value> {
+  const operands = node.inputs.filter((v) => !isSlot(v)).map(baseOf);
+  const result = new Map<Value, Value>();
+  const taken = new Set<Value>();
+  if (!operands.some(dies)) return result;
+  for (const [o, r] of inPlacePairs(kernel)) {
+    const operand = operands[o]!;
+    const value = node.values[r - operands.length]!;
+    const isBoundOnce = operands.indexOf(operand) === operands.lastIndexOf(operand);
+    if (!dies(operand) || taken.has(operand) || result.has(value) || !isBoundOnce) continue;
+    taken.add(operand);
+    result.set(value, operand);
+  }
+  return result;
+}

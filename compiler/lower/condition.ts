@@ -1,0 +1,92 @@
+// Where pad and concat take an element from: conditions on coordinates, without the bounds that the extents of the loops already decide.
+import type { Condition, Expr, Position } from '../../kernels/loop.ts';
+import { boundsOf, constant, div, mod, sub } from '../../kernels/position.ts';
+import { fixed } from '../ir/dim.ts';
+import { type NodeOf, shapeOf, type Value } from '../ir/node.ts';
+import type { Nest } from './nest.ts';
+
+/** The empty conjunction. Conditions compare by identity, so this object stands for every condition that always holds. */
+export const always: Condition = [];
+const never: Condition = [{ at: constant(-1), below: 1 }];
+
+export const choose = (when: Condition, then: Expr, otherwise: Expr): Expr =>
+  when === always ? then : { kind: 'choose', dtype: then.dtype, when, then, else: otherwise };
+
+const conjunctions = new WeakMap<Condition, WeakMap<Condition, Condition>>();
+
+/** Both conditions; the same object for the same two, so that what is wanted under it is found again. */
+export function both(a: Condition, b: Condition): Condition {
+  if (b === always) return a;
+  if (a === always) return b;
+  const withA = conjunctions.get(a) ?? new WeakMap<Condition, Condition>();
+  conjunctions.set(a, withA);
+  const known = withA.get(b);
+  if (known !== undefined) return known;
+  const made = [...a, ...b];
+  withA.set(b, made);
+  return made;
+}
+
+/** The condition without the bounds that always hold; `never` where one cannot hold. */
+export function decided(nest: Nest, condition: Condition): Condition {
+  const open: Condition[number][] = [];
+  for (const bound of condition) {
+    const { low, high } = boundsOf(bound.at, nest.extents);
+    const below = bound.below as number;
+    if (high < 0 || low >= below) return never;
+    if (low < 0 || high >= below) open.push(bound);
+  }
+  return open.length === 0 ? always : open;
+}
+
+const insides = new WeakMap<readonly Position[], Map<NodeOf<'pad'>, Condition>>();
+
+/** Whether a coordinate of the padded value lies on an element of the operand. */
+export function padInside(nest: Nest, node: NodeOf<'pad'>, at: readonly Position[]): Condition {
+  const byNode = insides.get(at) ?? new Map<NodeOf<'pad'>, Condition>();
+  insides.set(at, byNode);
+  const known = byNode.get(node);
+  if (known !== undefined) return known;
+  const { attrs } = node;
+  const condition = at.flatMap((position, d): Condition => {
+    const step = attrs.interior[d]! + 1;
+    const extent = fixed(shapeOf(node.inputs[0])[d]!);
+    const from = sub(position, constant(attrs.low[d]!));
+    if (step === 1) return [{ at: from, below: extent }];
+    return [
+      { at: from, below: extent === 0 ? 0 : (extent - 1) * step + 1 },
+      { at: mod(from, step), below: 1 },
+    ];
+  });
+  const made = decided(nest, condition);
+  byNode.set(node, made);
+  return made;
+}
+
+/** The operand's coordinate under a coordinate of the padded value. */
+export const padPlace = ({ attrs }: NodeOf<'pad'>, at: readonly Position[]): readonly Position[] =>
+  at.map((position, d) => div(sub(position, constant(attrs.low[d]!)), attrs.interior[d]! + 1));
+
+export type Part = { readonly value: Value; readonly start: number; readonly at: readonly Position[]; readonly when: Condition };
+
+const partLists = new WeakMap<readonly Position[], Map<NodeOf<'concat'>, readonly Part[]>>();
+
+/** The operands that can hold a coordinate of the concatenation. Exactly one condition holds, so the last need not be asked. */
+export function concatParts(nest: Nest, node: NodeOf<'concat'>, at: readonly Position[]): readonly Part[] {
+  const byNode = partLists.get(at) ?? new Map<NodeOf<'concat'>, readonly Part[]>();
+  partLists.set(at, byNode);
+  const known = byNode.get(node);
+  if (known !== undefined) return known;
+  const { axis } = node.attrs;
+  const parts: Part[] = [];
+  let start = 0;
+  for (const value of node.inputs) {
+    const below = fixed(shapeOf(value)[axis]!);
+    const shifted = at.map((position, d) => (d === axis ? sub(position, constant(start)) : position));
+    const when = decided(nest, [{ at: shifted[axis]!, below }]);
+    if (when !== never) parts.push({ value, start, at: shifted, when });
+    start += below;
+  }
+  byNode.set(node, parts);
+  return parts;
+}

@@ -1,0 +1,255 @@
+// Convolutions and their gradients as direct nests. What lies in the padding is decided once, where an operand is copied to scratch with its
+// border; the loops that multiply ask nothing. A few channels of the result are summed side by side, so that each load serves several products.
+import type { Condition, Expr, Position } from '../../kernels/loop.ts';
+import { add, constant, div, linearize, mod, mul, sub } from '../../kernels/position.ts';
+import { bytesPerElement } from '../../runtime/dtype.ts';
+import { fixed, fixedShape } from '../ir/dim.ts';
+import { dtypeOf, type NodeOf, shapeOf, type Value } from '../ir/node.ts';
+import { decided } from './condition.ts';
+import { product, storeResults } from './contraction.ts';
+import { expression, expressions, zeroOf } from './expression.ts';
+import { type Axis, axesFor, blocks, declare, emit, fresh, loop, loops, type Nest } from './nest.ts';
+import { elements, type Region } from './region.ts';
+
+type Conv = NodeOf<'conv'> | NodeOf<'convInputGrad'> | NodeOf<'convWeightGrad'>;
+
+export function lowerConvolution(nest: Nest, region: Region, node: Conv): void {
+  switch (node.op) {
+    case 'conv':
+      return correlate(nest, region, forward(node));
+    case 'convInputGrad':
+      return correlate(nest, region, backward(node));
+    case 'convWeightGrad':
+      return weightGradient(nest, region, node);
+  }
+}
+
+/** An image with its border: element (n, c, t...) is `value` at `at(t)` where `inside(t)`, else 0. */
+type Bordered = {
+  readonly value: Value;
+  readonly channels: number;
+  readonly extents: readonly number[];
+  readonly at: (t: readonly Position[]) => readonly Position[];
+  readonly inside: (t: readonly Position[]) => Condition;
+};
+
+/** result[n, g*out + o, q] = sum over c and taps k of image[n, g*in + c, q*stride + offset(k)] * weight(g, o, c, k). */
+type Correlation = {
+  readonly node: Conv;
+  readonly image: Bordered;
+  readonly groups: number;
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly taps: readonly number[];
+  readonly stride: readonly number[];
+  readonly offset: (k: readonly number[]) => readonly number[];
+  readonly weights: Value;
+  readonly weightAt: (group: Position, output: Position, input: Position, k: readonly number[]) => readonly Position[];
+};
+
+const spatial = (value: Value): readonly number[] => fixedShape(shapeOf(value)).slice(2);
+
+/** The operand of a convolution, padded. */
+function padded(x: Value, padding: NodeOf<'conv'>['attrs']['padding']): Bordered {
+  const sizes = spatial(x);
+  const from = (t: readonly Position[]): Position[] => t.map((p, d) => sub(p, constant(padding[d]![0])));
+  return {
+    value: x,
+    channels: fixed(shapeOf(x)[1]!),
+    extents: sizes.map((n, d) => n + padding[d]![0] + padding[d]![1]),
+    at: from,
+    inside: (t) => from(t).map((at, d) => ({ at, below: sizes[d]! })),
+  };
+}
+
+function forward(node: NodeOf<'conv'>): Correlation {
+  const [x, w] = node.inputs;
+  const { padding, stride, dilation, groups } = node.attrs;
+  const outputs = fixed(shapeOf(w)[0]!) / groups;
+  return {
+    node,
+    image: padded(x, padding),
+    groups,
+    inputs: fixed(shapeOf(w)[1]!),
+    outputs,
+    taps: spatial(w),
+    stride,
+    offset: (k) => k.map((tap, d) => tap * dilation[d]!),
+    weights: w,
+    weightAt: (g, o, c, k) => [add(mul(g, outputs), o), c, ...k.map(constant)],
+  };
+}
+
+/** The gradient by the input: the cotangent, spread by the stride and padded, correlated with the flipped weights. */
+function backward(node: NodeOf<'convInputGrad'>): Correlation {
+  const [ct, w] = node.inputs;
+  const { padding, stride, dilation, groups } = node.attrs;
+  const taps = spatial(w);
+  const sizes = spatial(ct);
+  const inputs = fixed(shapeOf(w)[0]!) / groups;
+  // t is where tap 0 would put the element if nothing were padded: u = t + padding - dilation * (taps - 1).
+  const spread = (t: readonly Position[]): Position[] => t.map((p, d) => add(p, constant(padding[d]![0] - dilation[d]! * (taps[d]! - 1))));
+  return {
+    node,
+    image: {
+      value: ct,
+      channels: fixed(shapeOf(ct)[1]!),
+      extents: node.attrs.spatial.map((n, d) => n + dilation[d]! * (taps[d]! - 1)),
+      at: (t) => spread(t).map((u, d) => div(u, stride[d]!)),
+      inside: (t) =>
+        spread(t).flatMap((u, d) => [
+          { at: u, below: (sizes[d]! - 1) * stride[d]! + 1 },
+          { at: mod(u, stride[d]!), below: 1 },
+        ]),
+    },
+    groups,
+    inputs,
+    outputs: fixed(shapeOf(w)[1]!),
+    taps,
+    stride: taps.map(() => 1),
+    offset: (k) => k.map((tap, d) => (taps[d]! - 1 - tap) * dilation[d]!),
+    weights: w,
+    weightAt: (g, o, c, k) => [add(mul(g, inputs), c), o, ...k.map(constant)],
+  };
+}
+
+/** Channels of the result that are summed side by side: accumulators, one load of the image and their weights fit the registers. */
+const sideBySide = 4;
+
+function correlate(nest: Nest, region: Region, c: Correlation): void {
+  const [n, , ...q] = axesFor(nest, region.space);
+  const dtype = region.target.accumulate[dtypeOf(c.image.value)];
+  const group: Axis = { name: fresh(nest, 'g'), extent: c.groups };
+  const output: Axis = { name: fresh(nest, 'o'), extent: c.outputs };
+  const input: Axis = { name: fresh(nest, 'c'), extent: c.inputs };
+  loop(nest, n!, 'par', (nAt) => {
+    const image = staged(nest, region, c.image, nAt);
+    loop(nest, group, 'par', (gAt) =>
+      blocks(nest, output, sideBySide, 'par', (within, start) => {
+        const outputs = Array.from({ length: within.extent }, (_, i) => add(start, constant(i)));
+        loops(nest, q, 'par', (qAt) => {
+          const sums = outputs.map(() => {
+            const name = declare(nest, 'acc');
+            emit(nest, { kind: 'var', name, init: zeroOf(dtype) });
+            return name;
+          });
+          loop(nest, input, 'serial', (cAt) => {
+            forTaps(nest, c.taps, (k) => {
+              const offset = c.offset(k);
+              const t = qAt.map((p, d) => add(mul(p, c.stride[d]!), constant(offset[d]!)));
+              const element = image(add(mul(gAt, c.inputs), cAt), t);
+              const weights = expressions(nest, region.known, outputs.map((oAt) => ({ value: c.weights, at: c.weightAt(gAt, oAt, cAt, k) })));
+              sums.forEach((name, i) => emit(nest, { kind: 'accumulate', name, fn: 'add', value: product(element, weights[i]!, dtype) }));
+            });
+          });
+          outputs.forEach((oAt, i) => storeResults(nest, region, c.node, { kind: 'ref', dtype, name: sums[i]! }, [nAt, add(mul(gAt, c.outputs), oAt), ...qAt]));
+        });
+      }),
+    );
+  });
+}
+
+/** Calls `body` for each tap: the loops over taps are short, and written out. */
+function forTaps(nest: Nest, taps: readonly number[], body: (k: readonly number[]) => void): void {
+  const count = elements(taps);
+  for (let linear = 0; linear < count; linear++) {
+    const k: number[] = [];
+    for (let d = taps.length - 1, rest = linear; d >= 0; d--) {
+      k.unshift(rest % taps[d]!);
+      rest = Math.floor(rest / taps[d]!);
+    }
+    body(k);
+  }
+}
+
+/** One image in scratch with its border; where it has none and is a buffer already, or where scratch has no room, it is read where it is. */
+function staged(nest: Nest, region: Region, image: Bordered, n: Position): (channel: Position, t: readonly Position[]) => Expr {
+  const { value, channels, extents } = image;
+  const dtype = dtypeOf(value);
+  const length = channels * elements(extents);
+  const direct = (channel: Position, t: readonly Position[]): Expr => {
+    const guard = decided(nest, image.inside(t));
+    return expressions(nest, region.known, [{ value, at: [n, channel, ...image.at(t)], guard, bind: true }])[0]!;
+  };
+  const axes = axesFor(nest, [channels, ...extents]);
+  for (const { name, extent } of axes) nest.extents.set(name, extent);
+  const hasBorder = extents.some((extent, d) => extent !== spatial(value)[d]);
+  if ((!hasBorder && value.node.op === 'input') || length * bytesPerElement[dtype] > region.target.maxScratchBytes) return direct;
+  const name = declare(nest, 'image');
+  emit(nest, { kind: 'scratch', name, dtype, length });
+  loops(nest, axes, 'par', (at) => {
+    const guard = decided(nest, image.inside(at.slice(1)));
+    const element = expressions(nest, region.known, [{ value, at: [n, at[0]!, ...image.at(at.slice(1))], guard }])[0]!;
+    emit(nest, { kind: 'store', buffer: name, at: linearize(at, [channels, ...extents], nest.extents), value: element });
+  });
+  return (channel, t) => {
+    const load: Expr = { kind: 'load', dtype, buffer: name, at: linearize([channel, ...t], [channels, ...extents], nest.extents) };
+    const bound = declare(nest, 'x');
+    emit(nest, { kind: 'let', name: bound, value: load });
+    return { kind: 'ref', dtype, name: bound };
+  };
+}
+
+/** Taps that are summed side by side; with more, only those along the last axis are. */
+const mostTaps = 9;
+
+/** weight[g*out + o, c, k] = sum over n and q of ct[n, g*out + o, q] * image[n, g*in + c, q*stride + k*dilation]. */
+function weightGradient(nest: Nest, region: Region, node: NodeOf<'convWeightGrad'>): void {
+  const [x, ct] = node.inputs;
+  const { padding, stride, dilation, groups } = node.attrs;
+  const dtype = region.target.accumulate[dtypeOf(x)];
+  const image = padded(x, padding);
+  const [outputs, inputs, ...taps] = region.space as readonly [number, number, ...number[]];
+  const perOutput = inputs * elements(taps);
+  const block = Math.max(1, Math.floor(region.target.maxScratchBytes / (perOutput * bytesPerElement[dtype])));
+  const name = (base: string, extent: number): Axis => ({ name: fresh(nest, base), extent });
+  const n = name('n', fixed(shapeOf(x)[0]!));
+  const input = name('c', inputs);
+  const q = spatial(ct).map((extent, d) => name('pq'[d] ?? 'q', extent));
+  const written = elements(taps) <= mostTaps ? taps.length : 1;
+  const looped = taps.slice(0, taps.length - written).map((extent) => name('k', extent));
+  blocks(nest, name('o', outputs), block, 'par', (within, start) => {
+    const sums = declare(nest, 'sums');
+    const shape = [within.extent, inputs, ...taps];
+    emit(nest, { kind: 'scratch', name: sums, dtype, length: elements(shape), init: zeroOf(dtype) });
+    loop(nest, n, 'serial', (nAt) => {
+      const element = staged(nest, region, image, nAt);
+      loop(nest, within, 'par', (oIn) => {
+        const oAt = add(start, oIn);
+        const group = groups === 1 ? constant(0) : div(oAt, outputs / groups);
+        loop(nest, input, 'par', (cAt) =>
+          loops(nest, looped, 'par', (kAt) => {
+            const parts: { readonly acc: string; readonly k: readonly Position[] }[] = [];
+            forTaps(nest, taps.slice(looped.length), (k) => {
+              const acc = declare(nest, 'acc');
+              emit(nest, { kind: 'var', name: acc, init: zeroOf(dtype) });
+              parts.push({ acc, k: [...kAt, ...k.map(constant)] });
+            });
+            loops(nest, q, 'serial', (qAt) => {
+              const cotangent = expression(nest, region.known, ct, [nAt, oAt, ...qAt]);
+              const factor = bind(nest, 'ct', cotangent);
+              for (const { acc, k } of parts) {
+                const t = qAt.map((p, d) => add(mul(p, stride[d]!), mul(k[d]!, dilation[d]!)));
+                emit(nest, { kind: 'accumulate', name: acc, fn: 'add', value: product(factor, element(add(mul(group, inputs), cAt), t), dtype) });
+              }
+            });
+            for (const { acc, k } of parts) {
+              const at = linearize([oIn, cAt, ...k], shape, nest.extents);
+              emit(nest, { kind: 'update', buffer: sums, at, fn: 'add', value: { kind: 'ref', dtype, name: acc } });
+            }
+          }),
+        );
+      });
+    });
+    loops(nest, [within, input, ...taps.map((extent) => name('k', extent))], 'par', ([oIn, ...rest]) => {
+      const sum: Expr = { kind: 'load', dtype, buffer: sums, at: linearize([oIn!, ...rest], shape, nest.extents) };
+      storeResults(nest, region, node, sum, [add(start, oIn!), ...rest]);
+    });
+  });
+}
+
+function bind(nest: Nest, base: string, value: Expr): Expr {
+  const name = declare(nest, base);
+  emit(nest, { kind: 'let', name, value });
+  return { kind: 'ref', dtype: value.dtype, name };
+}

@@ -1,0 +1,134 @@
+// Kernels of the form `library`: sorting by a routine, running sums and products by a carried value, scattering by one writer in order.
+import type { Expr, Position } from '../../kernels/loop.ts';
+import { add, constant, linearize, mul, zero } from '../../kernels/position.ts';
+import { bytesPerElement } from '../../runtime/dtype.ts';
+import { InternalError } from '../../runtime/errors.ts';
+import { fixed, fixedShape } from '../ir/dim.ts';
+import { dtypeOf, type NodeOf, nodesOf, shapeOf, type Value } from '../ir/node.ts';
+import { rules } from '../ops/table.ts';
+import { identity } from './accumulator.ts';
+import { converted } from './contraction.ts';
+import { expression, expressions } from './expression.ts';
+import { axesFor, declare, emit, loop, loops, type Nest } from './nest.ts';
+import { elements, type Region } from './region.ts';
+
+export function lowerLibrary(nest: Nest, region: Region): void {
+  const node = nodesOf(region.graph).find((n) => rules[n.op].lower.kind === 'library');
+  switch (node?.op) {
+    case 'sort':
+      return sortInto(nest, region, node, [Number(node.attrs.descending), -1]);
+    case 'topk':
+      return sortInto(nest, region, node, [Number(node.attrs.largest), node.attrs.k]);
+    case 'cumsum':
+    case 'cumprod':
+      return runAlong(nest, region, node);
+    case 'scatterAdd':
+    case 'scatterSet':
+      return scatter(nest, region, node);
+    default:
+      throw new InternalError(`a kernel of the form library holds ${node?.op ?? 'no library op'}`, { op: 'lower' });
+  }
+}
+
+/** A buffer that holds the value: a parameter, or scratch that it is computed into. */
+function bufferOf(nest: Nest, region: Region, value: Value): string {
+  const shape = fixedShape(shapeOf(value));
+  const known = region.known(value, shape.map(() => zero));
+  if (known?.kind === 'load') return known.buffer;
+  const buffer = declare(nest, 'operand');
+  emit(nest, { kind: 'scratch', name: buffer, dtype: dtypeOf(value), length: elements(shape) });
+  loops(nest, axesFor(nest, shape), 'par', (at) => {
+    const stored = expression(nest, region.known, value, at);
+    emit(nest, { kind: 'store', buffer, at: linearize(at, shape, nest.extents), value: stored });
+  });
+  return buffer;
+}
+
+/** Where each result goes: a parameter if it is an output, else scratch; and copies for results that are several outputs. */
+function sortInto(nest: Nest, region: Region, node: NodeOf<'sort'> | NodeOf<'topk'>, flags: readonly number[]): void {
+  const [x] = node.inputs;
+  const shape = fixedShape(shapeOf(x));
+  const { axis } = node.attrs;
+  const source = bufferOf(nest, region, x);
+  const results = node.values.map((value) => {
+    const output = region.graph.outputs.indexOf(value);
+    if (output >= 0) return region.writes[output]!.name;
+    const name = declare(nest, value.index === 0 ? 'values' : 'order');
+    emit(nest, { kind: 'scratch', name, dtype: dtypeOf(value), length: elements(fixedShape(shapeOf(value))) });
+    return name;
+  });
+  emit(nest, {
+    kind: 'library',
+    routine: 'sort',
+    buffers: [source, ...results],
+    extents: [elements(shape.slice(0, axis)), shape[axis]!, elements(shape.slice(axis + 1))],
+    flags,
+  });
+}
+
+/** One running value for each line along the axis; lines that lie side by side in memory are walked together. */
+function runAlong(nest: Nest, region: Region, node: NodeOf<'cumsum'> | NodeOf<'cumprod'>): void {
+  const [x] = node.inputs;
+  const shape = fixedShape(shapeOf(x));
+  if (elements(shape) === 0) return;
+  const { axis, reverse } = node.attrs;
+  const fn = node.op === 'cumsum' ? 'add' : 'mul';
+  const dtype = region.target.accumulate[dtypeOf(x)];
+  const axes = axesFor(nest, shape);
+  const side = shape.slice(axis + 1);
+  const width = elements(side);
+  const together = width > 1 && width * bytesPerElement[dtype] <= region.target.maxScratchBytes;
+  const along = (step: Position): Position => (reverse ? add(constant(shape[axis]! - 1), mul(step, -1)) : step);
+  const step = (at: readonly Position[], sideAt: readonly Position[], carry: string): void => {
+    const value = converted(expression(nest, region.known, x, at), dtype);
+    const place = linearize(sideAt, side, nest.extents);
+    const carried: Expr = together ? { kind: 'load', dtype, buffer: carry, at: place } : { kind: 'ref', dtype, name: carry };
+    emit(nest, together ? { kind: 'update', buffer: carry, at: place, fn, value } : { kind: 'accumulate', name: carry, fn, value });
+    for (const [i, output] of region.graph.outputs.entries())
+      if (output.node === node) emit(nest, { kind: 'store', buffer: region.writes[i]!.name, at: linearize(at, shape, nest.extents), value: converted(carried, dtypeOf(x)) });
+  };
+  loops(nest, axes.slice(0, axis), 'par', (outer) => {
+    if (together) {
+      const carry = declare(nest, 'carry');
+      emit(nest, { kind: 'scratch', name: carry, dtype, length: width, init: identity(fn, dtype) });
+      loop(nest, axes[axis]!, 'serial', (k) => loops(nest, axes.slice(axis + 1), 'par', (inner) => step([...outer, along(k), ...inner], inner, carry)));
+    } else {
+      loops(nest, axes.slice(axis + 1), 'par', (inner) => {
+        const carry = declare(nest, 'carry');
+        emit(nest, { kind: 'var', name: carry, init: identity(fn, dtype) });
+        loop(nest, axes[axis]!, 'serial', (k) => step([...outer, along(k), ...inner], [], carry));
+      });
+    }
+  });
+}
+
+/** Copies the operand, then applies the updates in row-major order: one writer, so the result does not depend on a schedule. */
+function scatter(nest: Nest, region: Region, node: NodeOf<'scatterAdd'> | NodeOf<'scatterSet'>): void {
+  const [x, index, updates] = node.inputs;
+  const shape = fixedShape(shapeOf(x));
+  const { axis, mode } = node.attrs;
+  const out = region.writes[0]!;
+  // Sums run in the dtype of accumulation where scratch has room for the whole result.
+  const wide = region.target.accumulate[out.dtype];
+  const widened = node.op === 'scatterAdd' && wide !== out.dtype && elements(shape) * bytesPerElement[wide] <= region.target.maxScratchBytes;
+  const dtype = widened ? wide : out.dtype;
+  const buffer = widened ? declare(nest, 'sums') : out.name;
+  if (widened) emit(nest, { kind: 'scratch', name: buffer, dtype, length: elements(shape) });
+  copy(nest, shape, buffer, (at) => converted(expression(nest, region.known, x, at), dtype));
+  loops(nest, axesFor(nest, fixedShape(shapeOf(index))), 'serial', (at) => {
+    const [where, value] = expressions(nest, region.known, [
+      { value: index, at, bind: true },
+      { value: updates, at },
+    ]) as [Expr, Expr];
+    if (mode === 'checked') emit(nest, { kind: 'check', value: where, below: fixed(shapeOf(x)[axis]!), op: node.op });
+    const target = linearize(at.map((p, d) => (d === axis ? { kind: 'value', value: where } : p)), shape, nest.extents);
+    const stored = converted(value, dtype);
+    emit(nest, node.op === 'scatterAdd' ? { kind: 'update', buffer, at: target, fn: 'add', value: stored } : { kind: 'store', buffer, at: target, value: stored });
+  });
+  if (widened) copy(nest, shape, out.name, (at) => converted({ kind: 'load', dtype, buffer, at: linearize(at, shape, nest.extents) }, out.dtype));
+}
+
+function copy(nest: Nest, shape: readonly number[], into: string, from: (at: readonly Position[]) => Expr): void {
+  if (elements(shape) === 0) return;
+  loops(nest, axesFor(nest, shape), 'par', (at) => emit(nest, { kind: 'store', buffer: into, at: linearize(at, shape, nest.extents), value: from(at) }));
+}

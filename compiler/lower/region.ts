@@ -1,0 +1,71 @@
+// What all forms of kernels share: the region of a kernel node, its parameters, and how its outputs are stored.
+import type { Expr, Param, Position } from '../../kernels/loop.ts';
+import { linearize } from '../../kernels/position.ts';
+import type { Target } from '../../runtime/target.ts';
+import { fixed, fixedShape, numel } from '../ir/dim.ts';
+import { avalOf, dtypeOf, type Graph, type NodeOf, shapeOf, type Value } from '../ir/node.ts';
+import { expressions, type Known } from './expression.ts';
+import { identifier } from './names.ts';
+import { emit, type Nest } from './nest.ts';
+
+export type Region = {
+  readonly graph: Graph;
+  readonly space: readonly number[];
+  readonly reduce: readonly number[];
+  readonly target: Target;
+  /** Buffers read, then buffers written: the order of a launch's arguments. */
+  readonly params: readonly Param[];
+  /** The parameter of output i. */
+  readonly writes: readonly Param[];
+  /** Loads of parameters and slots. */
+  readonly known: Known;
+};
+
+/** `slotIndex[i]` is where input i, if it is a slot, stands in the launch's block of numbers. */
+export function regionOf(node: NodeOf<'kernel'>, slotIndex: readonly (number | undefined)[], target: Target): Region {
+  const graph = node.regions[0]!;
+  const taken = new Set<string>();
+  const param = (value: Value, fallback: string, access: Param['access']): Param => {
+    const base = identifier(value.node.name?.split(',')[value.index] || fallback);
+    let name = base;
+    for (let n = 2; taken.has(name); n++) name = `${base}_${n}`;
+    taken.add(name);
+    return { name, dtype: dtypeOf(value), access, length: fixed(numel(shapeOf(value))) };
+  };
+  const leaves = new Map<Value, (at: readonly Position[]) => Expr>();
+  const reads: Param[] = [];
+  graph.inputs.forEach((value, i) => {
+    const { dtype } = avalOf(value);
+    const index = slotIndex[i];
+    if (index !== undefined) return leaves.set(value, () => ({ kind: 'slot', dtype, index }));
+    const { name, ...rest } = param(value, 'x', 'read');
+    const shape = fixedShape(shapeOf(value));
+    reads.push({ name, ...rest });
+    return leaves.set(value, (at) => ({ kind: 'load', dtype, buffer: name, at: linearize(at, shape) }));
+  });
+  const writes = graph.outputs.map((value) => param(value, 'y', 'write'));
+  return {
+    graph,
+    space: fixedShape(node.attrs.space),
+    reduce: node.attrs.reduce,
+    target,
+    params: [...reads, ...writes],
+    writes,
+    known: (value, at) => leaves.get(value)?.(at),
+  };
+}
+
+export type Store = { readonly value: Value; readonly into: Param; readonly at: readonly Position[]; readonly shape: readonly number[] };
+
+/** Stores values at coordinates of buffers of these shapes. Of several, all are computed before the first is stored, so that each may overwrite what all read. */
+export function store(nest: Nest, known: Known, stores: readonly Store[]): void {
+  const values = expressions(
+    nest,
+    known,
+    stores.map(({ value, at }) => ({ value, at, bind: stores.length > 1 })),
+  );
+  stores.forEach(({ into, at, shape }, i) => emit(nest, { kind: 'store', buffer: into.name, at: linearize(at, shape, nest.extents), value: values[i]! }));
+}
+
+/** How many elements a shape has. */
+export const elements = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
