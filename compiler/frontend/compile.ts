@@ -25,7 +25,7 @@ type InputSource =
 type OutputTarget = { readonly kind: 'result'; readonly slot: number } | { readonly kind: 'argument'; readonly index: number } | { readonly kind: 'capture'; readonly storage: Storage };
 
 /** A tensor that fn returned or left behind: in a storage that existed, or in the `slot`-th new one, seen through a view. */
-type Produced = { readonly storage: { readonly old: Storage } | { readonly argument: number } | { readonly slot: number }; readonly view: View | undefined; readonly layout: Layout; readonly same: Tensor | undefined; readonly argument: number | undefined };
+type Produced = { readonly storage: { readonly old: Storage } | { readonly argument: number } | { readonly slot: number }; readonly via: View | undefined; readonly layout: Layout; readonly same: Tensor | undefined; readonly argument: number | undefined };
 
 type Specialisation = {
   readonly rest: Rest;
@@ -94,7 +94,7 @@ function matches(s: Specialisation, tensors: readonly Tensor[], rest: Rest): boo
   for (let i = 0; i < tensors.length; i++) {
     const t = tensors[i]!;
     const a = s.avals[i]!;
-    if (t.element !== a.dtype || !sameShape(t.shape, a.shape) || requiresGradOf(t) !== a.requiresGrad || tensors[a.alias]!.storage !== t.storage || t.view !== undefined) return false;
+    if (t.element !== a.dtype || !sameShape(t.shape, a.shape) || requiresGradOf(t) !== a.requiresGrad || tensors[a.alias]!.storage !== t.storage || t.via !== undefined) return false;
   }
   return sameRest(s.rest, rest);
 }
@@ -106,7 +106,7 @@ function trace<A extends readonly unknown[], R>(fn: (...args: A) => R, args: A, 
   const result = deferSteps(() => fn(...args));
   const { tensors: results, rest } = flatten(result);
   const whole = currentInterval() === interval && !(result instanceof Promise);
-  const detached = results.every((t) => !requiresGradOf(t)) && tensors.every((t) => t.view === undefined);
+  const detached = results.every((t) => !requiresGradOf(t)) && tensors.every((t) => t.via === undefined);
   const described = whole && detached ? describe(interval, tensors, results) : undefined;
   const ended = boundary(results.map((t) => t.value()));
   if (described === undefined || ended === undefined) return { result, replay: undefined };
@@ -129,7 +129,7 @@ function describe(interval: Interval, args: readonly Tensor[], results: readonly
     const argument = args.indexOf(t);
     return {
       storage: index >= 0 ? { argument: index } : old ? { old: storage } : { slot: fresh.indexOf(storage) },
-      view: t.view,
+      via: t.via,
       layout: t.layout,
       same: old && index < 0 ? t : undefined,
       argument: argument >= 0 ? argument : undefined,
@@ -193,7 +193,7 @@ function replay(r: Replay, args: readonly Tensor[]): unknown {
     if (p.argument !== undefined) return args[p.argument]!;
     if (p.same !== undefined) return p.same;
     const storage = 'slot' in p.storage ? fresh[p.storage.slot]! : 'argument' in p.storage ? args[p.storage.argument]!.storage : p.storage.old;
-    return newTensor(storage, p.view === undefined ? undefined : { ...p.view, base: newTensor(storage) }, p.layout);
+    return newTensor(storage, p.via === undefined ? undefined : { ...p.via, base: newTensor(storage) }, p.layout);
   };
   for (const { of, gradient } of r.gradients) of.gradient = gradient === null ? null : make(gradient);
   return unflatten(r.result, r.results.map(make));

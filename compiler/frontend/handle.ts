@@ -22,7 +22,7 @@ export type View = {
 export abstract class Handle {
   readonly storage: Storage;
   readonly layout: Layout;
-  readonly view: View | undefined;
+  readonly via: View | undefined;
   /** For leaves: whether gradients are wanted. */
   wantsGrad = false;
   /** For results of recorded ops: the output of the function that made the current value. */
@@ -37,7 +37,7 @@ export abstract class Handle {
 
   constructor(storage: Storage, view?: View, layout?: Layout) {
     this.storage = storage;
-    this.view = view;
+    this.via = view;
     this.layout = layout ?? contiguous(avalOf(storage.value).shape as readonly number[]);
   }
 
@@ -49,8 +49,8 @@ export abstract class Handle {
   /** The tensor's current value, usable in the current interval. Recorded where it looks through a view. */
   value(): Value {
     const stored = read(this.storage);
-    if (this.view === undefined) return stored;
-    const { chain } = this.view;
+    if (this.via === undefined) return stored;
+    const { chain } = this.via;
     if (this.seen?.version !== this.storage.version) this.seen = { version: this.storage.version, value: recording(() => applyChain(stored, chain)) };
     return this.seen.value;
   }
@@ -63,8 +63,8 @@ export abstract class Handle {
 
 /** Where the gradient of a tensor goes: to the function that made it, to its accumulator, or nowhere. */
 export function edgeOf(t: Tensor): Edge | null {
-  const base = t.view?.base;
-  if (base !== undefined && t.view !== undefined && t.edgeAt !== base.edgeSerial) deriveEdge(t, base);
+  const base = t.via?.base;
+  if (base !== undefined && t.via !== undefined && t.edgeAt !== base.edgeSerial) deriveEdge(t, base);
   if (t.edge !== undefined) return t.edge;
   if (!t.wantsGrad) return null;
   t.accumulator ??= new GradFn('AccumulateGrad', [], undefined, t);
@@ -78,7 +78,7 @@ function deriveEdge(t: Tensor, base: Tensor): void {
   t.edge = undefined;
   if (into === null) return;
   const input = read(base.storage);
-  const output = recording(() => applyChain(input, t.view!.chain));
+  const output = recording(() => applyChain(input, t.via!.chain));
   t.sawValue(output);
   t.edge = { fn: new GradFn('AsStridedBackward0', [into], { inputs: [input], outputs: [output] }), index: 0 };
 }

@@ -81,9 +81,9 @@ export function applyView(op: string, x: Tensor, step: ViewStep, origin: View['o
   if (layout === undefined) return undefined;
   beginOp();
   flushBefore(op);
-  const base = x.view?.base ?? x;
+  const base = x.via?.base ?? x;
   const from = isGradEnabled() ? edgeOf(x) : null;
-  const t = make(x.storage, { base, chain: [...(x.view?.chain ?? []), step], origin, op }, layout);
+  const t = make(x.storage, { base, chain: [...(x.via?.chain ?? []), step], origin, op }, layout);
   t.edgeAt = base.edgeSerial;
   const input = x.value();
   const output = recording(() => applyStep(input, step));
@@ -115,26 +115,26 @@ export function applyInPlace(op: string, self: Tensor, others: readonly Tensor[]
 }
 
 function demandWritable(op: string, self: Tensor, others: readonly Tensor[]): void {
-  const base = self.view?.base ?? self;
+  const base = self.via?.base ?? self;
   if (isGradEnabled()) {
     if (base.wantsGrad && base.edge === undefined)
-      throw new AutogradError(`${self.view === undefined ? 'a leaf' : 'a view of a leaf'} tensor that requires grad is being used in an in-place operation`, {
+      throw new AutogradError(`${self.via === undefined ? 'a leaf' : 'a view of a leaf'} tensor that requires grad is being used in an in-place operation`, {
         op,
         fix: 'wrap the update in noGrad(() => ...), or use the op without the trailing underscore',
       });
     const tracked = requiresGradOf(self) || others.some(requiresGradOf);
-    if (tracked && self.view?.origin === 'noGrad')
+    if (tracked && self.via?.origin === 'noGrad')
       throw new AutogradError('a view was created in noGrad mode and is being modified in place with grad mode enabled', { op, fix: 'make the view outside of noGrad, or clone() it' });
-    if (tracked && self.view?.origin === 'several')
-      throw new AutogradError(`this view is the output of ${self.view.op}, which returns several views; such views must not be modified in place`, { op, fix: 'clone() it first' });
+    if (tracked && self.via?.origin === 'several')
+      throw new AutogradError(`this view is the output of ${self.via.op}, which returns several views; such views must not be modified in place`, { op, fix: 'clone() it first' });
   }
-  if (self.view !== undefined && !isWritable(self.view.chain))
+  if (self.via !== undefined && !isWritable(self.via.chain))
     throw new ShapeError('more than one element of the written-to tensor refers to a single memory location', { op, fix: 'clone() the tensor first' });
 }
 
 /** Puts a value into the storage of `self`: directly, or through its view into the base, whose history is then the write's. */
 function store(self: Tensor, value: Value, from: Edge | undefined): void {
-  const base = self.view?.base;
+  const base = self.via?.base;
   if (base === undefined) {
     write(self.storage, value);
     self.edge = from;
@@ -142,7 +142,7 @@ function store(self: Tensor, value: Value, from: Edge | undefined): void {
     return;
   }
   const before = read(self.storage);
-  const chain = self.view!.chain;
+  const chain = self.via!.chain;
   const [old, part] = recording(() => distinct([before, value])) as [Value, Value];
   const after = recording(() => writeThrough(old, chain, part));
   const into = isGradEnabled() ? edgeOf(base) : null;

@@ -1,11 +1,11 @@
 // The Tensor class: the handle and all method families, one above the other.
 import { makeTensorsWith } from './op.ts';
-import { ArithmeticMethods } from './methods/arithmetic.ts';
+import { DrawMethods } from './methods/draw.ts';
 
 /**
  * A multi-dimensional array that records what is done with it, as `torch.Tensor`.
  * Nothing is computed until a value is looked at (`data()`, `item()`, printing) or an optimiser steps.
  */
-export class Tensor extends ArithmeticMethods {}
+export class Tensor extends DrawMethods {}
 
 makeTensorsWith((storage, view, layout) => new Tensor(storage, view, layout));

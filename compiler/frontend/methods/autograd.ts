@@ -73,14 +73,14 @@ export abstract class AutogradMethods extends Handle {
 
   /** The same storage without history: what is written here is seen there, and no gradient flows. */
   detach(this: Tensor): Tensor {
-    const view = this.view;
+    const view = this.via;
     const root = newTensor(this.storage, undefined, view?.base.layout);
     return view === undefined ? root : newTensor(this.storage, { ...view, base: root }, this.layout);
   }
 
   /** Forgets this tensor's history in place. Throws AutogradError on views. */
   detach_(this: Tensor): Tensor {
-    if (this.view !== undefined) throw new AutogradError("can't detach views in place", { op: 'detach_', fix: 'use detach() instead' });
+    if (this.via !== undefined) throw new AutogradError("can't detach views in place", { op: 'detach_', fix: 'use detach() instead' });
     this.edge = undefined;
     this.wantsGrad = false;
     return this;

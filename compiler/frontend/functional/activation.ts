@@ -1,0 +1,134 @@
+// Activations, softmax and attention: each is one composite over the tensor's values. Subgradients at kinks are PyTorch's.
+import { isFloat } from '../../../runtime/dtype.ts';
+import { ArgumentError, DTypeError, ShapeError } from '../../../runtime/errors.ts';
+import { b } from '../../ir/builder.ts';
+import { avalOf, type Value } from '../../ir/node.ts';
+import { composite } from '../../ops/composite/table.ts';
+import { dimOf } from '../dims.ts';
+import { type DTypeName, elementOf } from '../dtypes.ts';
+import { apply, applyInPlace } from '../op.ts';
+import { broadcastShapes, broadcastTo, castTo, type Operand, type Scalar, scalarValue } from '../operands.ts';
+import { isTensor } from '../pytree.ts';
+import type { Tensor } from '../tensor.ts';
+import { counterSlots } from './dropout.ts';
+
+function demandFloat(op: string, x: Tensor): void {
+  if (!isTensor(x)) throw new ArgumentError(`expected a tensor, got ${typeof x}`, { op });
+  if (!isFloat(x.element)) throw new DTypeError(`is not defined for ${x.dtype} tensors`, { op, fix: "convert with .to('float32') first" });
+}
+
+type Plain = 'relu' | 'relu6' | 'selu' | 'gelu' | 'geluTanh' | 'silu' | 'mish' | 'logSigmoid' | 'softsign' | 'tanhshrink' | 'hardswish' | 'hardsigmoid';
+const plain =
+  (op: string, name: Plain) =>
+  (x: Tensor): Tensor => {
+    demandFloat(op, x);
+    return apply(op, [x], (v) => composite(name, [v], {})[0]!);
+  };
+
+/** max(x, 0), also of integers; NaN passes. */
+export const relu = (x: Tensor): Tensor => apply('relu', [x], reluOf);
+export const relu_ = (x: Tensor): Tensor => applyInPlace('relu_', x, [], reluOf);
+const reluOf = (v: Value): Value => composite('relu', [v], {})[0]!;
+export const relu6 = plain('relu6', 'relu6');
+export const selu = plain('selu', 'selu');
+export const silu = plain('silu', 'silu');
+export const mish = plain('mish', 'mish');
+export const logSigmoid = plain('logSigmoid', 'logSigmoid');
+export const softsign = plain('softsign', 'softsign');
+export const tanhshrink = plain('tanhshrink', 'tanhshrink');
+export const hardswish = plain('hardswish', 'hardswish');
+export const hardsigmoid = plain('hardsigmoid', 'hardsigmoid');
+const exactGelu = plain('gelu', 'gelu');
+const tanhGelu = plain('gelu', 'geluTanh');
+/** x times the normal distribution's cumulative function; `approximate: 'tanh'` for its usual approximation. */
+export function gelu(x: Tensor, options: { readonly approximate?: 'none' | 'tanh' } = {}): Tensor {
+  const { approximate = 'none' } = options;
+  if (approximate !== 'none' && approximate !== 'tanh') throw new ArgumentError(`approximate '${String(approximate)}' is neither 'none' nor 'tanh'`, { op: 'gelu' });
+  return approximate === 'tanh' ? tanhGelu(x) : exactGelu(x);
+}
+
+/** A composite of x and numbers of the user's. */
+function withNumbers(op: string, x: Tensor, numbers: readonly number[], f: (v: Value, ...n: Value[]) => readonly Value[]): Tensor {
+  demandFloat(op, x);
+  return apply(op, [x], (v) => f(v, ...numbers.map((n) => scalarValue(n, x.element)))[0]!);
+}
+export const leakyRelu = (x: Tensor, negativeSlope = 0.01): Tensor => withNumbers('leakyRelu', x, [negativeSlope], (v, s) => composite('leakyRelu', [v, s!], {}));
+export const elu = (x: Tensor, alpha = 1): Tensor => withNumbers('elu', x, [alpha], (v, a) => composite('elu', [v, a!], {}));
+export const celu = (x: Tensor, alpha = 1): Tensor => withNumbers('celu', x, [alpha], (v, a) => composite('celu', [v, a!], {}));
+export const hardtanh = (x: Tensor, low = -1, high = 1): Tensor => withNumbers('hardtanh', x, [low, high], (v, l, h) => composite('hardtanh', [v, l!, h!], {}));
+/** log(1 + exp(beta x)) / beta; x itself where beta x exceeds `threshold`. */
+export const softplus = (x: Tensor, beta = 1, threshold = 20): Tensor => withNumbers('softplus', x, [beta, threshold], (v, s, t) => composite('thresholdedSoftplus', [v, s!, t!], {}));
+export const threshold = (x: Tensor, limit: number, value: number): Tensor => withNumbers('threshold', x, [limit, value], (v, t, y) => composite('threshold', [v, t!, y!], {}));
+export const hardshrink = (x: Tensor, lambda = 0.5): Tensor => withNumbers('hardshrink', x, [lambda], (v, l) => composite('hardshrink', [v, l!], {}));
+export const softshrink = (x: Tensor, lambda = 0.5): Tensor => withNumbers('softshrink', x, [lambda], (v, l) => composite('softshrink', [v, l!], {}));
+/** x, times the learnt `weight` (one, or one for each channel of dimension 1) where negative. */
+export function prelu(x: Tensor, weight: Tensor): Tensor {
+  const channels = x.ndim > 1 ? x.shape[1]! : 1;
+  if (weight.numel() !== 1 && weight.numel() !== channels) throw new ShapeError(`weight has ${weight.numel()} elements for ${channels} channels`, { op: 'prelu' });
+  const at = x.shape.map((_, i) => (i === 1 && weight.numel() > 1 ? channels : 1));
+  return apply('prelu', [x, weight], (v, w) => composite('prelu', [v, broadcastTo(b.reshape(w, { shape: at }), x.shape)], {})[0]!);
+}
+
+/** x held between bounds, either of which may be missing; its gradient at a bound is 0. NaN passes. */
+export function clamp(x: Tensor, low?: Operand | null, high?: Operand | null): Tensor {
+  return apply('clamp', [x, ...bounds(low, high)], clampRule('clamp', x, low, high));
+}
+export function clamp_(x: Tensor, low?: Operand | null, high?: Operand | null): Tensor {
+  return applyInPlace('clamp_', x, bounds(low, high), clampRule('clamp_', x, low, high));
+}
+const bounds = (low: Operand | null | undefined, high: Operand | null | undefined): Tensor[] => [low, high].filter(isTensor);
+function clampRule(op: string, x: Tensor, low: Operand | null | undefined, high: Operand | null | undefined): (...values: Value[]) => Value {
+  if (low == null && high == null) throw new ArgumentError('at least one of low and high must be given', { op });
+  const numbers = !isTensor(low) && !isTensor(high);
+  return (v, ...rest) => {
+    if (numbers) {
+      const l = low == null ? undefined : scalarValue(low as Scalar, x.element);
+      const h = high == null ? undefined : scalarValue(high as Scalar, x.element);
+      if (l !== undefined && h !== undefined) return composite('clamp', [v, l, h], {})[0]!;
+      return l !== undefined ? composite('clampMin', [v, l], {})[0]! : composite('clampMax', [v, h!], {})[0]!;
+    }
+    let at = 0;
+    const side = (o: Operand | null | undefined): Value | undefined =>
+      o == null ? undefined : broadcastTo(castTo(isTensor(o) ? rest[at++]! : scalarValue(o, x.element), x.element), broadcastShapes(op, [x.shape, isTensor(o) ? o.shape : []]));
+    const [l, h] = [side(low), side(high)];
+    const raised = l === undefined ? v : b.max(broadcastTo(v, avalOf(l).shape as readonly number[]), l);
+    return h === undefined ? raised : b.min(raised, h);
+  };
+}
+
+type SoftmaxOptions = { readonly dtype?: DTypeName };
+function alongDim(op: string, name: 'softmax' | 'logSoftmax', x: Tensor, dim: number, options: SoftmaxOptions): Tensor {
+  if (typeof dim !== 'number') throw new ArgumentError('the dimension must be named', { op, fix: `write ${op}(x, -1) for the last` });
+  const dtype = options.dtype === undefined ? x.element : elementOf(options.dtype, op);
+  if (!isFloat(dtype)) throw new DTypeError(`is not defined for ${x.dtype} tensors`, { op, fix: "pass dtype: 'float32'" });
+  const axis = dimOf(op, dim, x.ndim);
+  if (x.ndim === 0) return apply(op, [x], (v) => b.reshape(composite(name, [b.reshape(castTo(v, dtype), { shape: [1] })], { axis: 0 })[0]!, { shape: [] }));
+  return apply(op, [x], (v) => composite(name, [castTo(v, dtype)], { axis })[0]!);
+}
+/** exp(x), scaled to sum to 1 along `dim`. */
+export const softmax = (x: Tensor, dim: number, options: SoftmaxOptions = {}): Tensor => alongDim('softmax', 'softmax', x, dim, options);
+/** The logarithm of softmax, without forming it. */
+export const logSoftmax = (x: Tensor, dim: number, options: SoftmaxOptions = {}): Tensor => alongDim('logSoftmax', 'logSoftmax', x, dim, options);
+/** Softmax of -x. */
+export const softmin = (x: Tensor, dim: number): Tensor => softmax(x.neg(), dim);
+
+export type AttentionOptions = { readonly mask?: Tensor; readonly causal?: boolean; readonly scale?: number; readonly dropout?: number };
+/**
+ * softmax(scale q k^T + mask) v for q [..., L, E], k [..., S, E], v [..., S, F]; scale is 1 / sqrt(E) unless given.
+ * As `F.scaled_dot_product_attention`.
+ */
+export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
+  const op = 'scaledDotProductAttention';
+  for (const x of [q, k, v]) demandFloat(op, x);
+  if (q.ndim < 2 || k.ndim < 2 || v.ndim < 2 || q.shape.at(-1) !== k.shape.at(-1) || k.shape.at(-2) !== v.shape.at(-2))
+    throw new ShapeError(`query [${q.shape}], key [${k.shape}] and value [${v.shape}] do not fit`, { op, fix: 'they must be [..., L, E], [..., S, E] and [..., S, F]' });
+  const lead = broadcastShapes(op, [q.shape.slice(0, -2), k.shape.slice(0, -2), v.shape.slice(0, -2)]);
+  const { mask, causal = false, dropout = 0 } = options;
+  const scores = [...lead, q.shape.at(-2)!, k.shape.at(-2)!];
+  return apply(op, [q, k, v, ...(mask === undefined ? [] : [mask])], (x, y, z, m) => {
+    const wide = (value: Value, t: Tensor): Value => broadcastTo(value, [...lead, ...t.shape.slice(-2)]);
+    const extra = [...(m === undefined ? [] : [broadcastTo(m, scores)]), ...(dropout > 0 ? [...counterSlots(), scalarValue(dropout, q.element)] : [])];
+    const scale = scalarValue(options.scale ?? 1 / Math.sqrt(q.shape.at(-1)!), q.element);
+    return composite(op, [wide(x!, q), wide(y!, k), wide(z!, v), scale, ...extra], { causal, mask: m !== undefined, dropout: dropout > 0 })[0]!;
+  });
+}

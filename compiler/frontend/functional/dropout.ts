@@ -1,0 +1,44 @@
+// Dropout, by a counter-based generator: each call takes the next stream, so a replay of compiled code drops other elements each time.
+import { ArgumentError } from '../../../runtime/errors.ts';
+import type { Value } from '../../ir/node.ts';
+import { composite } from '../../ops/composite/table.ts';
+import { apply } from '../op.ts';
+import { scalarValue } from '../operands.ts';
+import { initialSeed } from '../random.ts';
+import { hostSlot } from '../record.ts';
+import type { Tensor } from '../tensor.ts';
+
+let stream = 0;
+let streamsOf: bigint | undefined;
+
+/** The next stream under the current seed; `manualSeed` starts them anew. */
+function nextStream(): number {
+  const seed = initialSeed();
+  if (seed !== streamsOf) {
+    streamsOf = seed;
+    stream = 0;
+  }
+  return (stream = (stream + 1) | 0);
+}
+/** Starts the streams anew, also where the seed is the one before. */
+export const restartStreams = (): void => void (streamsOf = undefined);
+
+/** Key and stream of a draw, as slots that each replay reads anew. */
+export const counterSlots = (): [Value, Value] => [hostSlot(() => Number(BigInt.asIntN(32, initialSeed())), 'i32'), hostSlot(nextStream, 'i32')];
+
+export type DropoutOptions = {
+  /** Off in evaluation: then the input comes back as it is. */
+  readonly training?: boolean;
+};
+
+function drop(op: string, x: Tensor, p: number, { training = true }: DropoutOptions, shared: readonly number[]): Tensor {
+  if (typeof p !== 'number' || !(p >= 0 && p <= 1)) throw new ArgumentError(`probability ${String(p)} lies outside of [0, 1]`, { op });
+  if (!training || p === 0) return x;
+  if (p === 1) return x.mul(0);
+  return apply(op, [x], (v) => composite('dropout', [v, ...counterSlots(), scalarValue(p, x.element)], { shared })[0]!);
+}
+
+/** Zeroes each element with probability p and scales the rest by 1 / (1 - p). Its generator is not PyTorch's. */
+export const dropout = (x: Tensor, p = 0.5, options: DropoutOptions = {}): Tensor => drop('dropout', x, p, options, []);
+/** Zeroes whole channels (dimension 1 of [N, C, ...]). */
+export const dropout2d = (x: Tensor, p = 0.5, options: DropoutOptions = {}): Tensor => drop('dropout2d', x, p, options, x.shape.map((_, i) => i).slice(2));

@@ -1,0 +1,183 @@
+// What layers compute: convolution, pooling, normalisation, embedding.
+import { isFloat } from '../../../runtime/dtype.ts';
+import { ArgumentError, DTypeError, ShapeError } from '../../../runtime/errors.ts';
+import { b, full } from '../../ir/builder.ts';
+import { avalOf, type Value } from '../../ir/node.ts';
+import { composite } from '../../ops/composite/table.ts';
+import { noGrad } from '../autograd/mode.ts';
+import { apply, applyMany } from '../op.ts';
+import { broadcastTo, scalarValue } from '../operands.ts';
+import type { Tensor } from '../tensor.ts';
+
+/** One number for all spatial dimensions, or one for each. */
+export type Spatial = number | readonly number[];
+
+function spread(op: string, what: string, given: Spatial, rank: number, least: number): readonly number[] {
+  const list = typeof given === 'number' ? new Array<number>(rank).fill(given) : [...given];
+  if (list.length !== rank || list.some((n) => !Number.isInteger(n) || n < least)) throw new ArgumentError(`${what} [${list}] must be ${rank} integers of at least ${least}`, { op });
+  return list;
+}
+
+export type ConvOptions = { readonly bias?: Tensor; readonly stride?: Spatial; readonly padding?: Spatial | 'same' | 'valid'; readonly dilation?: Spatial; readonly groups?: number };
+
+function convolve(op: string, rank: number, x: Tensor, weight: Tensor, options: ConvOptions): Tensor {
+  const { bias, groups = 1 } = options;
+  const batched = x.ndim === rank + 2;
+  if ((!batched && x.ndim !== rank + 1) || weight.ndim !== rank + 2)
+    throw new ShapeError(`expects input [N, C, ...] or [C, ...] with ${rank} spatial dimensions and weight [O, C / groups, ...], got [${x.shape}] and [${weight.shape}]`, { op });
+  if (x.element !== weight.element) throw new DTypeError(`input and weight must have one dtype, got ${x.dtype} and ${weight.dtype}`, { op });
+  const channels = x.shape[batched ? 1 : 0]!;
+  if (!Number.isInteger(groups) || groups < 1 || channels !== weight.shape[1]! * groups || weight.shape[0]! % groups !== 0)
+    throw new ShapeError(`input [${x.shape}] has ${channels} channels, weight [${weight.shape}] with groups = ${groups} expects ${weight.shape[1]! * groups}`, { op });
+  if (bias !== undefined && (bias.ndim !== 1 || bias.shape[0] !== weight.shape[0])) throw new ShapeError(`bias [${bias.shape}] does not fit ${weight.shape[0]} output channels`, { op });
+  const stride = spread(op, 'stride', options.stride ?? 1, rank, 1);
+  const dilation = spread(op, 'dilation', options.dilation ?? 1, rank, 1);
+  const padding = paddingOf(op, options.padding ?? 0, rank, weight.shape.slice(2), stride, dilation);
+  const spatial = x.shape.slice(-rank);
+  spatial.forEach((n, i) => {
+    const window = dilation[i]! * (weight.shape[i + 2]! - 1) + 1;
+    if (n + padding[i]![0] + padding[i]![1] < window) throw new ShapeError(`the window of ${window} is larger than the padded input of ${n + padding[i]![0] + padding[i]![1]} in spatial dimension ${i}`, { op });
+  });
+  return apply(op, [x, weight, ...(bias === undefined ? [] : [bias])], (v, w, c) => {
+    const input = batched ? v! : b.reshape(v!, { shape: [1, ...x.shape] });
+    let y = b.conv(input, w!, { stride, padding, dilation, groups });
+    const shape = avalOf(y).shape as readonly number[];
+    if (c !== undefined) y = b.add(y, b.expand(c, { shape, at: shape.map((_, i) => i).filter((i) => i !== 1) }));
+    return batched ? y : b.reshape(y, { shape: shape.slice(1) });
+  });
+}
+function paddingOf(op: string, padding: Spatial | 'same' | 'valid', rank: number, kernel: readonly number[], stride: readonly number[], dilation: readonly number[]): (readonly [number, number])[] {
+  if (padding === 'valid') return kernel.map(() => [0, 0]);
+  if (padding !== 'same') return spread(op, 'padding', padding, rank, 0).map((p) => [p, p]);
+  if (stride.some((s) => s !== 1)) throw new ArgumentError("padding 'same' is not defined for strides other than 1", { op });
+  return kernel.map((k, i) => {
+    const total = dilation[i]! * (k - 1);
+    return [Math.floor(total / 2), total - Math.floor(total / 2)];
+  });
+}
+/** Cross-correlation of [N, C, L] with [O, C / groups, K], as `F.conv1d`. */
+export const conv1d = (x: Tensor, weight: Tensor, options: ConvOptions = {}): Tensor => convolve('conv1d', 1, x, weight, options);
+/** Cross-correlation of [N, C, H, W] with [O, C / groups, KH, KW], as `F.conv2d`. */
+export const conv2d = (x: Tensor, weight: Tensor, options: ConvOptions = {}): Tensor => convolve('conv2d', 2, x, weight, options);
+
+export type PoolOptions = { readonly stride?: Spatial; readonly padding?: Spatial; readonly dilation?: Spatial; readonly ceilMode?: boolean };
+function window(op: string, rank: number, x: Tensor, kernel: Spatial, options: PoolOptions): { kernel: readonly number[]; stride: readonly number[]; padding: readonly number[]; ceil: boolean } {
+  if (x.ndim !== rank + 1 && x.ndim !== rank + 2) throw new ShapeError(`expects [N, C, ...] or [C, ...] with ${rank} spatial dimensions, got [${x.shape}]`, { op });
+  const k = spread(op, 'kernel size', kernel, rank, 1);
+  const stride = spread(op, 'stride', options.stride ?? k, rank, 1);
+  const padding = spread(op, 'padding', options.padding ?? 0, rank, 0);
+  if (padding.some((p, i) => p > k[i]! / 2)) throw new ArgumentError(`padding [${padding}] must be at most half of the kernel size [${k}]`, { op });
+  const dilation = spread(op, 'dilation', options.dilation ?? 1, rank, 1);
+  x.shape.slice(-rank).forEach((n, i) => {
+    if (n + 2 * padding[i]! < dilation[i]! * (k[i]! - 1) + 1) throw new ShapeError(`the window [${k}] is larger than the padded input [${x.shape}]`, { op });
+  });
+  return { kernel: k, stride, padding, ceil: options.ceilMode ?? false };
+}
+function maxPool(op: string, rank: number, x: Tensor, kernel: Spatial, options: PoolOptions): Tensor {
+  const params = { ...window(op, rank, x, kernel, options), dilation: spread(op, 'dilation', options.dilation ?? 1, rank, 1) };
+  return apply(op, [x], (v) => composite('maxPool', [v], params)[0]!);
+}
+/** Largest of each window of [N, C, L]; the gradient goes to the first largest. */
+export const maxPool1d = (x: Tensor, kernel: Spatial, options: PoolOptions = {}): Tensor => maxPool('maxPool1d', 1, x, kernel, options);
+/** Largest of each window of [N, C, H, W]. */
+export const maxPool2d = (x: Tensor, kernel: Spatial, options: PoolOptions = {}): Tensor => maxPool('maxPool2d', 2, x, kernel, options);
+/** `maxPool2d`, and where each largest lies as a flat position in H x W. */
+export function maxPool2dWithIndices(x: Tensor, kernel: Spatial, options: PoolOptions = {}): { values: Tensor; indices: Tensor } {
+  const params = { ...window('maxPool2d', 2, x, kernel, options), dilation: spread('maxPool2d', 'dilation', options.dilation ?? 1, 2, 1) };
+  const [values, indices] = applyMany('maxPool2d', [x], (v) => [composite('maxPool', [v], params)[0]!, composite('maxPoolIndices', [v], params)[0]!]);
+  return { values: values!, indices: indices! };
+}
+
+export type AvgPoolOptions = Omit<PoolOptions, 'dilation'> & { readonly countIncludePad?: boolean; readonly divisorOverride?: number };
+function avgPool(op: string, rank: number, x: Tensor, kernel: Spatial, options: AvgPoolOptions): Tensor {
+  const params = { ...window(op, rank, x, kernel, options), countPadding: options.countIncludePad ?? true, divisor: options.divisorOverride ?? 0 };
+  return apply(op, [x], (v) => composite('avgPool', [v], params)[0]!);
+}
+/** Mean of each window of [N, C, L]. */
+export const avgPool1d = (x: Tensor, kernel: Spatial, options: AvgPoolOptions = {}): Tensor => avgPool('avgPool1d', 1, x, kernel, options);
+/** Mean of each window of [N, C, H, W]. */
+export const avgPool2d = (x: Tensor, kernel: Spatial, options: AvgPoolOptions = {}): Tensor => avgPool('avgPool2d', 2, x, kernel, options);
+/** Mean over windows chosen so that the result is `size`; sizes that divide the input's only. */
+export function adaptiveAvgPool2d(x: Tensor, size: Spatial): Tensor {
+  const out = spread('adaptiveAvgPool2d', 'size', size, 2, 1);
+  const kernel = out.map((n, i) => x.shape.at(i - 2)! / n);
+  if (!kernel.every(Number.isInteger)) throw new ShapeError(`[${out}] does not divide the input [${x.shape}]`, { op: 'adaptiveAvgPool2d', fix: 'use avgPool2d with a window' });
+  return avgPool('adaptiveAvgPool2d', 2, x, kernel, {});
+}
+
+export type NormOptions = { readonly weight?: Tensor | undefined; readonly bias?: Tensor | undefined; readonly eps?: number };
+const present = (...tensors: readonly (Tensor | undefined)[]): Tensor[] => tensors.filter((t) => t !== undefined);
+function demandFloat(op: string, x: Tensor): void {
+  if (!isFloat(x.element)) throw new DTypeError(`is not defined for ${x.dtype} tensors`, { op });
+}
+
+/** Mean 0 and variance 1 over the last dimensions, which must be `shape`; then scale and shift of that shape. As `F.layer_norm`. */
+export function layerNorm(x: Tensor, shape: readonly number[], { weight, bias, eps = 1e-5 }: NormOptions = {}): Tensor {
+  const op = 'layerNorm';
+  demandFloat(op, x);
+  const last = x.shape.slice(x.ndim - shape.length);
+  if (shape.length === 0 || shape.length > x.ndim || last.join() !== shape.join()) throw new ShapeError(`expected the last dimensions of [${x.shape}] to be [${shape}]`, { op });
+  for (const t of present(weight, bias)) if (t.shape.join() !== shape.join()) throw new ShapeError(`weight and bias must be [${shape}], not [${t.shape}]`, { op });
+  const params = { rank: shape.length, weight: weight !== undefined, bias: bias !== undefined };
+  return apply(op, [x, ...present(weight, bias)], (v, ...rest) => composite('layerNorm', [v!, scalarValue(eps, x.element), ...rest], params)[0]!);
+}
+/** x over its root mean square over the last dimensions; then a scale. As `F.rms_norm`. */
+export function rmsNorm(x: Tensor, shape: readonly number[], { weight, eps }: { readonly weight?: Tensor; readonly eps?: number } = {}): Tensor {
+  const op = 'rmsNorm';
+  demandFloat(op, x);
+  if (shape.length === 0 || x.shape.slice(x.ndim - shape.length).join() !== shape.join()) throw new ShapeError(`expected the last dimensions of [${x.shape}] to be [${shape}]`, { op });
+  const floor = eps ?? (x.element === 'f64' ? Number.EPSILON : 2 ** -23);
+  return apply(op, [x, ...present(weight)], (v, ...rest) => composite('rmsNorm', [v!, scalarValue(floor, x.element), ...rest], { rank: shape.length, weight: weight !== undefined })[0]!);
+}
+/** Mean 0 and variance 1 in each of `groups` groups of channels of each example; then scale and shift by channel. */
+export function groupNorm(x: Tensor, groups: number, { weight, bias, eps = 1e-5 }: NormOptions = {}): Tensor {
+  const op = 'groupNorm';
+  demandFloat(op, x);
+  if (x.ndim < 2 || x.shape[1]! % groups !== 0) throw new ShapeError(`the channels of [${x.shape}] do not divide into ${groups} groups`, { op });
+  const params = { groups, weight: weight !== undefined, bias: bias !== undefined };
+  return apply(op, [x, ...present(weight, bias)], (v, ...rest) => composite('groupNorm', [v!, scalarValue(eps, x.element), ...rest], params)[0]!);
+}
+
+export type BatchNormOptions = NormOptions & { readonly training?: boolean; readonly momentum?: number };
+/**
+ * Mean 0 and variance 1 for each channel (dimension 1), as `F.batch_norm`. In training the batch's own statistics are used, and the
+ * running ones, if given, move towards them by `momentum` in place; in evaluation the running ones are used.
+ */
+export function batchNorm(x: Tensor, runningMean: Tensor | undefined, runningVar: Tensor | undefined, options: BatchNormOptions = {}): Tensor {
+  const op = 'batchNorm';
+  demandFloat(op, x);
+  const { weight, bias, training = false, momentum = 0.1, eps = 1e-5 } = options;
+  if (x.ndim < 2) throw new ShapeError(`expects [N, C, ...], got [${x.shape}]`, { op });
+  const channels = x.shape[1]!;
+  for (const t of present(weight, bias, runningMean, runningVar)) if (t.shape.join() !== String(channels)) throw new ShapeError(`statistics, weight and bias must be [${channels}], not [${t.shape}]`, { op });
+  const has = { weight: weight !== undefined, bias: bias !== undefined };
+  if (!training) {
+    if (runningMean === undefined || runningVar === undefined) throw new ArgumentError('evaluation needs running statistics', { op, fix: 'pass training: true' });
+    return apply(op, [x, runningMean, runningVar, ...present(weight, bias)], (v, m, s, ...rest) => composite('batchNormEval', [v!, scalarValue(eps, x.element), m!, s!, ...rest], has)[0]!);
+  }
+  const count = x.numel() / Math.max(1, channels);
+  if (count <= 1) throw new ShapeError(`expected more than one value per channel when training, got input [${x.shape}]`, { op });
+  const [y, mean, variance] = applyMany(op, [x, ...present(weight, bias)], (v, ...rest) => composite('batchNorm', [v!, scalarValue(eps, x.element), ...rest], has)) as [Tensor, Tensor, Tensor];
+  noGrad(() => {
+    runningMean?.mul_(1 - momentum).add_(mean.detach(), { alpha: momentum });
+    runningVar?.mul_(1 - momentum).add_(variance.detach(), { alpha: (momentum * count) / (count - 1) });
+  });
+  return y;
+}
+
+export type EmbeddingOptions = { readonly paddingIdx?: number };
+/** Rows of `weight` [V, D] by number: indices [...] give [..., D]. The row `paddingIdx` gets no gradient. As `F.embedding`. */
+export function embedding(indices: Tensor, weight: Tensor, options: EmbeddingOptions = {}): Tensor {
+  const op = 'embedding';
+  if (indices.element !== 'i64' && indices.element !== 'i32') throw new DTypeError(`indices must be int64 or int32, not ${indices.dtype}`, { op, fix: "convert with .to('int64')" });
+  if (weight.ndim !== 2) throw new ShapeError(`weight must be [V, D], got [${weight.shape}]`, { op });
+  const [n, width] = [indices.numel(), weight.shape[1]!];
+  const padding = options.paddingIdx === undefined ? undefined : options.paddingIdx < 0 ? options.paddingIdx + weight.shape[0]! : options.paddingIdx;
+  const rows = (source: Value, index: Value): Value => b.gather(source, b.expand(b.reshape(index, { shape: [n] }), { shape: [n, width], at: [1] }), { axis: 0, mode: 'checked' });
+  if (padding === undefined) return apply(op, [weight, indices], (w, i) => b.reshape(rows(w, i), { shape: [...indices.shape, width] }));
+  return apply(op, [weight, indices, weight.detach()], (w, i, still) => {
+    const index = b.reshape(i, { shape: [n] });
+    const isPadding = broadcastTo(b.reshape(b.eq(index, full(padding, avalOf(index))), { shape: [n, 1] }), [n, width]);
+    return b.reshape(b.select(isPadding, rows(still, i), rows(w, i)), { shape: [...indices.shape, width] });
+  });
+}

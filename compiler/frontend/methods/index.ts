@@ -1,0 +1,72 @@
+// Tensor methods: indexing. What each does in detail is written at its function in functional/indexing.ts.
+import * as f from '../functional/indexing.ts';
+import type { Operand } from '../operands.ts';
+import type { Tensor } from '../tensor.ts';
+import { ShapeMethods } from './shape.ts';
+
+export abstract class IndexMethods extends ShapeMethods {
+  /** The part that an index picks, as `x[i, j]` in Python: numbers, range(), null and '...' give a view, tensors and masks a copy. */
+  index(this: Tensor, ...at: readonly f.Index[]): Tensor {
+    return f.index(this, ...at);
+  }
+  /** Writes where an index points, as `x[i, j] = value` in Python. */
+  indexPut_(this: Tensor, at: readonly f.Index[], value: Operand, options?: Parameters<typeof f.indexPut_>[3]): Tensor {
+    return f.indexPut_(this, at, value, options);
+  }
+  /** One position along `dim`; a view. */
+  select(this: Tensor, dim: number, position: number): Tensor {
+    return f.select(this, dim, position);
+  }
+  /** out[i][j] = this[index[i][j]][j] for dim 0. */
+  gather(this: Tensor, dim: number, index: Tensor): Tensor {
+    return f.gather(this, dim, index);
+  }
+  /** Slices along `dim` by number. */
+  indexSelect(this: Tensor, dim: number, index: Tensor): Tensor {
+    return f.indexSelect(this, dim, index);
+  }
+  /** With `src` written at the positions of `index` along `dim`. */
+  scatter(this: Tensor, dim: number, index: Tensor, src: Operand): Tensor {
+    return f.scatter(this, dim, index, src);
+  }
+  /** `scatter` in place. */
+  scatter_(this: Tensor, dim: number, index: Tensor, src: Operand): Tensor {
+    return f.scatter_(this, dim, index, src);
+  }
+  /** With `src` added at the positions of `index` along `dim`. */
+  scatterAdd(this: Tensor, dim: number, index: Tensor, src: Operand): Tensor {
+    return f.scatterAdd(this, dim, index, src);
+  }
+  /** `scatterAdd` in place. */
+  scatterAdd_(this: Tensor, dim: number, index: Tensor, src: Operand): Tensor {
+    return f.scatterAdd_(this, dim, index, src);
+  }
+  /** With `value` where the mask holds. */
+  maskedFill(this: Tensor, mask: Tensor, value: Operand): Tensor {
+    return f.maskedFill(this, mask, value);
+  }
+  /** `maskedFill` in place. */
+  maskedFill_(this: Tensor, mask: Tensor, value: Operand): Tensor {
+    return f.maskedFill_(this, mask, value);
+  }
+  /** The elements where the mask holds, in order. Observes the mask. */
+  maskedSelect(this: Tensor, mask: Tensor): Tensor {
+    return f.maskedSelect(this, mask);
+  }
+  /** Positions of elements that differ from 0. Observes the tensor. */
+  nonzero(this: Tensor): Tensor {
+    return f.nonzero(this);
+  }
+  /** Every element set to a number, in place. */
+  fill_(this: Tensor, value: Operand): Tensor {
+    return f.fill_(this, value);
+  }
+  /** Every element set to 0, in place. */
+  zero_(this: Tensor): Tensor {
+    return f.zero_(this);
+  }
+  /** This where `condition` holds, else `other`. */
+  where(this: Tensor, condition: Tensor, other: Operand): Tensor {
+    return f.where(condition, this, other);
+  }
+}

@@ -1,0 +1,141 @@
+// Tensor methods: shapes, views, joining and splitting. What each does in detail is written at its function in functional/shape.ts.
+import * as f from '../functional/shape.ts';
+import type { DTypeName } from '../dtypes.ts';
+import type { Tensor } from '../tensor.ts';
+import { isContiguous } from '../view.ts';
+import { ReductionMethods } from './reduction.ts';
+
+export abstract class ShapeMethods extends ReductionMethods {
+  /** The same elements under another shape: a view if strides allow, else a copy. One size may be -1. */
+  reshape(this: Tensor, shape: readonly number[]): Tensor {
+    return f.reshape(this, shape);
+  }
+  /** `reshape` that never copies. ShapeError where strides do not allow it. */
+  view(this: Tensor, shape: readonly number[]): Tensor {
+    return f.view(this, shape);
+  }
+  /** Dimensions `start` to `end` as one. */
+  flatten(this: Tensor, start?: number, end?: number): Tensor {
+    return f.flatten(this, start, end);
+  }
+  /** One dimension as several. */
+  unflatten(this: Tensor, dim: number, sizes: readonly number[]): Tensor {
+    return f.unflatten(this, dim, sizes);
+  }
+  /** Without dimensions of size 1. */
+  squeeze(this: Tensor, dim?: number | readonly number[]): Tensor {
+    return f.squeeze(this, dim);
+  }
+  /** With a dimension of size 1 at `dim`. */
+  unsqueeze(this: Tensor, dim: number): Tensor {
+    return f.unsqueeze(this, dim);
+  }
+  /** Dimensions in another order; a view. */
+  permute(this: Tensor, order: readonly number[]): Tensor {
+    return f.permute(this, order);
+  }
+  /** Two dimensions exchanged; a view. */
+  transpose(this: Tensor, dim0: number, dim1: number): Tensor {
+    return f.transpose(this, dim0, dim1);
+  }
+  /** Rows and columns exchanged; a view. */
+  t(this: Tensor): Tensor {
+    return f.t(this);
+  }
+  /** One dimension moved; a view. */
+  movedim(this: Tensor, from: number, to: number): Tensor {
+    return f.movedim(this, from, to);
+  }
+  /** Dimensions of size 1 shown as larger; a view without memory. */
+  expand(this: Tensor, shape: readonly number[]): Tensor {
+    return f.expand(this, shape);
+  }
+  /** `expand` to the shape of another. */
+  expandAs(this: Tensor, like: Tensor): Tensor {
+    return f.expandAs(this, like);
+  }
+  /** `expand`. */
+  broadcastTo(this: Tensor, shape: readonly number[]): Tensor {
+    return f.broadcastTo(this, shape);
+  }
+  /** `length` elements from `start` along `dim`; a view. */
+  narrow(this: Tensor, dim: number, start: number, length: number): Tensor {
+    return f.narrow(this, dim, start, length);
+  }
+  /** Order reversed along dimensions; a copy. */
+  flip(this: Tensor, dims: number | readonly number[]): Tensor {
+    return f.flip(this, dims);
+  }
+  /** Elements shifted along `dim`, around the end. */
+  roll(this: Tensor, shift: number, dim: number): Tensor {
+    return f.roll(this, shift, dim);
+  }
+  /** A copy in its own storage; gradients flow through. */
+  clone(this: Tensor): Tensor {
+    return f.clone(this);
+  }
+  /** Itself if dense and row-major, else a copy that is. */
+  contiguous(this: Tensor): Tensor {
+    return f.contiguous(this);
+  }
+  /** In another dtype; itself if it has it. */
+  to(this: Tensor, dtype: DTypeName): Tensor {
+    return f.to(this, dtype);
+  }
+  /** Elements of another, cast and broadcast, copied over these. */
+  copy_(this: Tensor, from: Tensor): Tensor {
+    return f.copy_(this, from);
+  }
+  /** Views of `size` elements each along `dim`. */
+  split(this: Tensor, size: number | readonly number[], dim?: number): Tensor[] {
+    return f.split(this, size, dim);
+  }
+  /** `count` views along `dim`. */
+  chunk(this: Tensor, count: number, dim?: number): Tensor[] {
+    return f.chunk(this, count, dim);
+  }
+  /** One view for each element along `dim`. */
+  unbind(this: Tensor, dim?: number): Tensor[] {
+    return f.unbind(this, dim);
+  }
+  /** Copies side by side. */
+  repeat(this: Tensor, repeats: readonly number[]): Tensor {
+    return f.repeat(this, repeats);
+  }
+  /** Surrounded by `value`; widths in pairs from the last dimension. */
+  pad(this: Tensor, widths: readonly number[], value?: number): Tensor {
+    return f.pad(this, widths, value);
+  }
+  /** The lower triangle. */
+  tril(this: Tensor, diagonal?: number): Tensor {
+    return f.tril(this, diagonal);
+  }
+  /** The upper triangle. */
+  triu(this: Tensor, diagonal?: number): Tensor {
+    return f.triu(this, diagonal);
+  }
+  /** In float32. */
+  float(this: Tensor): Tensor {
+    return f.to(this, 'float32');
+  }
+  /** In float64. */
+  double(this: Tensor): Tensor {
+    return f.to(this, 'float64');
+  }
+  /** In int32; fractions are cut off. */
+  int(this: Tensor): Tensor {
+    return f.to(this, 'int32');
+  }
+  /** In int64; fractions are cut off. */
+  long(this: Tensor): Tensor {
+    return f.to(this, 'int64');
+  }
+  /** Whether elements differ from 0. */
+  bool(this: Tensor): Tensor {
+    return f.to(this, 'bool');
+  }
+  /** Whether the elements lie densely in row-major order. */
+  isContiguous(): boolean {
+    return isContiguous(this.layout);
+  }
+}
