@@ -15,7 +15,6 @@ type DotAttrs = { readonly batch: Pairs; readonly contract: Pairs };
 
 const left = (pairs: Pairs): readonly number[] => pairs.map(([l]) => l);
 const right = (pairs: Pairs): readonly number[] => pairs.map(([, r]) => r);
-const swapped = (pairs: Pairs): Pairs => pairs.map(([l, r]) => [r, l] as const);
 /** Axes of a value that are in none of the lists, in order. */
 const free = (shape: Shape, ...used: readonly (readonly number[])[]): readonly number[] =>
   shape.map((_, i) => i).filter((i) => !used.some((list) => list.includes(i)));

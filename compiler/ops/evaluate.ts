@@ -12,10 +12,10 @@ export function evaluate(graph: Graph, inputs: readonly Reference[]): readonly R
   const known = new Map<Node, readonly Reference[]>();
   if (inputs.length !== graph.inputs.length)
     throw new InternalError(`a graph of ${graph.inputs.length} inputs was given ${inputs.length}`, { op: 'evaluate' });
-  graph.inputs.forEach((v, i) => known.set(v.node, [fitting(v, inputs[i]!)]));
-  const valueOf = (v: Value): Reference => known.get(v.node)![v.index]!;
-  for (const n of nodesOf(graph)) known.set(n, meaningOf(n, n.inputs.map(valueOf), evaluate));
-  return graph.outputs.map(valueOf);
+  for (const [i, v] of graph.inputs.entries()) known.set(v.node, [fitting(v, inputs[i]!)]);
+  const lookUp = (v: Value): Reference => known.get(v.node)![v.index]!;
+  for (const n of nodesOf(graph)) known.set(n, meaningOf(n, n.inputs.map(lookUp), evaluate));
+  return graph.outputs.map(lookUp);
 }
 
 function fitting(v: Value, given: Reference): Reference {

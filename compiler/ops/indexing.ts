@@ -66,6 +66,7 @@ const scatterSamples: readonly Sample<'scatterAdd'>[] = [
   { inputs: [f64(2, 3), i32(2, 4), f64(2, 4)], attrs: checked(1), data: [undefined, [0, 2, 2, 1, 1, 1, 0, 2], undefined] },
   { inputs: [f64(3), i64(1), f64(1)], attrs: trusted(0), data: [undefined, [2], undefined] },
   { inputs: [f64(3, 1), i64(0, 1), f64(0, 1)], attrs: checked(0), data: [undefined, [], undefined] },
+  { inputs: [f64(1, 0), i64(3, 0), f64(3, 0)], attrs: checked(0), data: [undefined, [], undefined] },
 ];
 const scatterRefusals: readonly Refusal<'scatterAdd'>[] = [
   { inputs: [f32(4), i64(2), f32(3)], attrs: checked(0), message: /updates f32\[3\] do not fit index i64\[2\] and f32\[4\]/ },

@@ -22,6 +22,7 @@ const zerosLike = (v: Value): Value => full(0, avalOf(v));
  */
 function reshapedPosition(position: readonly Position[], from: Shape, to: Shape): readonly Position[] {
   const result: Position[] = from.map(() => constant(0));
+  if (from.includes(0)) return result; // no place has a position
   const sources = from.map((_, i) => i).filter((i) => from[i] !== 1);
   const targets = to.map((_, i) => i).filter((i) => to[i] !== 1);
   let [s, t] = [0, 0];
@@ -202,7 +203,7 @@ export const movementRules = {
     ],
     refuses: [
       { inputs: [f32(2), f64()], attrs: { low: [0], high: [0], interior: [0] }, message: /fill f64\[\] must be f32\[\]/ },
-      { inputs: [f32(2), f32()], attrs: { low: [-1], high: [0], interior: [0] }, message: /must not be negative/ },
+      { inputs: [f32(2), f32()], attrs: { low: [-1], high: [0], interior: [0] }, message: /widths must be natural numbers/ },
       { inputs: [f32(2), f32()], attrs: { low: [], high: [0], interior: [0] }, message: /one entry for each axis/ },
     ],
     ulp: 0,
@@ -233,8 +234,8 @@ export const movementRules = {
     ],
     refuses: [
       { inputs: [f32(3)], attrs: { start: [0], stop: [4], step: [1] }, message: /slice 0:4:1 does not fit axis 0/ },
-      { inputs: [f32(3)], attrs: { start: [-1], stop: [3], step: [1] }, message: /slice -1:3:1 does not fit/ },
-      { inputs: [f32(3)], attrs: { start: [0], stop: [3], step: [0] }, message: /slice 0:3:0 does not fit/ },
+      { inputs: [f32(3)], attrs: { start: [-1], stop: [3], step: [1] }, message: /starts must be natural numbers and steps positive ones/ },
+      { inputs: [f32(3)], attrs: { start: [0], stop: [3], step: [0] }, message: /starts must be natural numbers and steps positive ones/ },
     ],
     ulp: 0,
   },

@@ -82,6 +82,7 @@ export const sortingRules = {
       { inputs: [f64(5, 2)], attrs: { axis: 0, k: 5, largest: true } },
       { inputs: [f64(5)], attrs: { axis: 0, k: 0, largest: true } },
       { inputs: [f64(1)], attrs: { axis: 0, k: 1, largest: false } },
+      { inputs: [f64(3, 0)], attrs: { axis: 0, k: 2, largest: true } },
       { inputs: [f64(7)], attrs: { axis: 0, k: 4, largest: true }, data },
       { inputs: [f32(7)], attrs: { axis: 0, k: 4, largest: false }, data },
     ],
