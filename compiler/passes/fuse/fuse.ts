@@ -88,7 +88,8 @@ function rebuild(graph: Graph, units: Units, bundles: readonly Bundle[]): Graph 
       [region.graph],
     );
     kernel.loc = region.results[0]?.node.loc;
-    kernel.name = region.results.map((v) => v.node.name ?? '').join(',');
+    const hints = region.results.map((v) => v.node.name ?? '');
+    if (hints.some((hint) => hint !== '')) kernel.name = hints.join(',');
     region.results.forEach((value, i) => (value.node.op === 'slot' ? copied : built).set(value, kernel.values[i]!));
   }
   for (const slot of wanted) built.set(slot, copied.get(slot)!);

@@ -203,11 +203,15 @@ export function joinConsumers({ units, unitOf }: Units, grouping: Grouping, refu
       const a = grouping.of(producer);
       const b = grouping.of(unit);
       if (a === b) continue;
-      const reason = grouping.join(a, b);
+      const reason = isOperand(producer, unit) ? 'a contraction reads each element of its operand many times' : grouping.join(a, b);
       if (reason !== undefined) refused(producer, unit, reason);
     }
   }
 }
+
+/** Whether a contraction reads the producer otherwise than in its epilogue. */
+const isOperand = (producer: Unit, consumer: Unit): boolean =>
+  consumer.form === 'contraction' && consumer.reads.some((r) => r.access === 'other' && r.base.node === producer.root);
 
 /** How many groups that read the same value are tried. */
 const mostNeighbours = 8;

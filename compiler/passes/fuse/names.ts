@@ -19,19 +19,21 @@ export function namer(): (groups: readonly Group[], results: readonly Value[]) =
   };
 }
 
-/** Ops that compute, each once, in order; of a long list the first and the last. A kernel that only moves is named by how. */
+/** Ops that compute, each once, in order; of a long list the dearest. A kernel that only moves is named by how. */
 function principalOps(group: Group): string[] {
-  const all = new Set<string>();
+  const weight = new Map<string, number>();
   const moving = new Set<string>();
   for (const unit of group.units)
     for (const node of unit.nodes) {
       const role = roleOf(node);
-      if (role !== 'elementwise' && role !== 'leaf' && role !== 'constant') all.add(node.op);
-      else if (costOf(node.op) > 0) all.add(node.op);
+      const isHeavy = role === 'reduction' || role === 'contraction' || role === 'library';
+      if (isHeavy || costOf(node.op) > 0) weight.set(node.op, isHeavy ? Number.POSITIVE_INFINITY : costOf(node.op));
       else moving.add(node.op);
     }
-  const names = [...(all.size > 0 ? all : moving)];
-  return names.length <= mostOps ? names : [...names.slice(0, mostOps - 1), names.at(-1)!];
+  if (weight.size === 0) return [...moving].slice(-mostOps);
+  const names = [...weight.keys()];
+  const dearest = new Set(names.toSorted((x, y) => (weight.get(x) === weight.get(y) ? 0 : weight.get(y)! - weight.get(x)!)).slice(0, mostOps));
+  return names.filter((name) => dearest.has(name));
 }
 
 function sizesOf(results: readonly Value[]): string {
