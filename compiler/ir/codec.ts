@@ -138,7 +138,7 @@ export const params: Codec<Params> = {
   print: paramsText,
   parse: (t) => {
     const value = parseJson(t);
-    if (typeof value !== 'object' || value === null || !Object.values(value).every(isParam)) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value) || !Object.values(value).every(isParam)) {
       throw new IRError(`${t} is no JSON object of numbers, flags, texts and lists of integers`);
     }
     return value as Params;

@@ -50,7 +50,7 @@ export function dimAdd(a: Dim, b: Dim): Dim {
 }
 
 export function dimMul(a: Dim, b: Dim): Dim {
-  if (typeof a === 'number' && typeof b === 'number') return a * b;
+  if (typeof a === 'number' && typeof b === 'number') return a * b + 0; // never -0
   return make(
     termsOf(a).flatMap((s) => termsOf(b).map((t) => ({ coefficient: s.coefficient * t.coefficient, names: [...s.names, ...t.names] }))),
   );

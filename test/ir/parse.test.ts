@@ -2,8 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parse, parseModule } from '../../compiler/ir/parse.ts';
 import { print } from '../../compiler/ir/print.ts';
+import { verify } from '../../compiler/ir/verify.ts';
 import { dtypes } from '../../runtime/dtype.ts';
 import { IRError } from '../../runtime/errors.ts';
+import { jsTarget } from '../../runtime/target.ts';
 import { graphs } from '../random-graphs.ts';
 
 /** The message of a refusal, with its place in front: `1:7 expected ...`. */
@@ -120,6 +122,14 @@ describe('a malformed text is refused at its place, with what was expected there
   });
 });
 
+function onlyIRErrors(run: () => void): void {
+  try {
+    run();
+  } catch (error) {
+    expect(error).toBeInstanceOf(IRError);
+  }
+}
+
 test('no damage to a text brings anything but an IRError, or a graph that prints and reads back', () => {
   const snippets = [
     '%',
@@ -167,6 +177,7 @@ test('no damage to a text brings anything but an IRError, or a graph that prints
       for (const m of modules) {
         const printed = print(m.graph, m);
         expect(print(parse(printed), m)).toBe(printed);
+        onlyIRErrors(() => verify(m.graph, jsTarget));
       }
     }),
     { numRuns: 3000 },
