@@ -2,6 +2,7 @@
 import { allocate, type TypedArray } from '../../runtime/dtype.ts';
 import { avalOf, isLeaf, type Node, type Value } from '../ir/node.ts';
 import { recordWith } from '../ir/builder.ts';
+import type { Executable } from '../jit/executable.ts';
 import { executableOf, type Stretch, type Structure, structureOf, survey, type ValueId, valueId } from '../jit/structure.ts';
 import { bufferOf, currentInterval, expect, flushDue, type Interval, leafRecordOf, learn, nextInterval, recordedOf, resolve, slotRecordOf } from './record.ts';
 import { defaultTarget } from './device.ts';
@@ -26,7 +27,7 @@ export function boundary(observed: readonly Value[] = []): Ended | undefined {
     interval.structure = structure;
     expect(structure);
     const roots = rootsOf(interval, structure, observed);
-    run(stretch, structure, roots, interval.nodes);
+    run('interval', stretch, structure, roots, interval.nodes);
     return { stretch, structure, roots };
   } catch (error) {
     for (const [storage, value] of interval.written) storage.value = value;
@@ -96,8 +97,16 @@ function rootsOf(interval: Interval, structure: Structure, observed: readonly Va
   return [...ids].sort((a, b) => a - b);
 }
 
+/** Told of every Program that runs: for an interval, or to compute recipes that turned out to be needed. */
+export type RunListener = (kind: 'interval' | 'claims', executable: Executable) => void;
+const listeners = new Set<RunListener>();
+export function onRun(listener: RunListener): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
 /** Runs the part of a stretch that `roots` need, and hangs the results on their nodes and storages. */
-function run(stretch: Stretch, structure: Structure, roots: readonly ValueId[], nodes: readonly Node[]): void {
+function run(kind: 'interval' | 'claims', stretch: Stretch, structure: Structure, roots: readonly ValueId[], nodes: readonly Node[]): void {
   if (roots.length === 0) return;
   const before = recordWith(undefined);
   try {
@@ -109,6 +118,7 @@ function run(stretch: Stretch, structure: Structure, roots: readonly ValueId[], 
       else inputs.push(bufferOf(v)!);
     }
     const outputs = executable.run(inputs, Float64Array.from(slots));
+    for (const listener of listeners) listener(kind, executable);
     roots.forEach((id, i) => void realised(nodes[Math.floor(id / 64)]!.values[id % 64]!, outputs[i]!));
   } finally {
     recordWith(before);
@@ -142,7 +152,7 @@ function compute(values: readonly Value[]): void {
   const position = new Map(nodes.map((n, i) => [n, i] as const));
   const stretch = survey(nodes, (v) => isLeaf(v.node.op) || bufferOf(v) !== undefined);
   const structure = structureOf(stretch, defaultTarget());
-  run(stretch, structure, roots.map((v) => valueId(position.get(v.node)!, v.index)), nodes);
+  run('claims', stretch, structure, roots.map((v) => valueId(position.get(v.node)!, v.index)), nodes);
 }
 
 /** Nodes that must run for `roots`: the walk stops at leaves and at values that have buffers. */
