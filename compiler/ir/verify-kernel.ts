@@ -191,22 +191,20 @@ function verifyContraction(r: Region): void {
   demandOutputs(r, r.kernel.attrs.space);
 }
 
-/** Components share only what has no axes or is generated; the outputs of one component have one shape and stand together. */
+/** Members share only what has no axes or is generated; the results of one member have one shape and stand side by side. */
 function verifyMembers(r: Region): void {
   demandNoReduction(r);
   demandRoles(r, 'generated', 'elementwise', 'moving');
-  const component = components(r.nodes);
-  const closed = new Set<Node>();
-  let current: { readonly root: Node; readonly shape: Shape } | undefined;
-  for (const v of r.graph.outputs) {
-    const root = component(v.node);
-    if (root === current?.root) {
-      if (!sameShape(shapeOf(v), current.shape)) throw broken(r.graph, v.node, 'has another shape than its member');
-      continue;
-    }
-    if (closed.has(root)) throw broken(r.graph, v.node, 'does not stand with the other results of its member');
-    closed.add(root);
-    current = { root, shape: shapeOf(v) };
+  const member = components(r.nodes);
+  const lastOf = new Map<Node, number>();
+  let run = 0; // neighbours of one shape: two members of one shape may be fused, and so mixed
+  for (const [i, v] of r.graph.outputs.entries()) {
+    const previous = r.graph.outputs[i - 1];
+    if (previous !== undefined && !sameShape(shapeOf(previous), shapeOf(v))) run++;
+    const root = member(v.node);
+    if ((lastOf.get(root) ?? run) !== run)
+      throw broken(r.graph, v.node, 'stands apart from the other results of its member, or has another shape');
+    lastOf.set(root, run);
   }
 }
 

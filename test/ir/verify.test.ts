@@ -313,11 +313,11 @@ describe('what the form of a kernel allows', () => {
         'f32[4,3], f32[4], f32[4,3]',
         '%a: f32[4,3] = exp(%x) %b: f32[4] = exp(%r) %c: f32[4,3] = neg(%a)',
       ),
-      '%c (neg) does not stand with the other results of its member',
+      '%c (neg) stands apart from the other results of its member, or has another shape',
     ],
     [
       onX('members', '[]', '%a, %b', 'f32[4,3], f32[3,4]', '%a: f32[4,3] = exp(%x) %b: f32[3,4] = permute(%a) {order: [1,0]}'),
-      '%b (permute) has another shape than its member',
+      '%b (permute) stands apart from the other results of its member, or has another shape',
     ],
     [
       onX('library', '[]', '%b', 'f32[4,3]', '%a: f32[4,3] = exp(%x) %b: f32[4,3] = cumsum(%a) {axis: 0, reverse: false}'),
