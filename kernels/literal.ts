@@ -77,7 +77,8 @@ function shortestFloat32(value: number): number {
   return Number(value.toPrecision(9)); // nine digits always tell a float32 apart
 }
 
-export const literalPattern = /-?(?:0x[0-9a-f]+|\d+(?:\.\d+)?(?:e[-+]?\d+)?|inf)_(?:f32|f64|f16|i32|i64|u8)|\b(?:true|false)\b/;
+/** An unsigned literal, as a token. */
+export const literalPattern = /(?:0x[0-9a-f]+|\d+(?:\.\d+)?(?:e[-+]?\d+)?|inf)_(?:f32|f64|f16|i32|i64|u8)(?!\w)|\b(?:true|false)\b/;
 
 /** Reads what `literalText` printed; undefined if the text is none or the number is out of range. */
 export function parseLiteral(text: string): LiteralExpr | undefined {

@@ -1,0 +1,393 @@
+// Reads the text form of kernels back: a recursive-descent parser whose errors name line and column.
+import { type DType, dtypes } from '../runtime/dtype.ts';
+import { IRError } from '../runtime/errors.ts';
+import { parseLiteral } from './literal.ts';
+import type { Condition, Expr, Extent, Kernel, Param, Position, Stmt } from './loop.ts';
+import { add, axis, constant, div, mod, mul, valuePosition } from './position.ts';
+import { infixes } from './print.ts';
+import { type ScalarName, scalar, scalarNames } from './scalar.ts';
+import { placeOf, type Token, tokenize } from './tokens.ts';
+
+export function parseKernel(text: string): Kernel {
+  const p: Parser = { text, tokens: tokenize(text), next: 0, slots: [], scopes: [new Map()] };
+  word(p, 'kernel');
+  symbol(p, '@');
+  const name = identifier(p);
+  const params = list(p, '(', ')', param);
+  const slots = acceptWord(p, 'slots') ? list(p, '(', ')', dtypeName) : [];
+  const parser: Parser = { ...p, slots };
+  for (const x of params) declare(parser, x.name, x.dtype);
+  symbol(parser, '{');
+  const comment: string[] = [];
+  while (acceptWord(parser, 'comment')) comment.push(quotedText(parser));
+  const body = statements(parser);
+  if (peek(parser).text !== '') throw failAt(parser, peek(parser), 'one kernel only');
+  return { name, params, slots, comment, body };
+}
+
+type Parser = {
+  readonly text: string;
+  readonly tokens: readonly Token[];
+  next: number;
+  readonly slots: readonly DType[];
+  /** dtypes of the names in scope, innermost last. Axes are in here without one. */
+  readonly scopes: Map<string, DType | 'axis'>[];
+};
+
+const failAt = (p: Parser, t: Token, expected: string): IRError =>
+  new IRError(`${placeOf(p.text, t.at)}: expected ${expected}, found ${t.kind === 'end' ? 'the end' : `'${t.text}'`}`, { op: 'parse' });
+const peek = (p: Parser): Token => p.tokens[p.next]!;
+const isWord = (p: Parser, text: string): boolean => peek(p).kind === 'name' && peek(p).text === text;
+const isSymbol = (p: Parser, text: string): boolean => peek(p).kind === 'symbol' && peek(p).text === text;
+
+function take(p: Parser, kind: Token['kind'], expected: string): Token {
+  const t = peek(p);
+  if (t.kind !== kind) throw failAt(p, t, expected);
+  p.next++;
+  return t;
+}
+function word(p: Parser, text: string): void {
+  if (!isWord(p, text)) throw failAt(p, peek(p), `'${text}'`);
+  p.next++;
+}
+function symbol(p: Parser, text: string): void {
+  if (!isSymbol(p, text)) throw failAt(p, peek(p), `'${text}'`);
+  p.next++;
+}
+function accept(p: Parser, text: string): boolean {
+  const found = isSymbol(p, text);
+  if (found) p.next++;
+  return found;
+}
+const identifier = (p: Parser): string => take(p, 'name', 'a name').text;
+
+function acceptWord(p: Parser, text: string): boolean {
+  const found = isWord(p, text);
+  if (found) p.next++;
+  return found;
+}
+
+function list<T>(p: Parser, open: string, close: string, item: (p: Parser) => T): T[] {
+  symbol(p, open);
+  const items: T[] = [];
+  while (!isSymbol(p, close)) {
+    if (items.length > 0) symbol(p, ',');
+    items.push(item(p));
+  }
+  symbol(p, close);
+  return items;
+}
+
+function integer(p: Parser): number {
+  const minus = accept(p, '-');
+  const t = take(p, 'integer', 'an integer');
+  const n = Number(t.text);
+  if (!Number.isSafeInteger(n)) throw failAt(p, t, 'an integer below 2^53');
+  return minus ? -n : n;
+}
+const extent = (p: Parser): Extent => (accept(p, '#') ? { size: identifier(p) } : integer(p));
+
+function quotedText(p: Parser): string {
+  const t = take(p, 'text', 'a quoted text');
+  try {
+    return JSON.parse(t.text) as string;
+  } catch {
+    throw failAt(p, t, 'a quoted text');
+  }
+}
+
+function dtypeName(p: Parser): DType {
+  const t = peek(p);
+  const found = dtypes.find((d) => d === t.text);
+  if (found === undefined) throw failAt(p, t, `one of ${dtypes.join(', ')}`);
+  p.next++;
+  return found;
+}
+
+function param(p: Parser): Param {
+  const name = identifier(p);
+  symbol(p, ':');
+  const t = take(p, 'name', 'read, write or update');
+  const access = (['read', 'write', 'update'] as const).find((a) => a === t.text);
+  if (access === undefined) throw failAt(p, t, 'read, write or update');
+  const dtype = dtypeName(p);
+  symbol(p, '[');
+  const length = extent(p);
+  symbol(p, ']');
+  return { name, dtype, access, length };
+}
+
+// ---- statements
+
+function declare(p: Parser, name: string, dtype: DType | 'axis'): void {
+  p.scopes.at(-1)!.set(name, dtype);
+}
+
+function lookup(p: Parser, name: string): DType | 'axis' | undefined {
+  for (let i = p.scopes.length - 1; i >= 0; i--) {
+    const found = p.scopes[i]!.get(name);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function dtypeOf(p: Parser, t: Token): DType {
+  const found = lookup(p, t.text);
+  if (found === undefined || found === 'axis') throw failAt(p, t, 'a name in scope');
+  return found;
+}
+
+/** Statements up to the closing brace, in a scope of their own. */
+function statements(p: Parser): Stmt[] {
+  const body: Stmt[] = [];
+  while (!accept(p, '}')) body.push(statement(p));
+  return body;
+}
+
+function scoped(p: Parser, axisName?: string): Stmt[] {
+  symbol(p, '{');
+  p.scopes.push(new Map(axisName === undefined ? [] : [[axisName, 'axis']]));
+  const body = statements(p);
+  p.scopes.pop();
+  return body;
+}
+
+const modes = ['par', 'serial', 'vector', 'unroll'] as const;
+
+function statement(p: Parser): Stmt {
+  const t = take(p, 'name', 'a statement');
+  const mode = modes.find((m) => m === t.text);
+  if (mode !== undefined) return loop(p, mode);
+  switch (t.text) {
+    case 'let': {
+      const name = identifier(p);
+      symbol(p, '=');
+      const value = expression(p);
+      declare(p, name, value.dtype);
+      return { kind: 'let', name, value };
+    }
+    case 'var': {
+      const name = identifier(p);
+      symbol(p, '=');
+      const init = expression(p);
+      declare(p, name, init.dtype);
+      return { kind: 'var', name, init };
+    }
+    case 'scratch': {
+      const name = identifier(p);
+      symbol(p, ':');
+      const dtype = dtypeName(p);
+      symbol(p, '[');
+      const length = extent(p);
+      symbol(p, ']');
+      const init = accept(p, '=') ? expression(p) : undefined;
+      declare(p, name, dtype);
+      return { kind: 'scratch', name, dtype, length, ...(init === undefined ? {} : { init }) };
+    }
+    case 'if': {
+      const test = expression(p);
+      const then = scoped(p);
+      const otherwise = acceptWord(p, 'else') ? scoped(p) : [];
+      return { kind: 'if', test, then, else: otherwise };
+    }
+    case 'check': {
+      const value = expression(p);
+      word(p, 'below');
+      const below = extent(p);
+      word(p, 'for');
+      return { kind: 'check', value, below, op: quotedText(p) };
+    }
+    case 'library': {
+      word(p, 'sort');
+      const buffers = list(p, '(', ')', identifier);
+      word(p, 'extents');
+      const extents = list(p, '(', ')', extent);
+      word(p, 'flags');
+      return { kind: 'library', routine: 'sort', buffers, extents, flags: list(p, '(', ')', integer) };
+    }
+    default:
+      return assignment(p, t);
+  }
+}
+
+function loop(p: Parser, mode: (typeof modes)[number]): Stmt {
+  const name = identifier(p);
+  symbol(p, ':');
+  const size = extent(p);
+  const step = acceptWord(p, 'step') ? integer(p) : undefined;
+  const body = scoped(p, name);
+  return { kind: 'loop', axis: name, extent: size, ...(step === undefined ? {} : { step }), mode, body };
+}
+
+/** A statement that starts with the name of a scalar or buffer. */
+function assignment(p: Parser, t: Token): Stmt {
+  dtypeOf(p, t);
+  if (accept(p, '[')) {
+    const at = position(p);
+    symbol(p, ']');
+    const fn = accept(p, '=') ? undefined : combiner(p);
+    const value = expression(p);
+    return fn === undefined ? { kind: 'store', buffer: t.text, at, value } : { kind: 'update', buffer: t.text, at, fn, value };
+  }
+  const fn = accept(p, '=') ? undefined : combiner(p);
+  const value = expression(p);
+  return fn === undefined ? { kind: 'assign', name: t.text, value } : { kind: 'accumulate', name: t.text, fn, value };
+}
+
+const compound: Readonly<Record<string, ScalarName>> = { '+=': 'add', '-=': 'sub', '*=': 'mul', '/=': 'div' };
+
+function combiner(p: Parser): ScalarName {
+  const t = peek(p);
+  const fn = compound[t.text] ?? scalarNames.find((n) => `${n}=` === t.text);
+  if (t.kind !== 'combine' || fn === undefined) throw failAt(p, t, 'an assignment');
+  p.next++;
+  return fn;
+}
+
+// ---- expressions
+
+function expression(p: Parser, precedence = 1): Expr {
+  let left = operand(p);
+  for (;;) {
+    const t = peek(p);
+    const found = (Object.entries(infixes) as [ScalarName, readonly [string, number]][]).find(
+      ([, [text, level]]) => t.kind === 'symbol' && text === t.text && level >= precedence,
+    );
+    if (found === undefined) return left;
+    p.next++;
+    left = call(p, t, found[0], [left, expression(p, found[1][1] + 1)]);
+  }
+}
+
+/** A call with the dtype that the function's rule gives; the verifier checks that the operands fit. */
+function call(p: Parser, t: Token, fn: ScalarName, args: readonly Expr[]): Expr {
+  const { arity, dtype: rule } = scalar[fn];
+  if (args.length !== arity) throw failAt(p, t, `${arity} operands of ${fn}`);
+  const dtype = rule === 'compare' || rule === 'logical' ? 'bool' : rule === 'select' ? args[1]!.dtype : args[0]!.dtype;
+  return { kind: 'call', dtype, fn, args };
+}
+
+function operand(p: Parser): Expr {
+  const t = peek(p);
+  const minus = isSymbol(p, '-') && p.tokens[p.next + 1]!.kind === 'literal';
+  if (minus) p.next++;
+  if (peek(p).kind === 'literal') {
+    const read = parseLiteral((minus ? '-' : '') + take(p, 'literal', 'a literal').text);
+    if (read === undefined) throw failAt(p, t, 'a literal in the range of its dtype');
+    return read;
+  }
+  if (accept(p, '(')) {
+    const inner = expression(p);
+    symbol(p, ')');
+    return inner;
+  }
+  if (accept(p, '$')) {
+    const slot = integer(p);
+    const dtype = p.slots[slot];
+    if (dtype === undefined) throw failAt(p, t, `a slot below ${p.slots.length}`);
+    return { kind: 'slot', dtype, index: slot };
+  }
+  const name = take(p, 'name', 'an expression');
+  if (accept(p, '[')) {
+    const at = position(p);
+    symbol(p, ']');
+    return { kind: 'load', dtype: dtypeOf(p, name), buffer: name.text, at };
+  }
+  if (accept(p, '.')) return typed(p, name);
+  if (!accept(p, '(')) return { kind: 'ref', dtype: dtypeOf(p, name), name: name.text };
+  return application(p, name);
+}
+
+/** `position.i64(...)` and `bitcast.i32(...)`. */
+function typed(p: Parser, name: Token): Expr {
+  const dtype = dtypeName(p);
+  symbol(p, '(');
+  if (name.text === 'position') {
+    const at = position(p);
+    symbol(p, ')');
+    return { kind: 'position', dtype, at };
+  }
+  if (name.text !== 'bitcast') throw failAt(p, name, 'position or bitcast');
+  const value = expression(p);
+  symbol(p, ')');
+  return { kind: 'bitcast', dtype, value };
+}
+
+/** What follows `name(`: a cast, a choice or a scalar function. */
+function application(p: Parser, name: Token): Expr {
+  if (name.text === 'choose') {
+    const when = condition(p);
+    symbol(p, ',');
+    const yes = expression(p);
+    symbol(p, ',');
+    const no = expression(p);
+    symbol(p, ')');
+    return { kind: 'choose', dtype: yes.dtype, when, then: yes, else: no };
+  }
+  const args: Expr[] = [];
+  while (!accept(p, ')')) {
+    if (args.length > 0) symbol(p, ',');
+    args.push(expression(p));
+  }
+  const dtype = dtypes.find((d) => d === name.text);
+  if (dtype !== undefined) {
+    if (args.length !== 1) throw failAt(p, name, 'one operand of a cast');
+    return { kind: 'cast', dtype, value: args[0]! };
+  }
+  const fn = scalarNames.find((n) => n === name.text);
+  if (fn === undefined) throw failAt(p, name, 'a scalar function');
+  return call(p, name, fn, args);
+}
+
+function condition(p: Parser): Condition {
+  if (acceptWord(p, 'always')) return [];
+  const bounds: { at: Position; below: Extent }[] = [];
+  do {
+    const t = take(p, 'integer', '0 <=');
+    if (t.text !== '0') throw failAt(p, t, '0 <=');
+    symbol(p, '<=');
+    const at = position(p);
+    symbol(p, '<');
+    bounds.push({ at, below: extent(p) });
+  } while (accept(p, '&'));
+  return bounds;
+}
+
+// ---- positions
+
+function position(p: Parser): Position {
+  let sum = factor(p);
+  for (;;) {
+    if (accept(p, '+')) sum = add(sum, factor(p));
+    else if (accept(p, '-')) sum = add(sum, mul(factor(p), -1));
+    else return sum;
+  }
+}
+
+function factor(p: Parser): Position {
+  let left = atom(p);
+  for (;;) {
+    if (accept(p, '*')) left = mul(left, extent(p));
+    else if (acceptWord(p, 'div')) left = div(left, extent(p));
+    else if (acceptWord(p, 'mod')) left = mod(left, extent(p));
+    else return left;
+  }
+}
+
+function atom(p: Parser): Position {
+  const t = peek(p);
+  if (t.kind === 'integer' || isSymbol(p, '#') || isSymbol(p, '-')) return constant(extent(p));
+  if (accept(p, '(')) {
+    const inner = position(p);
+    symbol(p, ')');
+    return inner;
+  }
+  const name = identifier(p);
+  if (name === 'value' && accept(p, '(')) {
+    const value = expression(p);
+    symbol(p, ')');
+    return valuePosition(value);
+  }
+  if (lookup(p, name) !== 'axis') throw failAt(p, t, 'an axis in scope');
+  return axis(name);
+}

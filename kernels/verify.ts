@@ -1,0 +1,263 @@
+// Checks a kernel: every name is in scope and of the dtype it is used at, functions get what they take, writes go where they may.
+import { type DType, isFloat, isInteger } from '../runtime/dtype.ts';
+import { IRError } from '../runtime/errors.ts';
+import { isLiteral } from './literal.ts';
+import type { Expr, Extent, Kernel, Position, Stmt } from './loop.ts';
+import { expressionText } from './print.ts';
+import { type ScalarName, scalar } from './scalar.ts';
+
+type Binding =
+  | { readonly kind: 'axis' }
+  | { readonly kind: 'let' | 'var'; readonly dtype: DType }
+  | { readonly kind: 'buffer'; readonly dtype: DType; readonly access: 'read' | 'write' | 'update' };
+
+type Scope = {
+  readonly kernel: Kernel;
+  readonly names: Map<string, Binding>;
+};
+
+/** Throws an IRError that names the kernel and the offending piece. */
+export function verifyKernel(kernel: Kernel): void {
+  const scope: Scope = { kernel, names: new Map() };
+  if (!isName(kernel.name)) throw broken(scope, `'${kernel.name}' is no identifier`);
+  for (const p of kernel.params) {
+    checkExtent(scope, p.length);
+    bind(scope, p.name, { kind: 'buffer', dtype: p.dtype, access: p.access });
+  }
+  checkBody(scope, kernel.body);
+}
+
+const isName = (name: string): boolean => /^[A-Za-z_]\w*$/.test(name);
+const broken = (scope: Scope, what: string): IRError => new IRError(`kernel ${scope.kernel.name}: ${what}`, { op: 'verify' });
+
+function bind(scope: Scope, name: string, binding: Binding): void {
+  if (!isName(name)) throw broken(scope, `'${name}' is no identifier`);
+  if (scope.names.has(name)) throw broken(scope, `${name} is declared twice`);
+  scope.names.set(name, binding);
+}
+
+/** Names declared in a body end with it. */
+function checkBody(scope: Scope, body: readonly Stmt[]): void {
+  const declared: string[] = [];
+  for (const s of body) {
+    checkStatement(scope, s);
+    if (s.kind === 'let' || s.kind === 'var' || s.kind === 'scratch') declared.push(s.name);
+  }
+  for (const name of declared) scope.names.delete(name);
+}
+
+function checkStatement(scope: Scope, s: Stmt): void {
+  switch (s.kind) {
+    case 'loop':
+      checkExtent(scope, s.extent);
+      if (s.step !== undefined && !(Number.isInteger(s.step) && s.step > 0)) throw broken(scope, `the step of ${s.axis} is ${s.step}`);
+      bind(scope, s.axis, { kind: 'axis' });
+      checkBody(scope, s.body);
+      scope.names.delete(s.axis);
+      return;
+    case 'let':
+      checkExpr(scope, s.value);
+      bind(scope, s.name, { kind: 'let', dtype: s.value.dtype });
+      return;
+    case 'var':
+      checkExpr(scope, s.init);
+      bind(scope, s.name, { kind: 'var', dtype: s.init.dtype });
+      return;
+    case 'assign':
+      checkExpr(scope, s.value);
+      same(scope, variable(scope, s.name), s.value, s.name);
+      return;
+    case 'accumulate':
+      checkExpr(scope, s.value);
+      checkCombine(scope, s.fn, variable(scope, s.name), s.value, s.name);
+      return;
+    case 'scratch':
+      checkExtent(scope, s.length);
+      if (s.init !== undefined) {
+        checkExpr(scope, s.init);
+        same(scope, s.dtype, s.init, s.name);
+      }
+      bind(scope, s.name, { kind: 'buffer', dtype: s.dtype, access: 'update' });
+      return;
+    case 'store':
+      checkPosition(scope, s.at);
+      checkExpr(scope, s.value);
+      same(scope, written(scope, s.buffer), s.value, s.buffer);
+      return;
+    case 'update':
+      checkPosition(scope, s.at);
+      checkExpr(scope, s.value);
+      checkCombine(scope, s.fn, written(scope, s.buffer), s.value, s.buffer);
+      return;
+    case 'if':
+      checkExpr(scope, s.test);
+      if (s.test.dtype !== 'bool') throw broken(scope, `if ${expressionText(s.test)} is ${s.test.dtype}, not bool`);
+      checkBody(scope, s.then);
+      checkBody(scope, s.else);
+      return;
+    case 'check':
+      checkExpr(scope, s.value);
+      checkExtent(scope, s.below);
+      if (!isInteger(s.value.dtype)) throw broken(scope, `check takes an integer, not ${s.value.dtype}`);
+      return;
+    case 'library':
+      checkSort(scope, s);
+      return;
+    default:
+      s satisfies never;
+  }
+}
+
+function checkSort(scope: Scope, s: Extract<Stmt, { kind: 'library' }>): void {
+  if (s.buffers.length !== 3 || s.extents.length !== 3 || s.flags.length !== 2) {
+    throw broken(scope, 'sort takes buffers x, values, order, extents outer, axis, inner, and flags descending, k');
+  }
+  for (const e of s.extents) checkExtent(scope, e);
+  const [x, values, order] = s.buffers as [string, string, string];
+  const dtype = buffer(scope, x).dtype;
+  if (written(scope, values) !== dtype) throw broken(scope, `sort writes ${dtype} into ${values}`);
+  if (!isInteger(written(scope, order))) throw broken(scope, `sort writes integers into ${order}`);
+}
+
+function checkExtent(scope: Scope, e: Extent): void {
+  if (typeof e === 'number' ? !(Number.isSafeInteger(e) && e >= 0) : !isName(e.size)) {
+    throw broken(scope, `${typeof e === 'number' ? e : e.size} is no extent`);
+  }
+}
+
+function lookup(scope: Scope, name: string): Binding {
+  const found = scope.names.get(name);
+  if (found === undefined) throw broken(scope, `${name} is not in scope`);
+  return found;
+}
+
+function variable(scope: Scope, name: string): DType {
+  const found = lookup(scope, name);
+  if (found.kind !== 'var') throw broken(scope, `${name} is no var`);
+  return found.dtype;
+}
+
+function buffer(scope: Scope, name: string): Extract<Binding, { kind: 'buffer' }> {
+  const found = lookup(scope, name);
+  if (found.kind !== 'buffer') throw broken(scope, `${name} is no buffer`);
+  return found;
+}
+
+function written(scope: Scope, name: string): DType {
+  const found = buffer(scope, name);
+  if (found.access === 'read') throw broken(scope, `${name} may only be read`);
+  return found.dtype;
+}
+
+function same(scope: Scope, dtype: DType, value: Expr, place: string): void {
+  if (value.dtype !== dtype) throw broken(scope, `${place} is ${dtype}, but ${expressionText(value)} is ${value.dtype}`);
+}
+
+function checkCombine(scope: Scope, fn: ScalarName, dtype: DType, value: Expr, place: string): void {
+  same(scope, dtype, value, place);
+  const rule = scalar[fn].dtype;
+  if (scalar[fn].arity !== 2 || rule === 'compare') throw broken(scope, `${fn} does not combine values`);
+  checkRule(scope, fn, [dtype, dtype], dtype);
+}
+
+function checkExpr(scope: Scope, e: Expr): void {
+  switch (e.kind) {
+    case 'literal':
+      if (!isLiteral(e)) throw broken(scope, `a literal of ${e.dtype} has too many bits`);
+      return;
+    case 'ref': {
+      const found = lookup(scope, e.name);
+      if (found.kind !== 'let' && found.kind !== 'var') throw broken(scope, `${e.name} is no scalar`);
+      if (found.dtype !== e.dtype) throw broken(scope, `${e.name} is ${found.dtype}, not ${e.dtype}`);
+      return;
+    }
+    case 'slot':
+      if (scope.kernel.slots[e.index] !== e.dtype) throw broken(scope, `slot ${e.index} is ${scope.kernel.slots[e.index]}, not ${e.dtype}`);
+      return;
+    case 'load': {
+      const found = buffer(scope, e.buffer);
+      if (found.dtype !== e.dtype) throw broken(scope, `${e.buffer} is ${found.dtype}, not ${e.dtype}`);
+      checkPosition(scope, e.at);
+      return;
+    }
+    case 'position':
+      checkPosition(scope, e.at);
+      return;
+    case 'call':
+      if (e.args.length !== scalar[e.fn].arity) throw broken(scope, `${e.fn} takes ${scalar[e.fn].arity} operands`);
+      for (const a of e.args) checkExpr(scope, a);
+      checkRule(scope, e.fn, dtypesOf(e.args), e.dtype);
+      return;
+    case 'cast':
+    case 'bitcast':
+      checkExpr(scope, e.value);
+      return;
+    case 'choose':
+      for (const bound of e.when) {
+        checkPosition(scope, bound.at);
+        checkExtent(scope, bound.below);
+      }
+      checkExpr(scope, e.then);
+      checkExpr(scope, e.else);
+      if (e.then.dtype !== e.dtype || e.else.dtype !== e.dtype) throw broken(scope, `the branches of ${expressionText(e)} differ in dtype`);
+      return;
+    default:
+      e satisfies never;
+  }
+}
+
+const dtypesOf = (args: readonly Expr[]): DType[] => args.map((a) => a.dtype);
+
+/** Whether operands and result of a function have the dtypes that its rule asks for. */
+function checkRule(scope: Scope, fn: ScalarName, args: readonly DType[], result: DType): void {
+  const rule = scalar[fn].dtype;
+  const [first] = args as [DType];
+  const equal = args.every((d) => d === first);
+  const fits = (): boolean => {
+    switch (rule) {
+      case 'same':
+        return equal && result === first && first !== 'bool';
+      case 'float':
+        return equal && result === first && isFloat(first);
+      case 'compare':
+        return equal && result === 'bool';
+      case 'logical':
+        return equal && first === 'bool' && result === 'bool';
+      case 'bits':
+        return equal && result === first && !isFloat(first);
+      case 'select':
+        return first === 'bool' && args[1] === result && args[2] === result;
+      default:
+        return rule satisfies never;
+    }
+  };
+  if (!fits()) throw broken(scope, `${fn} does not take ${args.join(', ')} to ${result}`);
+}
+
+function checkPosition(scope: Scope, p: Position): void {
+  switch (p.kind) {
+    case 'const':
+      return;
+    case 'axis':
+      if (lookup(scope, p.axis).kind !== 'axis') throw broken(scope, `${p.axis} is no axis`);
+      return;
+    case 'add':
+      checkPosition(scope, p.a);
+      checkPosition(scope, p.b);
+      return;
+    case 'mul':
+      checkPosition(scope, p.a);
+      return;
+    case 'div':
+    case 'mod':
+      if (typeof p.by === 'number' && !(Number.isSafeInteger(p.by) && p.by > 0)) throw broken(scope, `${p.kind} by ${p.by}`);
+      checkPosition(scope, p.a);
+      return;
+    case 'value':
+      checkExpr(scope, p.value);
+      if (!isInteger(p.value.dtype)) throw broken(scope, `a position of ${p.value.dtype}`);
+      return;
+    default:
+      p satisfies never;
+  }
+}
