@@ -34,6 +34,9 @@ export function recordWith(next: Recorder | undefined): Recorder | undefined {
   return before;
 }
 
+/** Values as nodes built now may use them: what the recorder makes of operands, for those who must know their nodes' operands before. */
+export const usable = (values: readonly Value[]): readonly Value[] => (recorder === undefined ? values : values.map(recorder.resolve));
+
 /** Makes a node of any op from its parts; throws IRError where the signature refuses them. */
 export function build(op: OpName, operands: readonly Value[], attrs: object = {}, regions: readonly Graph[] = []): Node {
   const names = opset[op].operands;

@@ -227,8 +227,9 @@ function components(nodes: readonly Node[]): (node: Node) => Node {
   return find;
 }
 
+/** Operands are buffers, or views of slots and generated values, which have none. */
 function verifyLibrary(r: Region): void {
-  demandRoles(r, 'generated', 'library');
+  demandRoles(r, 'generated', 'moving', 'library');
   const count = r.nodes.filter((n) => roleOf(n.op) === 'library').length;
   if (count !== 1) throw broken(r.outer, r.kernel, `has ${count} library ops instead of one`);
 }
