@@ -4,6 +4,7 @@ import { avalText, sameAval } from '../ir/aval.ts';
 import { b, build, region } from '../ir/builder.ts';
 import { avalOf, type Graph, type Node, type NodeOf, nodesOf, shapeOf, type Value } from '../ir/node.ts';
 import { inFront } from '../ops/batching.ts';
+import { recordComposite, ruleOf } from '../ops/composite/table.ts';
 import { rules } from '../ops/table.ts';
 
 export type Batched = { readonly values: readonly Value[]; readonly isBatched: readonly boolean[] };
@@ -50,7 +51,7 @@ const forEach = (values: readonly Value[]): Batched => ({ values, isBatched: val
 function batchNode(n: Node, operands: readonly Value[], flags: readonly boolean[], size: number): Batched {
   switch (n.op) {
     case 'composite':
-      return batched(n.regions[0]!, operands, flags, size);
+      return batchComposite(n, operands, flags, size);
     case 'cond':
       return batchCond(n, operands, flags, size);
     case 'whileLoop':
@@ -73,6 +74,15 @@ function batchNode(n: Node, operands: readonly Value[], flags: readonly boolean[
       );
     }
   }
+}
+
+/** The same composite over the batch if it knows how, so that its own derivative is kept; else its body over the batch. */
+function batchComposite(n: NodeOf<'composite'>, operands: readonly Value[], flags: readonly boolean[], size: number): Batched {
+  const { name, params } = n.attrs;
+  const whole = ruleOf(name)?.batch?.(flags, params);
+  if (whole === undefined) return batched(n.regions[0]!, operands, flags, size);
+  const carried = operands.map((v, i) => (whole.carry[i] ? inFront(v, flags[i]!, size) : v));
+  return forEach(recordComposite(name, carried, whole.params));
 }
 
 /** With one predicate for all examples it stays a `cond`; with one for each, both branches are computed and selected from. */

@@ -1,7 +1,7 @@
 // Forward mode: tangents of outputs from tangents of inputs, from the same derivative rules as reverse mode.
 import { AutogradError, InternalError } from '../../runtime/errors.ts';
 import { avalText, sameAval } from '../ir/aval.ts';
-import { b, build, full, region } from '../ir/builder.ts';
+import { b, build, full, region, usable } from '../ir/builder.ts';
 import { avalOf, type Node, type NodeOf, type Value } from '../ir/node.ts';
 import { applied, ruleOf } from '../ops/composite/table.ts';
 import { derivativeOf, isContinuous, type Maybe } from './derivative.ts';
@@ -97,7 +97,9 @@ const sum = (terms: readonly Maybe[]): Maybe => terms.reduce((a, t) => (a === nu
 
 function compositeJvp(n: NodeOf<'composite'>, tangents: readonly Maybe[]): readonly Maybe[] {
   const own = ruleOf(n.attrs.name)?.jvp;
-  return own === undefined ? pushforward(inline(n.regions[0]!, n.inputs), n.inputs, tangents) : own(tangents, applied(n));
+  if (own !== undefined) return own(tangents, applied(n));
+  const operands = usable(n.inputs);
+  return pushforward(inline(n.regions[0]!, operands), operands, tangents);
 }
 
 /** Another `cond` on the same predicate, whose branches are the pushforwards of the branches. */

@@ -1,7 +1,7 @@
 // Reverse mode: cotangents of inputs from cotangents of outputs, as more nodes of the same graph.
 import { AutogradError, InternalError } from '../../runtime/errors.ts';
 import { avalText, sameAval } from '../ir/aval.ts';
-import { b, build, full, region } from '../ir/builder.ts';
+import { b, build, full, region, usable } from '../ir/builder.ts';
 import { avalOf, type Node, type NodeOf, type Value } from '../ir/node.ts';
 import { applied, ruleOf } from '../ops/composite/table.ts';
 import { derivativeOf, type Maybe } from './derivative.ts';
@@ -83,10 +83,11 @@ function compositeVjp(n: NodeOf<'composite'>, cts: readonly Maybe[], wanted: rea
   // The body is built again here. It equals the composite's own, once that is decomposed, so CSE leaves one of them.
   // An operand that stands twice is one variable: all of its cotangent goes to its first place.
   const live = indices(wanted).filter((i) => n.inputs.indexOf(n.inputs[i]!) === i);
+  const operands = usable(n.inputs);
   const back = pullback(
-    inline(n.regions[0]!, n.inputs),
+    inline(n.regions[0]!, operands),
     cts,
-    live.map((i) => n.inputs[i]!),
+    live.map((i) => operands[i]!),
   );
   return spreadOut(back, live, wanted.length);
 }
