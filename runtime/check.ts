@@ -16,13 +16,19 @@ const isDType = (x: unknown): x is DType => dtypes.some((d) => d === x);
 /** `data` as a Program; throws ProgramError that names the first thing wrong. Kernel sources are not read. */
 export function checkProgram(data: unknown): Program {
   demand(isFields(data), () => 'this is no program');
-  demand(data.version === programVersion, () => `the program is of version ${String(data.version)}, this runtime reads version ${programVersion}`);
+  demand(
+    data.version === programVersion,
+    () => `the program is of version ${String(data.version)}, this runtime reads version ${programVersion}`,
+  );
   demand(typeof data.name === 'string' && typeof data.target === 'string', () => 'the program has no name or no target');
   for (const list of ['inputs', 'slots', 'outputs', 'constants', 'kernels', 'launches'] as const)
     demand(Array.isArray(data[list]) && data[list].every(isFields), () => `'${list}' is no list of records`);
   demand(isSize(data.arenaBytes) && isSize(data.liveBytes), () => `the arena's size ${String(data.arenaBytes)} is no size`);
   const notes = data.notes;
-  demand(isFields(notes) && typeof notes.graph === 'string' && typeof notes.fused === 'string' && isTexts(notes.unfused), () => 'the notes are missing');
+  demand(
+    isFields(notes) && typeof notes.graph === 'string' && typeof notes.fused === 'string' && isTexts(notes.unfused),
+    () => 'the notes are missing',
+  );
   const program = data as unknown as Program;
   checkPorts(program);
   checkKernels(program);
@@ -44,14 +50,20 @@ function checkPorts(program: Program): void {
     const found = alias.space === 'input' ? program.inputs[alias.index] : alias.index < i ? program.outputs[alias.index] : undefined;
     demand(found !== undefined, () => `outputs[${i}] is an alias of ${alias.space} ${alias.index}, which is not there`);
     const port = program.outputs[i]!;
-    demand(found.dtype === port.dtype && numel(found.shape) === numel(port.shape), () => `outputs[${i}] and what it is an alias of differ in size`);
+    demand(
+      found.dtype === port.dtype && numel(found.shape) === numel(port.shape),
+      () => `outputs[${i}] and what it is an alias of differ in size`,
+    );
   }
 }
 
 function checkKernels(program: Program): void {
   const names = new Set<string>();
   for (const [i, k] of program.kernels.entries()) {
-    demand(typeof k.name === 'string' && typeof k.source === 'string' && isTexts(k.params) && isTexts(k.origin), () => `kernels[${i}] is damaged`);
+    demand(
+      typeof k.name === 'string' && typeof k.source === 'string' && isTexts(k.params) && isTexts(k.origin),
+      () => `kernels[${i}] is damaged`,
+    );
     demand(!names.has(k.name), () => `two kernels are called ${k.name}`);
     names.add(k.name);
   }
@@ -63,7 +75,10 @@ function checkLaunch(program: Program, launch: Launch, i: number): void {
   demand(Array.isArray(launch.buffers), () => `launches[${i}] has no buffers`);
   // Beside the buffers a kernel takes the slots and `fail`.
   const wanted = kernel.params.length - 2;
-  demand(launch.buffers.length === wanted, () => `launches[${i}] gives ${kernel.name} ${launch.buffers.length} buffers, it takes ${wanted}`);
+  demand(
+    launch.buffers.length === wanted,
+    () => `launches[${i}] gives ${kernel.name} ${launch.buffers.length} buffers, it takes ${wanted}`,
+  );
   for (const ref of launch.buffers) checkRef(program, ref, i);
 }
 
@@ -73,13 +88,22 @@ function checkRef(program: Program, ref: BufferRef, i: number): void {
       return demand(program.inputs[ref.index] !== undefined, () => `launches[${i}] reads input ${ref.index} of ${program.inputs.length}`);
     case 'output': {
       const port = program.outputs[ref.index];
-      return demand(port !== undefined && port.alias === undefined, () => `launches[${i}] uses output ${ref.index}, which has no buffer of its own`);
+      return demand(
+        port !== undefined && port.alias === undefined,
+        () => `launches[${i}] uses output ${ref.index}, which has no buffer of its own`,
+      );
     }
     case 'constant':
-      return demand(program.constants[ref.index] !== undefined, () => `launches[${i}] reads constant ${ref.index} of ${program.constants.length}`);
+      return demand(
+        program.constants[ref.index] !== undefined,
+        () => `launches[${i}] reads constant ${ref.index} of ${program.constants.length}`,
+      );
     case 'arena': {
       demand(isDType(ref.dtype) && isSize(ref.offset) && isSize(ref.length), () => `launches[${i}] has a damaged arena buffer`);
-      demand(ref.offset % arenaAlignment === 0, () => `launches[${i}] uses arena offset ${ref.offset}, which is not a multiple of ${arenaAlignment}`);
+      demand(
+        ref.offset % arenaAlignment === 0,
+        () => `launches[${i}] uses arena offset ${ref.offset}, which is not a multiple of ${arenaAlignment}`,
+      );
       const end = ref.offset + ref.length * bytesPerElement[ref.dtype];
       return demand(end <= program.arenaBytes, () => `launches[${i}] reaches byte ${end} of an arena of ${program.arenaBytes}`);
     }

@@ -1,7 +1,8 @@
 // Runs a Program on the CPU: buffers are resolved once, when it is bound; a run allocates its outputs and nothing else.
+
+import { checkProgram } from './check.ts';
 import { allocate, bytesPerElement, type TypedArray, viewOf } from './dtype.ts';
 import { ArgumentError, DTypeError, IndexError, OutOfMemoryError, ProgramError, ShapeError } from './errors.ts';
-import { checkProgram } from './check.ts';
 import type { Faults } from './faults.ts';
 import type { BufferRef, ConstantData, Port, Program } from './program.ts';
 
@@ -42,7 +43,8 @@ export function bind(data: Program, functions: readonly KernelFunction[], faults
   const slotArgs: unknown[][] = [];
   const launches = program.launches.map((launch) => {
     const args: unknown[] = launch.buffers.map((ref) => resolve(ref, arena, constants));
-    for (const [at, ref] of launch.buffers.entries()) if (ref.space === 'input' || ref.space === 'output') varying.push({ args, at, space: ref.space, index: ref.index });
+    for (const [at, ref] of launch.buffers.entries())
+      if (ref.space === 'input' || ref.space === 'output') varying.push({ args, at, space: ref.space, index: ref.index });
     args.push(undefined, fail);
     slotArgs.push(args);
     return { call: functions[launch.kernel]!, args };
@@ -80,7 +82,12 @@ function resolve(ref: BufferRef, arena: ArrayBuffer, constants: readonly TypedAr
   }
 }
 
-function makeOutputs(program: Program, inputs: readonly TypedArray[], given: readonly (TypedArray | undefined)[], faults: Faults | undefined): TypedArray[] {
+function makeOutputs(
+  program: Program,
+  inputs: readonly TypedArray[],
+  given: readonly (TypedArray | undefined)[],
+  faults: Faults | undefined,
+): TypedArray[] {
   const outputs: TypedArray[] = [];
   for (let i = 0; i < program.outputs.length; i++) {
     const port = program.outputs[i]!;
@@ -101,7 +108,9 @@ const numel = (shape: readonly number[]): number => {
 
 function allocatePort(port: Port): TypedArray {
   const length = numel(port.shape);
-  return reserve(`output ${port.name}: ${port.dtype}[${port.shape}]`, length * bytesPerElement[port.dtype], () => allocate(port.dtype, length));
+  return reserve(`output ${port.name}: ${port.dtype}[${port.shape}]`, length * bytesPerElement[port.dtype], () =>
+    allocate(port.dtype, length),
+  );
 }
 
 /** The engine's RangeError, as the error that says what wanted how much. */
@@ -113,27 +122,45 @@ function reserve<T>(what: string, bytes: number, make: () => T): T {
   }
 }
 
-function checkArguments(program: Program, inputs: readonly TypedArray[], slots: Float64Array, given: readonly (TypedArray | undefined)[]): void {
+function checkArguments(
+  program: Program,
+  inputs: readonly TypedArray[],
+  slots: Float64Array,
+  given: readonly (TypedArray | undefined)[],
+): void {
   if (inputs.length !== program.inputs.length)
     throw new ArgumentError(`${program.name} takes ${program.inputs.length} inputs, got ${inputs.length}`, { op: 'run' });
-  if (slots.length < program.slots.length) throw new ArgumentError(`${program.name} takes ${program.slots.length} numbers, got ${slots.length}`, { op: 'run' });
+  if (slots.length < program.slots.length)
+    throw new ArgumentError(`${program.name} takes ${program.slots.length} numbers, got ${slots.length}`, { op: 'run' });
   for (let i = 0; i < inputs.length; i++) checkBuffer(program.inputs[i]!, inputs[i]!);
   for (let i = 0; i < given.length; i++) {
     const buffer = given[i];
     if (buffer === undefined) continue;
     const port = program.outputs[i];
-    if (port === undefined || port.alias !== undefined) throw new ArgumentError(`output ${i} of ${program.name} takes no buffer`, { op: 'run' });
+    if (port === undefined || port.alias !== undefined)
+      throw new ArgumentError(`output ${i} of ${program.name} takes no buffer`, { op: 'run' });
     checkBuffer(port, buffer);
   }
 }
 
-const holders = { f32: 'Float32Array', f64: 'Float64Array', f16: 'Uint16Array', i32: 'Int32Array', i64: 'BigInt64Array', u8: 'Uint8Array', bool: 'Uint8Array' } as const;
+const holders = {
+  f32: 'Float32Array',
+  f64: 'Float64Array',
+  f16: 'Uint16Array',
+  i32: 'Int32Array',
+  i64: 'BigInt64Array',
+  u8: 'Uint8Array',
+  bool: 'Uint8Array',
+} as const;
 
 function checkBuffer(port: Port, buffer: TypedArray): void {
   if (buffer[Symbol.toStringTag] !== holders[port.dtype])
-    throw new DTypeError(`${port.name}: ${port.dtype} lies in a ${holders[port.dtype]}, got a ${buffer[Symbol.toStringTag]}`, { op: 'run' });
+    throw new DTypeError(`${port.name}: ${port.dtype} lies in a ${holders[port.dtype]}, got a ${buffer[Symbol.toStringTag]}`, {
+      op: 'run',
+    });
   const length = numel(port.shape);
-  if (buffer.length !== length) throw new ShapeError(`${port.name}: [${port.shape}] has ${length} elements, got ${buffer.length}`, { op: 'run' });
+  if (buffer.length !== length)
+    throw new ShapeError(`${port.name}: [${port.shape}] has ${length} elements, got ${buffer.length}`, { op: 'run' });
 }
 
 function decodeConstant({ dtype, length, base64 }: ConstantData): TypedArray {

@@ -20,7 +20,8 @@ export function parseProgram(text: string): Program {
     throw refuse('the text is no JSON', cause);
   }
   if (data === null || typeof data !== 'object' || data.format !== format) throw refuse('the text is no Fluxion program');
-  if (data.version !== programVersion) throw refuse(`the program is of version ${String(data.version)}, this runtime reads version ${programVersion}`);
+  if (data.version !== programVersion)
+    throw refuse(`the program is of version ${String(data.version)}, this runtime reads version ${programVersion}`);
   if (data.hash !== contentHash(JSON.stringify(data.program))) throw refuse('the content does not have the hash that stands beside it');
   return checkProgram(data.program);
 }
@@ -56,7 +57,8 @@ export function decodeProgram(bytes: Uint8Array): Program {
   } catch (cause) {
     throw refuse('the content is no UTF-8', cause);
   }
-  if (header.getBigUint64(16, true) !== BigInt(`0x${contentHash(text)}`)) throw refuse('the content does not have the hash that stands before it');
+  if (header.getBigUint64(16, true) !== BigInt(`0x${contentHash(text)}`))
+    throw refuse('the content does not have the hash that stands before it');
   return checkProgram(JSON.parse(text));
 }
 

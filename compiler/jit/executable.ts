@@ -13,7 +13,10 @@ const capacity = 4096;
 /** A Program ready to run. */
 export function load(program: Program): Executable {
   if (program.target !== 'js')
-    throw new DeviceError(`the program '${program.name}' is for ${program.target}, this device runs js`, { op: 'load', fix: "compile it with the target 'js'" });
+    throw new DeviceError(`the program '${program.name}' is for ${program.target}, this device runs js`, {
+      op: 'load',
+      fix: "compile it with the target 'js'",
+    });
   return bind(program, program.kernels.map(functionOf), faults);
 }
 

@@ -51,8 +51,24 @@ function reserve(nest: Nest, base: string, dtype: DType, init: Expr, width: numb
 }
 
 const integer = (value: number): Expr => ({ kind: 'literal', ...literalOf(value, 'i32') });
-const smallest: Readonly<Record<DType, number | bigint>> = { f32: -Infinity, f64: -Infinity, f16: -Infinity, i32: -(2 ** 31), i64: -(2n ** 63n), u8: 0, bool: 0 };
-const largest: Readonly<Record<DType, number | bigint>> = { f32: Infinity, f64: Infinity, f16: Infinity, i32: 2 ** 31 - 1, i64: 2n ** 63n - 1n, u8: 255, bool: 1 };
+const smallest: Readonly<Record<DType, number | bigint>> = {
+  f32: -Infinity,
+  f64: -Infinity,
+  f16: -Infinity,
+  i32: -(2 ** 31),
+  i64: -(2n ** 63n),
+  u8: 0,
+  bool: 0,
+};
+const largest: Readonly<Record<DType, number | bigint>> = {
+  f32: Infinity,
+  f64: Infinity,
+  f16: Infinity,
+  i32: 2 ** 31 - 1,
+  i64: 2n ** 63n - 1n,
+  u8: 255,
+  bool: 1,
+};
 
 /** What an empty reduction gives: fn(identity, x) = x. */
 export function identity(fn: ScalarName, dtype: DType): Expr {
@@ -63,15 +79,22 @@ export function identity(fn: ScalarName, dtype: DType): Expr {
 }
 
 /** Sums in their own precision lose digits as they grow: long ones are summed in blocks. */
-export const wantsBlocks = ({ fn, dtype, node }: Accumulator): boolean => fn === 'add' && isFloat(dtype) && dtype === dtypeOf(node.inputs[0]!);
+export const wantsBlocks = ({ fn, dtype, node }: Accumulator): boolean =>
+  fn === 'add' && isFloat(dtype) && dtype === dtypeOf(node.inputs[0]!);
 
-const read = ({ name, dtype, width }: Accumulator, at: Position): Expr => (width === 1 ? { kind: 'ref', dtype, name } : { kind: 'load', dtype, buffer: name, at });
+const read = ({ name, dtype, width }: Accumulator, at: Position): Expr =>
+  width === 1 ? { kind: 'ref', dtype, name } : { kind: 'load', dtype, buffer: name, at };
 
 /** Adds one element, `value`, that lies at `place` of the reduced axis; `at` is its row among those side by side. */
 export function accumulate(nest: Nest, a: Accumulator, at: Position, value: Expr, place: Position): void {
   if (a.index !== undefined) return accumulateIndex(nest, a, a.index, at, value, place);
   const cast: Expr = value.dtype === a.dtype ? value : { kind: 'cast', dtype: a.dtype, value };
-  emit(nest, a.width === 1 ? { kind: 'accumulate', name: a.name, fn: a.fn, value: cast } : { kind: 'update', buffer: a.name, at, fn: a.fn, value: cast });
+  emit(
+    nest,
+    a.width === 1
+      ? { kind: 'accumulate', name: a.name, fn: a.fn, value: cast }
+      : { kind: 'update', buffer: a.name, at, fn: a.fn, value: cast },
+  );
 }
 
 /** The first of several equal ones stays; the first NaN stays for good. */
@@ -86,15 +109,22 @@ function accumulateIndex(nest: Nest, a: Accumulator, index: string, at: Position
     test: isFloat(a.dtype) ? test('and', test('eq', best, best), isBetter) : isBetter,
     then:
       a.width === 1
-        ? [{ kind: 'assign', name: a.name, value }, { kind: 'assign', name: index, value: where }]
-        : [{ kind: 'store', buffer: a.name, at, value }, { kind: 'store', buffer: index, at, value: where }],
+        ? [
+            { kind: 'assign', name: a.name, value },
+            { kind: 'assign', name: index, value: where },
+          ]
+        : [
+            { kind: 'store', buffer: a.name, at, value },
+            { kind: 'store', buffer: index, at, value: where },
+          ],
     else: [],
   });
 }
 
 /** Adds a finished block to the whole. */
 export function fold(nest: Nest, part: Accumulator, whole: Accumulator): void {
-  if (whole.width === 1) return accumulate(nest, whole, { kind: 'const', value: 0 }, read(part, { kind: 'const', value: 0 }), { kind: 'const', value: 0 });
+  if (whole.width === 1)
+    return accumulate(nest, whole, { kind: 'const', value: 0 }, read(part, { kind: 'const', value: 0 }), { kind: 'const', value: 0 });
   loop(nest, { name: `${part.name}_at`, extent: whole.width }, 'par', (at) => accumulate(nest, whole, at, read(part, at), at));
 }
 

@@ -33,7 +33,11 @@ export function planArena(lifetimes: readonly Lifetime[]): ArenaPlan {
     ];
     for (const order of orders) {
       if (best.arenaBytes <= liveBytes) break;
-      const placed = placeInOrder(indices.toSorted((i, j) => order(i, j) || i - j), lifetimes, sizes);
+      const placed = placeInOrder(
+        indices.toSorted((i, j) => order(i, j) || i - j),
+        lifetimes,
+        sizes,
+      );
       if (placed.arenaBytes < best.arenaBytes) best = placed;
     }
   }
@@ -111,7 +115,8 @@ function sweep(lifetimes: readonly Lifetime[], sizes: readonly number[]): Placem
     for (; lifetimes[byLast[freed]!]!.last < lifetimes[i]!.first; freed++) free(gaps, offsets[byLast[freed]!]!, sizes[byLast[freed]!]!);
     const size = sizes[i]!;
     let best: Gap | undefined;
-    for (const gap of gaps) if (gap.end - gap.start >= size && (best === undefined || gap.end - gap.start < best.end - best.start)) best = gap;
+    for (const gap of gaps)
+      if (gap.end - gap.start >= size && (best === undefined || gap.end - gap.start < best.end - best.start)) best = gap;
     if (best !== undefined) {
       offsets[i] = best.start;
       best.start += size;

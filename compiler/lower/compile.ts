@@ -1,9 +1,18 @@
 // From a graph to a Program: passes, then each kernel lowered, scheduled and emitted, intermediates placed in the arena, launches in order.
-import type { Kernel } from '../../kernels/loop.ts';
+
 import { emit } from '../../kernels/js/emit.ts';
+import type { Kernel } from '../../kernels/loop.ts';
 import { bytesPerElement, type DType } from '../../runtime/dtype.ts';
 import { InternalError, IRError, OutOfMemoryError } from '../../runtime/errors.ts';
-import { type BufferRef, type KernelCode, type Launch, type OutputPort, type Port, type Program, programVersion } from '../../runtime/program.ts';
+import {
+  type BufferRef,
+  type KernelCode,
+  type Launch,
+  type OutputPort,
+  type Port,
+  type Program,
+  programVersion,
+} from '../../runtime/program.ts';
 import type { Target } from '../../runtime/target.ts';
 import { avalText } from '../ir/aval.ts';
 import { fixed, fixedShape, numel } from '../ir/dim.ts';
@@ -69,7 +78,9 @@ export function lowerGraph(graph: Graph, target: Target, name: string): Omit<Pro
     arenaBytes: plan.arenaBytes,
     liveBytes: plan.liveBytes,
     kernels,
-    launches: lowered.map(({ node }, i): Launch => ({ kernel: indexOf[i]!, buffers: [...node.inputs.filter((v) => !isSlot(v)), ...node.values].map(refOf) })),
+    launches: lowered.map(
+      ({ node }, i): Launch => ({ kernel: indexOf[i]!, buffers: [...node.inputs.filter((v) => !isSlot(v)), ...node.values].map(refOf) }),
+    ),
   };
 }
 
@@ -101,7 +112,10 @@ function kernelsInOrder(graph: Graph): KernelNode[] {
       case 'cond':
       case 'whileLoop':
       case 'scan':
-        throw new IRError(`control flow inside a graph does not compile yet`, { op: node.op, fix: 'write the branch or loop in the host program' });
+        throw new IRError(`control flow inside a graph does not compile yet`, {
+          op: node.op,
+          fix: 'write the branch or loop in the host program',
+        });
       default:
         throw new InternalError(`${node.op} ${node.outputs.map(avalText).join(', ')} was left outside of all kernels`, { op: 'lower' });
     }
@@ -115,10 +129,13 @@ const mostElements = 2 ** 31 - 1;
 function demandAddressable(value: Value): void {
   const count = fixed(numel(shapeOf(value)));
   if (count <= mostElements) return;
-  throw new OutOfMemoryError(`${value.node.name ?? 'a result'}: ${avalText(avalOf(value))} has ${count} elements, ${mostElements} are possible`, {
-    op: 'compile',
-    fix: 'split the computation, or reduce before the value is stored',
-  });
+  throw new OutOfMemoryError(
+    `${value.node.name ?? 'a result'}: ${avalText(avalOf(value))} has ${count} elements, ${mostElements} are possible`,
+    {
+      op: 'compile',
+      fix: 'split the computation, or reduce before the value is stored',
+    },
+  );
 }
 
 function lowerNode(node: KernelNode, slotIndex: ReadonlyMap<Value, number>, slots: readonly DType[], target: Target): Lowered {
@@ -156,7 +173,8 @@ function placeOutputs(graph: Graph, inputs: readonly Value[]): { readonly output
     const stored = baseOf(value);
     const home = homes.get(stored);
     if (home === undefined) {
-      if (stored.node.op !== 'kernel') throw new InternalError(`output ${index} is made by ${stored.node.op}, not by a kernel`, { op: 'lower' });
+      if (stored.node.op !== 'kernel')
+        throw new InternalError(`output ${index} is made by ${stored.node.op}, not by a kernel`, { op: 'lower' });
       homes.set(stored, { space: 'output', index });
       return port;
     }
@@ -167,7 +185,10 @@ function placeOutputs(graph: Graph, inputs: readonly Value[]): { readonly output
 }
 
 /** Arena offsets of what lives within the Program. A result takes over the bytes of an operand that dies, where the kernel allows it. */
-function placeIntermediates(lowered: readonly Lowered[], homes: Homes): { readonly plan: ArenaPlan; readonly offsetOf: (stored: Value) => number } {
+function placeIntermediates(
+  lowered: readonly Lowered[],
+  homes: Homes,
+): { readonly plan: ArenaPlan; readonly offsetOf: (stored: Value) => number } {
   const last = new Map<Value, number>();
   lowered.forEach(({ node }, i) => {
     for (const v of node.inputs) last.set(baseOf(v), i);

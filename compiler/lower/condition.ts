@@ -39,18 +39,11 @@ export function decided(nest: Nest, condition: Condition): Condition {
   return open.length === 0 ? always : open;
 }
 
-const insides = new WeakMap<readonly Position[], Map<NodeOf<'pad'>, Condition>>();
-
 /** Whether a coordinate of the padded value lies on an element of the operand. */
-export function padInside(nest: Nest, node: NodeOf<'pad'>, at: readonly Position[]): Condition {
-  const byNode = insides.get(at) ?? new Map<NodeOf<'pad'>, Condition>();
-  insides.set(at, byNode);
-  const known = byNode.get(node);
-  if (known !== undefined) return known;
-  const { attrs } = node;
+export function padInside(nest: Nest, { inputs, attrs }: NodeOf<'pad'>, at: readonly Position[]): Condition {
   const condition = at.flatMap((position, d): Condition => {
     const step = attrs.interior[d]! + 1;
-    const extent = fixed(shapeOf(node.inputs[0])[d]!);
+    const extent = fixed(shapeOf(inputs[0])[d]!);
     const from = sub(position, constant(attrs.low[d]!));
     if (step === 1) return [{ at: from, below: extent }];
     return [
@@ -58,35 +51,26 @@ export function padInside(nest: Nest, node: NodeOf<'pad'>, at: readonly Position
       { at: mod(from, step), below: 1 },
     ];
   });
-  const made = decided(nest, condition);
-  byNode.set(node, made);
-  return made;
+  return decided(nest, condition);
 }
 
 /** The operand's coordinate under a coordinate of the padded value. */
 export const padPlace = ({ attrs }: NodeOf<'pad'>, at: readonly Position[]): readonly Position[] =>
   at.map((position, d) => div(sub(position, constant(attrs.low[d]!)), attrs.interior[d]! + 1));
 
-export type Part = { readonly value: Value; readonly start: number; readonly at: readonly Position[]; readonly when: Condition };
+export type Part = { readonly value: Value; readonly at: readonly Position[]; readonly when: Condition };
 
-const partLists = new WeakMap<readonly Position[], Map<NodeOf<'concat'>, readonly Part[]>>();
-
-/** The operands that can hold a coordinate of the concatenation. Exactly one condition holds, so the last need not be asked. */
-export function concatParts(nest: Nest, node: NodeOf<'concat'>, at: readonly Position[]): readonly Part[] {
-  const byNode = partLists.get(at) ?? new Map<NodeOf<'concat'>, readonly Part[]>();
-  partLists.set(at, byNode);
-  const known = byNode.get(node);
-  if (known !== undefined) return known;
-  const { axis } = node.attrs;
+/** The operands that can hold a coordinate of the concatenation. Exactly one condition holds. */
+export function concatParts(nest: Nest, { inputs, attrs: { axis } }: NodeOf<'concat'>, at: readonly Position[]): readonly Part[] {
   const parts: Part[] = [];
   let start = 0;
-  for (const value of node.inputs) {
+  for (const value of inputs) {
     const below = fixed(shapeOf(value)[axis]!);
-    const shifted = at.map((position, d) => (d === axis ? sub(position, constant(start)) : position));
+    const from = start;
+    const shifted = at.map((position, d) => (d === axis ? sub(position, constant(from)) : position));
     const when = decided(nest, [{ at: shifted[axis]!, below }]);
-    if (when !== never) parts.push({ value, start, at: shifted, when });
+    if (when !== never) parts.push({ value, at: shifted, when });
     start += below;
   }
-  byNode.set(node, parts);
   return parts;
 }

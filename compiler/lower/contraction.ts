@@ -1,12 +1,12 @@
 // General dot products: one accumulator for each element of the result, the epilogue where it is stored. Tiles and packing are the schedule's.
 import type { Expr, Position } from '../../kernels/loop.ts';
-import { dtypeOf, type Node, type NodeOf, nodesOf, type Value } from '../ir/node.ts';
-import { fixed } from '../ir/dim.ts';
-import { rules } from '../ops/table.ts';
 import { InternalError } from '../../runtime/errors.ts';
+import { fixed } from '../ir/dim.ts';
+import { dtypeOf, type Node, type NodeOf, nodesOf, shapeOf, type Value } from '../ir/node.ts';
+import { rules } from '../ops/table.ts';
 import { lowerConvolution } from './convolution.ts';
 import { expressions, type Known, zeroOf } from './expression.ts';
-import { axesFor, declare, emit, fresh, loops, type Nest } from './nest.ts';
+import { axisFor, declare, emit, loops, type Nest } from './nest.ts';
 import { elements, type Region, store } from './region.ts';
 
 export function lowerContraction(nest: Nest, region: Region): void {
@@ -28,8 +28,12 @@ function lowerDot(nest: Nest, region: Region, node: NodeOf<'dot'>): void {
   const { inputs, attrs } = node;
   const [x, y] = inputs;
   const dtype = region.target.accumulate[dtypeOf(x)];
-  const contracted = attrs.contract.map(([l]) => ({ name: fresh(nest, 'k'), extent: fixed(x.node.outputs[x.index]!.shape[l]!) }));
-  loops(nest, axesFor(nest, region.space), 'par', (at) => {
+  const free = shapeOf(x).length - attrs.batch.length - attrs.contract.length;
+  const axes = region.space.map((extent, d) =>
+    axisFor(nest, d < attrs.batch.length ? 'b' : d < attrs.batch.length + free ? 'i' : 'j', extent),
+  );
+  const contracted = attrs.contract.map(([l]) => axisFor(nest, 'k', fixed(shapeOf(x)[l]!)));
+  loops(nest, axes, 'par', (at) => {
     const sum = declare(nest, 'acc');
     emit(nest, { kind: 'var', name: sum, init: zeroOf(dtype) });
     loops(nest, contracted, 'serial', (k) => {
@@ -45,10 +49,14 @@ function lowerDot(nest: Nest, region: Region, node: NodeOf<'dot'>): void {
 }
 
 /** Coordinates in both operands of the element that `at` of the result and `k` of the contracted axes meet in. */
-function operandPlaces({ inputs, attrs: { batch, contract } }: NodeOf<'dot'>, at: readonly Position[], k: readonly Position[]): readonly [Position[], Position[]] {
+function operandPlaces(
+  { inputs, attrs: { batch, contract } }: NodeOf<'dot'>,
+  at: readonly Position[],
+  k: readonly Position[],
+): readonly [Position[], Position[]] {
   let next = batch.length;
   const place = (value: Value, side: 0 | 1): Position[] =>
-    value.node.outputs[value.index]!.shape.map((_, d) => {
+    shapeOf(value).map((_, d) => {
       const shared = batch.findIndex((pair) => pair[side] === d);
       if (shared >= 0) return at[shared]!;
       const summed = contract.findIndex((pair) => pair[side] === d);
@@ -61,7 +69,12 @@ function operandPlaces({ inputs, attrs: { batch, contract } }: NodeOf<'dot'>, at
 export const converted = (value: Expr, dtype: Expr['dtype']): Expr => (value.dtype === dtype ? value : { kind: 'cast', dtype, value });
 
 /** A product in the precision of the sum that it is added to. */
-export const product = (a: Expr, b: Expr, dtype: Expr['dtype']): Expr => ({ kind: 'call', dtype, fn: 'mul', args: [converted(a, dtype), converted(b, dtype)] });
+export const product = (a: Expr, b: Expr, dtype: Expr['dtype']): Expr => ({
+  kind: 'call',
+  dtype,
+  fn: 'mul',
+  args: [converted(a, dtype), converted(b, dtype)],
+});
 
 /** Stores the region's outputs at one element of the contraction's result, `sum`. */
 export function storeResults(nest: Nest, { graph, writes, space, known }: Region, node: Node, sum: Expr, at: readonly Position[]): void {

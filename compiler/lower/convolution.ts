@@ -8,7 +8,7 @@ import { dtypeOf, type NodeOf, shapeOf, type Value } from '../ir/node.ts';
 import { decided } from './condition.ts';
 import { product, storeResults } from './contraction.ts';
 import { expression, expressions, zeroOf } from './expression.ts';
-import { type Axis, axesFor, blocks, declare, emit, fresh, loop, loops, type Nest } from './nest.ts';
+import { type Axis, axesFor, axisFor, blocks, declare, emit, loop, loops, type Nest } from './nest.ts';
 import { elements, type Region } from './region.ts';
 
 type Conv = NodeOf<'conv'> | NodeOf<'convInputGrad'> | NodeOf<'convWeightGrad'>;
@@ -117,12 +117,13 @@ function backward(node: NodeOf<'convInputGrad'>): Correlation {
 const sideBySide = 4;
 
 function correlate(nest: Nest, region: Region, c: Correlation): void {
-  const [n, , ...q] = axesFor(nest, region.space);
+  const n = axisFor(nest, 'n', region.space[0]!);
+  const q = region.space.slice(2).map((extent, d) => axisFor(nest, 'pq'[d] ?? 'q', extent));
   const dtype = region.target.accumulate[dtypeOf(c.image.value)];
-  const group: Axis = { name: fresh(nest, 'g'), extent: c.groups };
-  const output: Axis = { name: fresh(nest, 'o'), extent: c.outputs };
-  const input: Axis = { name: fresh(nest, 'c'), extent: c.inputs };
-  loop(nest, n!, 'par', (nAt) => {
+  const group = axisFor(nest, 'g', c.groups);
+  const output = axisFor(nest, 'o', c.outputs);
+  const input = axisFor(nest, 'c', c.inputs);
+  loop(nest, n, 'par', (nAt) => {
     const image = staged(nest, region, c.image, nAt);
     loop(nest, group, 'par', (gAt) =>
       blocks(nest, output, sideBySide, 'par', (within, start) => {
@@ -138,11 +139,17 @@ function correlate(nest: Nest, region: Region, c: Correlation): void {
               const offset = c.offset(k);
               const t = qAt.map((p, d) => add(mul(p, c.stride[d]!), constant(offset[d]!)));
               const element = image(add(mul(gAt, c.inputs), cAt), t);
-              const weights = expressions(nest, region.known, outputs.map((oAt) => ({ value: c.weights, at: c.weightAt(gAt, oAt, cAt, k) })));
+              const weights = expressions(
+                nest,
+                region.known,
+                outputs.map((oAt) => ({ value: c.weights, at: c.weightAt(gAt, oAt, cAt, k) })),
+              );
               sums.forEach((name, i) => emit(nest, { kind: 'accumulate', name, fn: 'add', value: product(element, weights[i]!, dtype) }));
             });
           });
-          outputs.forEach((oAt, i) => storeResults(nest, region, c.node, { kind: 'ref', dtype, name: sums[i]! }, [nAt, add(mul(gAt, c.outputs), oAt), ...qAt]));
+          outputs.forEach((oAt, i) =>
+            storeResults(nest, region, c.node, { kind: 'ref', dtype, name: sums[i]! }, [nAt, add(mul(gAt, c.outputs), oAt), ...qAt]),
+          );
         });
       }),
     );
@@ -202,7 +209,7 @@ function weightGradient(nest: Nest, region: Region, node: NodeOf<'convWeightGrad
   const [outputs, inputs, ...taps] = region.space as readonly [number, number, ...number[]];
   const perOutput = inputs * elements(taps);
   const block = Math.max(1, Math.floor(region.target.maxScratchBytes / (perOutput * bytesPerElement[dtype])));
-  const name = (base: string, extent: number): Axis => ({ name: fresh(nest, base), extent });
+  const name = (base: string, extent: number): Axis => axisFor(nest, base, extent);
   const n = name('n', fixed(shapeOf(x)[0]!));
   const input = name('c', inputs);
   const q = spatial(ct).map((extent, d) => name('pq'[d] ?? 'q', extent));
@@ -230,7 +237,12 @@ function weightGradient(nest: Nest, region: Region, node: NodeOf<'convWeightGrad
               const factor = bind(nest, 'ct', cotangent);
               for (const { acc, k } of parts) {
                 const t = qAt.map((p, d) => add(mul(p, stride[d]!), mul(k[d]!, dilation[d]!)));
-                emit(nest, { kind: 'accumulate', name: acc, fn: 'add', value: product(factor, element(add(mul(group, inputs), cAt), t), dtype) });
+                emit(nest, {
+                  kind: 'accumulate',
+                  name: acc,
+                  fn: 'add',
+                  value: product(factor, element(add(mul(group, inputs), cAt), t), dtype),
+                });
               }
             });
             for (const { acc, k } of parts) {

@@ -35,7 +35,7 @@ type Demand = {
   readonly guard: Condition;
   /** Found elsewhere; it has no inputs then. */
   readonly known: Expr | undefined;
-  inputs: readonly Demand[];
+  formula: Formula;
   /** Set where coordinates refer to it by this name. */
   name: string | undefined;
   bind: boolean;
@@ -47,6 +47,13 @@ type Demand = {
   expr: Expr | undefined;
   /** Operations that stand in `expr`. */
   size: number;
+};
+
+/** How a value is computed: from what, at which coordinates of its own, and how it is written once its inputs are. */
+type Formula = {
+  readonly inputs: readonly Demand[];
+  readonly reads?: readonly Position[];
+  readonly write: (parts: readonly Expr[]) => Expr;
 };
 
 type Search = {
@@ -77,9 +84,17 @@ export function expressions(nest: Nest, known: Known, requests: readonly Request
 }
 
 /** The expression of one value. */
-export const expression = (nest: Nest, known: Known, value: Value, at: readonly Position[]): Expr => expressions(nest, known, [{ value, at }])[0]!;
+export const expression = (nest: Nest, known: Known, value: Value, at: readonly Position[]): Expr =>
+  expressions(nest, known, [{ value, at }])[0]!;
 
 // ---- find
+
+/** Of what is known, and of what is not found yet. */
+const leaf: Formula = { inputs: [], write: () => failed('a value is written before it is found') };
+
+function failed(what: string): never {
+  throw new InternalError(what, { op: 'lower' });
+}
 
 type ViewMap = (position: readonly Position[], x: Aval, attrs: unknown) => readonly Position[];
 
@@ -104,7 +119,7 @@ function demandFor(search: Search, of: Value, where: readonly Position[], guard:
     at,
     guard,
     known: found,
-    inputs: [],
+    formula: leaf,
     name: undefined,
     bind: false,
     uses: 0,
@@ -139,11 +154,12 @@ function find(search: Search, root: Demand): void {
     const top = stack[stack.length - 1]!;
     const { demand } = top;
     if (top.next < 0) {
-      if (demand.known === undefined) demand.inputs = inputsOf(search, demand);
+      if (demand.known === undefined) demand.formula = formulaOf(search, demand);
       top.next = 0;
     }
-    if (top.next < demand.inputs.length) {
-      const input = demand.inputs[top.next++]!;
+    const { inputs } = demand.formula;
+    if (top.next < inputs.length) {
+      const input = inputs[top.next++]!;
       if (input.level < 0) stack.push({ demand: input, next: -1 });
     } else {
       stack.pop();
@@ -154,34 +170,64 @@ function find(search: Search, root: Demand): void {
   }
 }
 
-/** What a value that is computed here is computed from. */
-function inputsOf(search: Search, { value, at, guard }: Demand): readonly Demand[] {
+function formulaOf(search: Search, { value, at, guard }: Demand): Formula {
+  const { nest } = search;
+  const { node } = value;
+  const dtype = dtypeOf(value);
   const ask = (x: Value, place: readonly Position[], when: Condition = guard): Demand => demandFor(search, x, place, when);
-  const node = value.node;
   switch (node.op) {
     case 'literal':
-    case 'iota':
-      return [];
-    case 'randomBits':
-      return node.inputs.map((x) => ask(x, []));
-    case 'pad': {
-      const inside = padInside(search.nest, node, at);
-      const x = ask(node.inputs[0], padPlace(node, at), both(guard, inside));
-      return inside === always ? [x] : [x, ask(node.inputs[1], [])];
+      return { inputs: [], write: () => ({ kind: 'literal', ...node.attrs.value }) };
+    case 'iota': {
+      const position = at[node.attrs.axis]!;
+      return { inputs: [], reads: [position], write: () => ({ kind: 'position', dtype, at: position }) };
     }
-    case 'concat':
-      return concatParts(search.nest, node, at).map((part) => ask(part.value, part.at, both(guard, part.when)));
+    case 'randomBits': {
+      const counter = linearize(at, fixedShape(node.attrs.shape), nest.extents);
+      return {
+        inputs: node.inputs.map((x) => ask(x, [])),
+        reads: [counter],
+        write: (parts) => ({ kind: 'call', dtype, fn: 'threefry', args: [...parts, { kind: 'position', dtype, at: counter }] }),
+      };
+    }
+    case 'pad': {
+      const [x, fill] = node.inputs;
+      const inside = padInside(nest, node, at);
+      const inputs = [ask(x, padPlace(node, at), both(guard, inside)), ...(inside === always ? [] : [ask(fill, [])])];
+      return { inputs, reads: at, write: ([element, outside]) => (outside === undefined ? element! : choose(inside, element!, outside)) };
+    }
+    case 'concat': {
+      const parts = concatParts(nest, node, at);
+      return {
+        inputs: parts.map((part) => ask(part.value, part.at, both(guard, part.when))),
+        reads: [at[node.attrs.axis]!],
+        // From the last part to the first: one of them holds, so the last is not asked.
+        write: (exprs) => exprs.reduceRight((rest, expr, i) => choose(parts[i]!.when, expr, rest)),
+      };
+    }
     case 'gather': {
-      const index = ask(node.inputs[1], at);
-      const place = at.map((p, d) => (d === node.attrs.axis ? valuePosition(referenceTo(search.nest, index)) : p));
-      return [index, ask(node.inputs[0], place)];
+      const { axis, mode } = node.attrs;
+      const [x, indices] = node.inputs;
+      const index = ask(indices, at);
+      const reference = valuePosition(referenceTo(nest, index));
+      const place = at.map((p, d) => (d === axis ? reference : p));
+      return {
+        inputs: [index, ask(x, place)],
+        write: ([, element]) => {
+          if (mode === 'checked') checkIndex(nest, index, fixed(shapeOf(x)[axis]!));
+          return element!;
+        },
+      };
     }
     case 'cast':
     case 'bitcast':
-      return [ask(node.inputs[0], at)];
-    default:
-      if (rules[node.op].lower.kind !== 'pointwise') throw new InternalError(`${node.op} has no expression inside this kernel`, { op: 'lower' });
-      return (node.inputs as readonly Value[]).map((x) => ask(x, at));
+      return { inputs: [ask(node.inputs[0], at)], write: ([x]) => ({ kind: node.op, dtype, value: x! }) };
+    default: {
+      const lower = rules[node.op].lower;
+      if (lower.kind !== 'pointwise') throw new InternalError(`${node.op} has no expression inside this kernel`, { op: 'lower' });
+      const fn: ScalarName = lower.fn;
+      return { inputs: (node.inputs as readonly Value[]).map((x) => ask(x, at)), write: (args) => ({ kind: 'call', dtype, fn, args }) };
+    }
   }
 }
 
@@ -196,13 +242,11 @@ function referenceTo(nest: Nest, demand: Demand): Expr {
   return { kind: 'ref', dtype: dtypeOf(demand.value), name: demand.name };
 }
 
-function levelOf(nest: Nest, { value: { node }, at, guard, known, inputs }: Demand): number {
+function levelOf(nest: Nest, { guard, known, formula }: Demand): number {
   let level = known === undefined ? 0 : levelOfExpr(nest, known);
-  for (const input of inputs) level = Math.max(level, input.level);
+  for (const input of formula.inputs) level = Math.max(level, input.level);
+  for (const position of formula.reads ?? []) level = Math.max(level, levelOfPosition(nest, position));
   for (const bound of guard) level = Math.max(level, levelOfPosition(nest, bound.at));
-  if (known !== undefined) return level;
-  if (node.op === 'iota' || node.op === 'concat') return Math.max(level, levelOfPosition(nest, at[node.attrs.axis]!));
-  if (node.op === 'randomBits' || node.op === 'pad') for (const position of at) level = Math.max(level, levelOfPosition(nest, position));
   return level;
 }
 
@@ -241,7 +285,11 @@ function levelOfExpr(nest: Nest, expr: Expr): number {
     case 'bitcast':
       return levelOfExpr(nest, expr.value);
     case 'choose':
-      return Math.max(levelOfExpr(nest, expr.then), levelOfExpr(nest, expr.else), ...expr.when.map((bound) => levelOfPosition(nest, bound.at)));
+      return Math.max(
+        levelOfExpr(nest, expr.then),
+        levelOfExpr(nest, expr.else),
+        ...expr.when.map((bound) => levelOfPosition(nest, bound.at)),
+      );
   }
 }
 
@@ -251,14 +299,14 @@ function levelOfExpr(nest: Nest, expr: Expr): number {
 function decide(demand: Demand): void {
   if (!isFree(demand)) demand.bind ||= demand.uses > 1 || demand.level < demand.usedAt;
   const place = demand.bind ? demand.level : demand.usedAt;
-  for (const input of demand.inputs) {
+  for (const input of demand.formula.inputs) {
     input.uses++;
     input.usedAt = Math.max(input.usedAt, place);
   }
 }
 
 function isFree({ known, value }: Demand): boolean {
-  if (known !== undefined) return known.kind === 'literal' || known.kind === 'ref' || known.kind === 'position';
+  if (known !== undefined) return known.kind === 'literal' || known.kind === 'ref' || known.kind === 'position' || known.kind === 'slot';
   return value.node.op === 'literal' || value.node.op === 'iota';
 }
 
@@ -266,9 +314,10 @@ function isFree({ known, value }: Demand): boolean {
 
 function write(nest: Nest, demand: Demand): void {
   const { value, at, guard, level } = demand;
-  const expr = demand.known ?? compute(nest, demand);
+  const { inputs, write: writeFormula } = demand.formula;
+  const expr = demand.known ?? writeFormula(inputs.map((input) => input.expr!));
   demand.expr = expr;
-  demand.size = demand.inputs.reduce((n, input) => n + input.size, 1);
+  demand.size = inputs.reduce((n, input) => n + input.size, 1);
   if (demand.size > longestExpression) demand.bind = true;
   if (!demand.bind || (expr.kind === 'ref' && demand.name === undefined)) return;
   const name = demand.name ?? fresh(nest, identifier(nameOf(value)));
@@ -287,42 +336,10 @@ const total = (expr: Expr, guard: Condition): Expr => (guard === always ? expr :
 
 export const zeroOf = (dtype: DType): Expr => ({ kind: 'literal', ...literalOf(0, dtype) });
 
-function compute(nest: Nest, demand: Demand): Expr {
-  const { value, at, inputs } = demand;
-  const node = value.node;
-  const dtype = dtypeOf(value);
-  const parts = inputs.map((input) => input.expr!);
-  switch (node.op) {
-    case 'literal':
-      return { kind: 'literal', ...node.attrs.value };
-    case 'iota':
-      return { kind: 'position', dtype, at: at[node.attrs.axis]! };
-    case 'randomBits': {
-      const counter: Expr = { kind: 'position', dtype, at: linearize(at, fixedShape(node.attrs.shape), nest.extents) };
-      return { kind: 'call', dtype, fn: 'threefry', args: [...parts, counter] };
-    }
-    case 'pad':
-      return parts.length === 1 ? parts[0]! : choose(padInside(nest, node, at), parts[0]!, parts[1]!);
-    case 'concat':
-      // From the last part to the first; a part that surely holds ends the chain.
-      return concatParts(nest, node, at).reduceRight<Expr | undefined>((rest, part, i) => (rest === undefined ? parts[i]! : choose(part.when, parts[i]!, rest)), undefined)!;
-    case 'gather':
-      if (node.attrs.mode === 'checked') checkIndex(nest, inputs[0]!, fixed(shapeOf(node.inputs[0])[node.attrs.axis]!));
-      return parts[1]!;
-    case 'cast':
-    case 'bitcast':
-      return { kind: node.op, dtype, value: parts[0]! };
-    default: {
-      const lower = rules[node.op].lower;
-      if (lower.kind !== 'pointwise') throw new InternalError(`${node.op} has no expression inside this kernel`, { op: 'lower' });
-      return { kind: 'call', dtype, fn: lower.fn as ScalarName, args: parts };
-    }
-  }
-}
-
 function checkIndex(nest: Nest, { expr, guard, level }: Demand, below: number): void {
   const check: Stmt = { kind: 'check', value: expr!, below, op: 'gather' };
   const truth = (value: boolean): Expr => ({ kind: 'literal', ...literalOf(value, 'bool') });
-  nest.levels[level]!.body.push(guard === always ? check : { kind: 'if', test: choose(guard, truth(true), truth(false)), then: [check], else: [] });
+  nest.levels[level]!.body.push(
+    guard === always ? check : { kind: 'if', test: choose(guard, truth(true), truth(false)), then: [check], else: [] },
+  );
 }
-

@@ -25,7 +25,12 @@ const forms: Readonly<Record<NodeOf<'kernel'>['attrs']['form'], (nest: Nest, reg
 };
 
 /** The plain nest of a kernel node: its meaning, before any schedule. `slotIndex` and `slots` describe the launch's block of numbers. */
-export function lowerKernel(node: NodeOf<'kernel'>, slotIndex: readonly (number | undefined)[], slots: readonly DType[], target: Target): Kernel {
+export function lowerKernel(
+  node: NodeOf<'kernel'>,
+  slotIndex: readonly (number | undefined)[],
+  slots: readonly DType[],
+  target: Target,
+): Kernel {
   const region = regionOf(node, slotIndex, target);
   const nest = nestOver(region.params);
   forms[node.attrs.form](nest, region);

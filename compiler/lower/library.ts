@@ -33,7 +33,10 @@ export function lowerLibrary(nest: Nest, region: Region): void {
 /** A buffer that holds the value: a parameter, or scratch that it is computed into. */
 function bufferOf(nest: Nest, region: Region, value: Value): string {
   const shape = fixedShape(shapeOf(value));
-  const known = region.known(value, shape.map(() => zero));
+  const known = region.known(
+    value,
+    shape.map(() => zero),
+  );
   if (known?.kind === 'load') return known.buffer;
   const buffer = declare(nest, 'operand');
   emit(nest, { kind: 'scratch', name: buffer, dtype: dtypeOf(value), length: elements(shape) });
@@ -85,13 +88,21 @@ function runAlong(nest: Nest, region: Region, node: NodeOf<'cumsum'> | NodeOf<'c
     const carried: Expr = together ? { kind: 'load', dtype, buffer: carry, at: place } : { kind: 'ref', dtype, name: carry };
     emit(nest, together ? { kind: 'update', buffer: carry, at: place, fn, value } : { kind: 'accumulate', name: carry, fn, value });
     for (const [i, output] of region.graph.outputs.entries())
-      if (output.node === node) emit(nest, { kind: 'store', buffer: region.writes[i]!.name, at: linearize(at, shape, nest.extents), value: converted(carried, dtypeOf(x)) });
+      if (output.node === node)
+        emit(nest, {
+          kind: 'store',
+          buffer: region.writes[i]!.name,
+          at: linearize(at, shape, nest.extents),
+          value: converted(carried, dtypeOf(x)),
+        });
   };
   loops(nest, axes.slice(0, axis), 'par', (outer) => {
     if (together) {
       const carry = declare(nest, 'carry');
       emit(nest, { kind: 'scratch', name: carry, dtype, length: width, init: identity(fn, dtype) });
-      loop(nest, axes[axis]!, 'serial', (k) => loops(nest, axes.slice(axis + 1), 'par', (inner) => step([...outer, along(k), ...inner], inner, carry)));
+      loop(nest, axes[axis]!, 'serial', (k) =>
+        loops(nest, axes.slice(axis + 1), 'par', (inner) => step([...outer, along(k), ...inner], inner, carry)),
+      );
     } else {
       loops(nest, axes.slice(axis + 1), 'par', (inner) => {
         const carry = declare(nest, 'carry');
@@ -110,7 +121,8 @@ function scatter(nest: Nest, region: Region, node: NodeOf<'scatterAdd'> | NodeOf
   const out = region.writes[0]!;
   // Sums run in the dtype of accumulation where scratch has room for the whole result.
   const wide = region.target.accumulate[out.dtype];
-  const widened = node.op === 'scatterAdd' && wide !== out.dtype && elements(shape) * bytesPerElement[wide] <= region.target.maxScratchBytes;
+  const widened =
+    node.op === 'scatterAdd' && wide !== out.dtype && elements(shape) * bytesPerElement[wide] <= region.target.maxScratchBytes;
   const dtype = widened ? wide : out.dtype;
   const buffer = widened ? declare(nest, 'sums') : out.name;
   if (widened) emit(nest, { kind: 'scratch', name: buffer, dtype, length: elements(shape) });
@@ -121,14 +133,26 @@ function scatter(nest: Nest, region: Region, node: NodeOf<'scatterAdd'> | NodeOf
       { value: updates, at },
     ]) as [Expr, Expr];
     if (mode === 'checked') emit(nest, { kind: 'check', value: where, below: fixed(shapeOf(x)[axis]!), op: node.op });
-    const target = linearize(at.map((p, d) => (d === axis ? { kind: 'value', value: where } : p)), shape, nest.extents);
+    const target = linearize(
+      at.map((p, d) => (d === axis ? { kind: 'value', value: where } : p)),
+      shape,
+      nest.extents,
+    );
     const stored = converted(value, dtype);
-    emit(nest, node.op === 'scatterAdd' ? { kind: 'update', buffer, at: target, fn: 'add', value: stored } : { kind: 'store', buffer, at: target, value: stored });
+    emit(
+      nest,
+      node.op === 'scatterAdd'
+        ? { kind: 'update', buffer, at: target, fn: 'add', value: stored }
+        : { kind: 'store', buffer, at: target, value: stored },
+    );
   });
-  if (widened) copy(nest, shape, out.name, (at) => converted({ kind: 'load', dtype, buffer, at: linearize(at, shape, nest.extents) }, out.dtype));
+  if (widened)
+    copy(nest, shape, out.name, (at) => converted({ kind: 'load', dtype, buffer, at: linearize(at, shape, nest.extents) }, out.dtype));
 }
 
 function copy(nest: Nest, shape: readonly number[], into: string, from: (at: readonly Position[]) => Expr): void {
   if (elements(shape) === 0) return;
-  loops(nest, axesFor(nest, shape), 'par', (at) => emit(nest, { kind: 'store', buffer: into, at: linearize(at, shape, nest.extents), value: from(at) }));
+  loops(nest, axesFor(nest, shape), 'par', (at) =>
+    emit(nest, { kind: 'store', buffer: into, at: linearize(at, shape, nest.extents), value: from(at) }),
+  );
 }

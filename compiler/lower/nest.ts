@@ -12,7 +12,7 @@ export type Level = { readonly body: Stmt[]; readonly bound: Map<Place, Map<Valu
 export type Nest = {
   /** The kernel's body, then that of each open loop, outermost first. */
   readonly levels: Level[];
-  /** Extents of all axes met so far. An axis has one extent throughout a kernel. */
+  /** Extents of axes, of the latest loop where loops that follow each other share a name. */
   readonly extents: Map<string, number>;
   /** By name of an axis, a binding or scratch: the level whose body it belongs to. */
   readonly depth: Map<string, number>;
@@ -51,13 +51,18 @@ export type Mode = 'par' | 'serial' | 'unroll';
 
 /** One loop around what `body` emits. An axis of one element needs none: its position is zero. */
 export function loop(nest: Nest, { name, extent }: Axis, mode: Mode, body: (at: Position) => void): void {
-  if (extent === 1) return body(zero);
+  if (extent === 1) {
+    body(zero);
+    nest.depth.delete(name);
+    return;
+  }
   nest.extents.set(name, extent);
   nest.names.add(name);
   nest.levels.push({ body: [], bound: new Map() });
   nest.depth.set(name, innermost(nest));
   body(axis(name));
   const { body: inner } = nest.levels.pop()!;
+  nest.depth.delete(name);
   if (inner.length > 0) emit(nest, { kind: 'loop', axis: name, extent, mode, body: inner });
 }
 
@@ -89,11 +94,22 @@ export function blocks(nest: Nest, { name, extent }: Axis, size: number, mode: M
 
 const letters = 'ijklmnpqrstuvw';
 
-/** Axes named i, j, k ... for the dimensions of a shape. */
-export const axesFor = (nest: Nest, shape: readonly number[]): Axis[] =>
-  shape.map((extent, d) => ({ name: fresh(nest, letters[d] ?? `i${d}`), extent }));
+/** Axes named i, j, k ... for the dimensions of a shape. Names of loops that are closed are used again. */
+export function axesFor(nest: Nest, shape: readonly number[]): Axis[] {
+  return shape.map((extent, d) => axisFor(nest, letters[d] ?? `i${d}`, extent));
+}
 
-const text = (position: Position): string => (position.kind === 'axis' ? position.axis : JSON.stringify(position, (_, v: unknown) => (typeof v === 'bigint' ? `${v}n` : v)));
+/** An axis whose name is that of a closed loop or of nothing yet. */
+export function axisFor(nest: Nest, base: string, extent: number): Axis {
+  const isClosedLoop = nest.extents.has(base) && !nest.depth.has(base);
+  const name = isClosedLoop ? base : fresh(nest, base);
+  nest.extents.set(name, extent);
+  nest.depth.set(name, innermost(nest));
+  return { name, extent };
+}
+
+const text = (position: Position): string =>
+  position.kind === 'axis' ? position.axis : JSON.stringify(position, (_, v: unknown) => (typeof v === 'bigint' ? `${v}n` : v));
 
 /** The one object for these coordinates. */
 export function placeOf(nest: Nest, at: readonly Position[]): Place {

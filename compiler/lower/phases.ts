@@ -55,15 +55,21 @@ export function phasesOf(graph: Graph, space: readonly number[]): Phases {
 }
 
 /** Values in the shape of the space that are wanted in several phases and dear to compute: the last such on each path. */
-function keptValues(graph: Graph, phases: readonly Phase[], space: readonly number[]): readonly { readonly value: Value; readonly phase: number }[] {
+function keptValues(
+  graph: Graph,
+  phases: readonly Phase[],
+  space: readonly number[],
+): readonly { readonly value: Value; readonly phase: number }[] {
   const given = new Set(graph.inputs);
   const isFull = (value: Value): boolean => sameShape(shapeOf(value), space) && !given.has(value);
   const rootsOf = ({ reductions, full }: Phase): Value[] => [...reductions.map((n) => n.inputs[0]!), ...full.map((i) => graph.outputs[i]!)];
   const first = new Map<Value, number>();
-  phases.forEach((phase, p) => visit(rootsOf(phase), (value) => {
-    if (!first.has(value)) first.set(value, p);
-    return isFull(value);
-  }));
+  phases.forEach((phase, p) =>
+    visit(rootsOf(phase), (value) => {
+      if (!first.has(value)) first.set(value, p);
+      return isFull(value);
+    }),
+  );
   const kept = new Set<Value>();
   const costs = coneCosts(graph);
   phases.forEach((phase, p) =>

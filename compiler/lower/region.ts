@@ -64,7 +64,9 @@ export function store(nest: Nest, known: Known, stores: readonly Store[]): void 
     known,
     stores.map(({ value, at }) => ({ value, at, bind: stores.length > 1 })),
   );
-  stores.forEach(({ into, at, shape }, i) => emit(nest, { kind: 'store', buffer: into.name, at: linearize(at, shape, nest.extents), value: values[i]! }));
+  stores.forEach(({ into, at, shape }, i) =>
+    emit(nest, { kind: 'store', buffer: into.name, at: linearize(at, shape, nest.extents), value: values[i]! }),
+  );
 }
 
 /** How many elements a shape has. */

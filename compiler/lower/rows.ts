@@ -5,9 +5,9 @@
 import type { Expr, Position } from '../../kernels/loop.ts';
 import { add, linearize, sub, zero } from '../../kernels/position.ts';
 import { bytesPerElement } from '../../runtime/dtype.ts';
-import { dtypeOf, type Node, nodesOf, shapeOf, type Value } from '../ir/node.ts';
 import { sameShape } from '../ir/dim.ts';
-import { accumulate, type Accumulator, accumulatorFor, fold, partOf, resultOf, wantsBlocks } from './accumulator.ts';
+import { dtypeOf, type Node, nodesOf, shapeOf, type Value } from '../ir/node.ts';
+import { type Accumulator, accumulate, accumulatorFor, fold, partOf, resultOf, wantsBlocks } from './accumulator.ts';
 import { expressions, type Known } from './expression.ts';
 import { identifier } from './names.ts';
 import { type Axis, axesFor, blocks, declare, emit, loop, loops, type Nest, type Place, placeOf } from './nest.ts';
@@ -157,8 +157,14 @@ function walkElement(
     ...stored.map((value) => ({ value, at, bind: severalStores })),
   ]);
   let next = 0;
-  const row = linearInBlock(rows, sideAt.map((p, s) => sub(p, rows.side[s]!.start)));
-  const place = linearize(reducedAt, layout.reduced.map((d) => region.space[d]!));
+  const row = linearInBlock(
+    rows,
+    sideAt.map((p, s) => sub(p, rows.side[s]!.start)),
+  );
+  const place = linearize(
+    reducedAt,
+    layout.reduced.map((d) => region.space[d]!),
+  );
   for (const a of into) accumulate(nest, a, row, values[next++]!, place);
   for (const [, name] of kept) emit(nest, { kind: 'store', buffer: name, at: elementInBlock(rows, at), value: values[next++]! });
   for (const i of phase.full)
@@ -178,12 +184,27 @@ function finishRows(rows: Rows, phase: Phase, p: number): void {
   if (phase.row.length + made.length === 0) return;
   const shape = region.space.filter((_, d) => !region.reduce.includes(d));
   sideLoops(rows, (sideAt) => {
-    const at = coordinates(rows, rows.layout.reduced.map(() => zero), sideAt).filter((_, d) => !region.reduce.includes(d));
+    const at = coordinates(
+      rows,
+      rows.layout.reduced.map(() => zero),
+      sideAt,
+    ).filter((_, d) => !region.reduce.includes(d));
     const known = knownTo(rows);
-    const values = expressions(nest, known, made.map((value) => ({ value, at, bind: true })));
-    const row = linearInBlock(rows, sideAt.map((position, s) => sub(position, rows.side[s]!.start)));
+    const values = expressions(
+      nest,
+      known,
+      made.map((value) => ({ value, at, bind: true })),
+    );
+    const row = linearInBlock(
+      rows,
+      sideAt.map((position, s) => sub(position, rows.side[s]!.start)),
+    );
     values.forEach((value, i) => emit(nest, { kind: 'store', buffer: names[i]!, at: row, value }));
-    store(nest, known, phase.row.map((i) => ({ value: region.graph.outputs[i]!, into: region.writes[i]!, at, shape })));
+    store(
+      nest,
+      known,
+      phase.row.map((i) => ({ value: region.graph.outputs[i]!, into: region.writes[i]!, at, shape })),
+    );
   });
   made.forEach((value, i) => rows.ofRow.set(value, names[i]!));
 }
@@ -191,7 +212,11 @@ function finishRows(rows: Rows, phase: Phase, p: number): void {
 function knownTo(rows: Rows): Known {
   const { region, layout } = rows;
   const rowDims = region.space.map((_, d) => d).filter((d) => !region.reduce.includes(d));
-  const rowAt = (at: Place): Position => linearInBlock(rows, layout.side.map((d, s) => sub(at[rowDims.indexOf(d)]!, rows.side[s]!.start)));
+  const rowAt = (at: Place): Position =>
+    linearInBlock(
+      rows,
+      layout.side.map((d, s) => sub(at[rowDims.indexOf(d)]!, rows.side[s]!.start)),
+    );
   return (value, at): Expr | undefined => {
     const accumulator = rows.finished.get(value.node);
     if (accumulator !== undefined) return resultOf(accumulator, rowAt(at));
@@ -215,7 +240,12 @@ function coordinates({ layout, outerAt }: Rows, reducedAt: readonly Position[], 
   return at;
 }
 
-const linearInBlock = ({ nest, side }: Rows, within: readonly Position[]): Position => linearize(within, side.map((s) => s.axis.extent), nest.extents);
+const linearInBlock = ({ nest, side }: Rows, within: readonly Position[]): Position =>
+  linearize(
+    within,
+    side.map((s) => s.axis.extent),
+    nest.extents,
+  );
 
 /** Where an element lies in scratch that holds whole rows of the block. */
 function elementInBlock({ nest, region, layout, side }: Rows, at: readonly Position[]): Position {
@@ -233,7 +263,12 @@ function keepIn({ nest, region }: Rows, value: Value, width: number): string {
 
 /** `body` gets coordinates in the space: the block's start is added. */
 const sideLoops = ({ nest, side }: Rows, body: (at: readonly Position[]) => void): void =>
-  loops(nest, side.map((s) => s.axis), 'par', (at) => body(at.map((p, s) => add(p, side[s]!.start))));
+  loops(
+    nest,
+    side.map((s) => s.axis),
+    'par',
+    (at) => body(at.map((p, s) => add(p, side[s]!.start))),
+  );
 
 /** Sums of up to so many floats in their own precision are not cut into blocks. */
 const longestRun = 128;
@@ -241,10 +276,15 @@ const longestRun = 128;
 /** Blocks of about the square root of the axis: the error bound falls from n to 2 sqrt(n) roundings. */
 const blockSize = (extent: number): number => 2 ** Math.ceil(Math.log2(Math.sqrt(extent)));
 
-function reducedLoops(rows: Rows, wholes: readonly Accumulator[], body: (at: readonly Position[], into: readonly Accumulator[]) => void): void {
+function reducedLoops(
+  rows: Rows,
+  wholes: readonly Accumulator[],
+  body: (at: readonly Position[], into: readonly Accumulator[]) => void,
+): void {
   const { nest, layout, axes } = rows;
   const reduced = layout.reduced.map((d) => axes[d]!);
-  if (!wholes.some(wantsBlocks) || elements(reduced.map((a) => a.extent)) <= longestRun) return loops(nest, reduced, 'serial', (at) => body(at, wholes));
+  if (!wholes.some(wantsBlocks) || elements(reduced.map((a) => a.extent)) <= longestRun)
+    return loops(nest, reduced, 'serial', (at) => body(at, wholes));
   let longest = 0;
   reduced.forEach((a, i) => {
     if (a.extent > reduced[longest]!.extent) longest = i;
@@ -253,7 +293,9 @@ function reducedLoops(rows: Rows, wholes: readonly Accumulator[], body: (at: rea
   loops(nest, reduced.slice(0, longest), 'serial', (before) => {
     blocks(nest, cut, blockSize(cut.extent), 'serial', (within, start) => {
       const parts = wholes.map((whole) => (wantsBlocks(whole) ? partOf(nest, whole) : whole));
-      loop(nest, within, 'serial', (p) => loops(nest, reduced.slice(longest + 1), 'serial', (after) => body([...before, add(start, p), ...after], parts)));
+      loop(nest, within, 'serial', (p) =>
+        loops(nest, reduced.slice(longest + 1), 'serial', (after) => body([...before, add(start, p), ...after], parts)),
+      );
       parts.forEach((part, i) => {
         if (part !== wholes[i]) fold(nest, part, wholes[i]!);
       });

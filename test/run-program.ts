@@ -1,0 +1,53 @@
+// Runs compiled graphs on the same data as the float64 reference, and says how far results are apart in units of the last place.
+import type { Graph } from '../compiler/ir/node.ts';
+import { avalOf } from '../compiler/ir/node.ts';
+import { load } from '../compiler/jit/executable.ts';
+import { type CompileOptions, compileGraph } from '../compiler/lower/compile.ts';
+import type { Reference } from '../compiler/ops/rules.ts';
+import { allocate, type DType, type TypedArray } from '../runtime/dtype.ts';
+import type { Executable } from '../runtime/execute.ts';
+import { jsTarget, type Target } from '../runtime/target.ts';
+
+/** Reference data as the buffer that a device holds. */
+export function bufferOf({ dtype, data }: Reference): TypedArray {
+  const buffer = allocate(dtype, data.length);
+  if (buffer instanceof BigInt64Array) for (let i = 0; i < data.length; i++) buffer[i] = BigInt(data[i]!);
+  else buffer.set(data);
+  return buffer;
+}
+
+export function referenceFrom(buffer: TypedArray, dtype: DType, shape: readonly number[]): Reference {
+  return { dtype, shape, data: Float64Array.from({ length: buffer.length }, (_, i) => Number(buffer[i])) };
+}
+
+/** Fills the arena with bytes that make any float a NaN and any integer odd: nothing may survive from an earlier run. */
+export const poison = ({ arena }: Executable): void => void new Uint8Array(arena).fill(0xff);
+
+/** Compiles a graph and runs it once on data for all its inputs, slots among them, with a poisoned arena. */
+export function run(graph: Graph, data: readonly Reference[], target: Target = jsTarget, options: CompileOptions = {}): readonly Reference[] {
+  return runOn(load(compileGraph(graph, target, options)), graph, data);
+}
+
+export function runOn(executable: Executable, graph: Graph, data: readonly Reference[]): readonly Reference[] {
+  const isSlot = graph.inputs.map((v) => v.node.op === 'slot');
+  const inputs = data.filter((_, i) => !isSlot[i]).map(bufferOf);
+  const slots = Float64Array.from(data.filter((_, i) => isSlot[i]).map((r) => r.data[0]!));
+  poison(executable);
+  const outputs = executable.run(inputs, slots);
+  return graph.outputs.map((v, i) => referenceFrom(outputs[i]!, avalOf(v).dtype, avalOf(v).shape as readonly number[]));
+}
+
+const bits: Readonly<Record<DType, number>> = { f32: 24, f64: 53, f16: 11, i32: 0, i64: 0, u8: 0, bool: 0 };
+const smallestExponent: Readonly<Record<DType, number>> = { f32: -149, f64: -1074, f16: -24, i32: 0, i64: 0, u8: 0, bool: 0 };
+
+/** How many representable numbers of `dtype` lie between the two; for integers their difference. NaN is near NaN only. */
+export function ulpsApart(actual: number, expected: number, dtype: DType): number {
+  if (Object.is(actual, expected) || actual === expected) return 0;
+  if (Number.isNaN(actual) || Number.isNaN(expected)) return Number.POSITIVE_INFINITY;
+  const precision = bits[dtype];
+  if (precision === 0) return Math.abs(actual - expected);
+  const rounded = dtype === 'f32' ? Math.fround(expected) : expected;
+  if (!Number.isFinite(actual) || !Number.isFinite(rounded)) return actual === rounded ? 0 : Number.POSITIVE_INFINITY;
+  const exponent = Math.max(Math.floor(Math.log2(Math.max(Math.abs(rounded), Number.MIN_VALUE))) - precision + 1, smallestExponent[dtype]);
+  return Math.abs(actual - rounded) / 2 ** exponent;
+}
