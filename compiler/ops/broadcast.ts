@@ -64,13 +64,13 @@ export function broadcastTo(v: Value, shape: Shape): Value {
 
 export const castTo = (v: Value, dtype: DType): Value => (dtypeOf(v) === dtype ? v : b.cast(v, { to: dtype }));
 
-const valueOf = (x: Operand, dtype: DType): Value => (isNumber(x) ? x.as(dtype) : castTo(x, dtype));
+const typed = (x: Operand, dtype: DType): Value => (isNumber(x) ? x.as(dtype) : castTo(x, dtype));
 const shapeOfOperand = (x: Operand): Shape => (isNumber(x) ? [] : shapeOf(x));
 
 /** Operands as values of one dtype and one shape. */
 export function align(op: string, operands: readonly Operand[], dtype: DType): readonly Value[] {
   const shape = operands.map(shapeOfOperand).reduce((x, y) => broadcastShapes(op, x, y));
-  return operands.map((x) => broadcastTo(valueOf(x, dtype), shape));
+  return operands.map((x) => broadcastTo(typed(x, dtype), shape));
 }
 
 type NamesOf<A extends number> = { [K in ScalarName]: (typeof scalar)[K]['arity'] extends A ? K : never }[ScalarName];

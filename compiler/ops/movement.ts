@@ -163,7 +163,7 @@ export const movementRules = {
     derivative: {
       kind: 'linear',
       in: 'jointly',
-      transpose: (ct, { inputs: [x, fill], attrs }, [, fillWanted]) => [
+      transpose: (ct, { inputs: [x], attrs }, [, fillWanted]) => [
         b.slice(ct, placed(shapeOf(x), attrs)),
         fillWanted ? b.sum(b.select(filling(x, attrs), ct, zerosLike(ct)), { axes: shapeOf(ct).map((_, i) => i) }) : null,
       ],

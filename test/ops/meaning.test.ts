@@ -1,6 +1,6 @@
 // Meanings against values worked out by hand or taken from the papers, where definition and code could share a mistake.
 import { describe, expect, it } from 'vitest';
-import { b, lit } from '../../compiler/ir/builder.ts';
+import { b, lit, region } from '../../compiler/ir/builder.ts';
 import type { Value } from '../../compiler/ir/node.ts';
 import { evaluate, referenceOf } from '../../compiler/ops/evaluate.ts';
 import type { Reference } from '../../compiler/ops/rules.ts';
@@ -8,7 +8,7 @@ import type { DType } from '../../runtime/dtype.ts';
 import { IndexError, InternalError } from '../../runtime/errors.ts';
 
 type Given = readonly [dtype: DType, shape: readonly number[], data: readonly number[]];
-const { NaN } = Number;
+const nan = Number.NaN;
 const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1);
 
 /** What `f` gives for these arrays, each result as a plain list. */
@@ -44,8 +44,8 @@ describe('integers', () => {
     expect(run((x) => b.bitNot(x!), ['bool', [2], [0, 1]])).toEqual([[1, 0]]);
   });
   it('come from floats by dropping the fraction', () => {
-    expect(run((x) => b.cast(x!, { to: 'i32' }), f64([2.9, -2.9, NaN]))).toEqual([[2, -2, 0]]);
-    expect(run((x) => b.cast(x!, { to: 'bool' }), f64([0, -0, 0.1, NaN]))).toEqual([[0, 0, 1, 1]]);
+    expect(run((x) => b.cast(x!, { to: 'i32' }), f64([2.9, -2.9, nan]))).toEqual([[2, -2, 0]]);
+    expect(run((x) => b.cast(x!, { to: 'bool' }), f64([0, -0, 0.1, nan]))).toEqual([[0, 0, 1, 1]]);
   });
 });
 
@@ -67,9 +67,9 @@ describe('movement', () => {
 
 describe('reductions', () => {
   it('let NaN win, and find the first of equals', () => {
-    expect(run((x) => [b.amax(x!, { axes: [0] }), b.amin(x!, { axes: [0] })], f64([1, NaN, 3]))).toEqual([[NaN], [NaN]]);
+    expect(run((x) => [b.amax(x!, { axes: [0] }), b.amin(x!, { axes: [0] })], f64([1, nan, 3]))).toEqual([[nan], [nan]]);
     expect(run((x) => [b.argmax(x!, { axis: 0 }), b.argmin(x!, { axis: 0 })], f64([1, 3, 3, 1]))).toEqual([[1], [0]]);
-    expect(run((x) => [b.argmax(x!, { axis: 0 }), b.argmin(x!, { axis: 0 })], f64([1, NaN, 3, NaN]))).toEqual([[1], [1]]);
+    expect(run((x) => [b.argmax(x!, { axis: 0 }), b.argmin(x!, { axis: 0 })], f64([1, nan, 3, nan]))).toEqual([[1], [1]]);
   });
   it('have a value over nothing where there is an identity', () => {
     expect(run((x) => [b.sum(x!, { axes: [0] }), b.prod(x!, { axes: [0] })], f64([], 0))).toEqual([[0], [1]]);
@@ -125,13 +125,13 @@ describe('indexing and order', () => {
     );
   });
   it('sorts NaN last, or first when descending, and keeps the order of equals', () => {
-    const x = f64([3, NaN, 1, 3, NaN]);
+    const x = f64([3, nan, 1, 3, nan]);
     expect(run((v) => b.sort(v!, { axis: 0, descending: false }), x)).toEqual([
-      [1, 3, 3, NaN, NaN],
+      [1, 3, 3, nan, nan],
       [2, 0, 3, 1, 4],
     ]);
     expect(run((v) => b.sort(v!, { axis: 0, descending: true }), x)).toEqual([
-      [NaN, NaN, 3, 3, 1],
+      [nan, nan, 3, 3, 1],
       [1, 4, 0, 3, 2],
     ]);
     expect(run((v) => b.topk(v!, { axis: 0, k: 3, largest: false }), x)).toEqual([
@@ -153,6 +153,25 @@ describe('random bits', () => {
       ['i32', [], [1]],
     );
     expect(square).toEqual(flat);
+  });
+});
+
+describe('regions', () => {
+  const scalar = { dtype: 'f64', shape: [] } as const;
+  const number = (x: number): Given => ['f64', [], [x]];
+  it('are chosen by cond: the first where it holds', () => {
+    const branches = [region([scalar], ([x]) => [b.add(x!, x!)]), region([scalar], ([x]) => [b.neg(x!)])] as const;
+    const of = (test: number) => run((t, x) => b.cond([t!, x!], {}, branches), ['bool', [], [test]], number(5));
+    expect([of(1), of(0)]).toEqual([[[10]], [[-5]]]);
+  });
+  it('are repeated by whileLoop until the test fails', () => {
+    const loop = [region([scalar], ([x]) => [b.lt(x!, lit(100, 'f64'))]), region([scalar], ([x]) => [b.mul(x!, lit(2, 'f64'))])] as const;
+    expect(run((x) => b.whileLoop([x!], {}, loop), number(3))).toEqual([[192]]);
+    expect(run((x) => b.whileLoop([x!], {}, loop), number(300))).toEqual([[300]]);
+  });
+  it('are threaded along an axis by scan, which stacks what is no carry', () => {
+    const body = region([scalar, scalar], ([sum, x]) => [b.add(sum!, x!), b.mul(sum!, x!)]);
+    expect(run((s, xs) => b.scan([s!, xs!], { carries: 1, length: 3 }, [body]), number(1), f64([2, 3, 4]))).toEqual([[10], [2, 9, 24]]);
   });
 });
 
