@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
 import { batched } from '../../compiler/autodiff/batch.ts';
+import { pullback } from '../../compiler/autodiff/reverse.ts';
 import { aval } from '../../compiler/ir/aval.ts';
 import { b, build, full, region } from '../../compiler/ir/builder.ts';
 import { avalOf, nodesOf, shapeOf, type Value } from '../../compiler/ir/node.ts';
+import { composite } from '../../compiler/ops/composite/table.ts';
 import { evaluate } from '../../compiler/ops/evaluate.ts';
 import { ArgumentError } from '../../runtime/errors.ts';
 
@@ -27,6 +29,22 @@ test('a matrix product over a batch is one product', () => {
   const { values } = batched(g, [x, w], [true, false], 4);
   expect(shapeOf(values[0]!)).toEqual([4, 3]);
   expect(nodesOf({ inputs: [x, w], outputs: values }).filter((n) => n.op === 'dot')).toHaveLength(1);
+});
+
+test('a composite over a batch keeps its own derivative', () => {
+  const g = region([aval('f64', [2])], ([x]) => composite('norm', [x!], { axes: [0], p: 2 }));
+  const x = input(2, 2);
+  const { values } = batched(g, [x], [true], 2);
+  expect(values[0]!.node.op).toBe('composite');
+  const [dx] = pullback(values, [full(1, avalOf(values[0]!))], [x]);
+  expect(value([dx!], [x], [0, 0, 0, 5])).toEqual([[0, 0, 0, 1]]);
+});
+
+test('a composite whose numbers differ by example is batched by its body', () => {
+  const g = region([aval('f64', [2]), aval('f64', [])], ([x, low]) => composite('clampMin', [x!, low!], {}));
+  const [x, low] = [input(2, 2), input(2)];
+  const { values } = batched(g, [x, low], [true, true], 2);
+  expect(value(values, [x, low], [1, 2, 3, 4], [1.5, 3.5])).toEqual([[1.5, 2, 3.5, 4]]);
 });
 
 const branches = (): ReturnType<typeof region>[] => [

@@ -4,10 +4,9 @@ import { pullback } from '../../compiler/autodiff/reverse.ts';
 import { b, full } from '../../compiler/ir/builder.ts';
 import type { Params } from '../../compiler/ir/codec.ts';
 import { avalOf, type Value } from '../../compiler/ir/node.ts';
-import type { CompositeName } from '../../compiler/ops/composite/table.ts';
+import { type CompositeName, recordComposite } from '../../compiler/ops/composite/table.ts';
 import { evaluate } from '../../compiler/ops/evaluate.ts';
 import { IndexError } from '../../runtime/errors.ts';
-import { record } from './samples.ts';
 
 type Operand = { readonly dtype?: 'f64' | 'i64' | 'i32' | 'bool'; readonly shape: readonly number[]; readonly data: readonly number[] };
 const vector = (...data: number[]): Operand => ({ shape: [data.length], data });
@@ -16,7 +15,7 @@ const number = (x: number): Operand => ({ shape: [], data: [x] });
 /** Result, and the gradients of its sum by each operand (undefined: none). */
 function run(name: CompositeName, operands: readonly Operand[], params: Params = {}): { y: number[]; grads: (number[] | undefined)[] } {
   const inputs = operands.map(({ dtype = 'f64', shape }) => b.input({ dtype, shape }));
-  const [y] = record(name, inputs, params);
+  const [y] = recordComposite(name, inputs, params);
   const back = pullback([y!], [full(1, avalOf(y!))], inputs);
   const present = back.filter((v): v is Value => v !== null);
   const data = operands.map(({ dtype = 'f64', shape, data: d }) => ({ dtype, shape, data: Float64Array.from(d) }));

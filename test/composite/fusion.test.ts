@@ -4,10 +4,9 @@ import { pullback } from '../../compiler/autodiff/reverse.ts';
 import { type Aval, aval } from '../../compiler/ir/aval.ts';
 import { b, full, region } from '../../compiler/ir/builder.ts';
 import { avalOf, type Graph, nodesOf, type Value } from '../../compiler/ir/node.ts';
-import { type CompositeName, composite } from '../../compiler/ops/composite/table.ts';
+import { type CompositeName, composite, recordComposite } from '../../compiler/ops/composite/table.ts';
 import { runPipeline } from '../../compiler/passes/pipeline.ts';
 import { jsTarget } from '../../runtime/target.ts';
-import { record } from './samples.ts';
 
 type Build = (xs: readonly Value[]) => readonly Value[];
 const f32 = (...shape: number[]): Aval => aval('f32', shape);
@@ -34,7 +33,7 @@ const withGradient =
 
 describe('forward is one kernel', () => {
   const affine = { rank: 1, weight: true, bias: true };
-  test.each<[string, CompositeName, readonly Aval[], Parameters<typeof record>[2]]>([
+  test.each<[string, CompositeName, readonly Aval[], Parameters<typeof recordComposite>[2]]>([
     ['softmax over rows', 'softmax', [f32(8, 16)], { axis: 1 }],
     ['softmax over columns', 'softmax', [f32(8, 16)], { axis: 0 }],
     ['log-softmax', 'logSoftmax', [f32(8, 16)], { axis: 1 }],
@@ -52,7 +51,7 @@ describe('forward is one kernel', () => {
       { kernel: [7, 7], stride: [7, 7], padding: [0, 0], ceil: false, countPadding: true, divisor: 0 },
     ],
   ])('%s', (_, name, avals, params) => {
-    expect(kernels(avals, (xs) => record(name, xs, params).slice(0, 1))).toHaveLength(1);
+    expect(kernels(avals, (xs) => recordComposite(name, xs, params).slice(0, 1))).toHaveLength(1);
   });
 });
 
@@ -75,12 +74,17 @@ describe('with gradients', () => {
     expect(kernels([f32(8, 16), f32(), f32(16), f32(16), f32(8, 16)], both)).toHaveLength(1);
   });
 
-  test('cross-entropy is one kernel over the classes, besides the count and the mean', () => {
-    const params = { axis: 1, reduction: 'mean', weight: false, smoothing: false, ignoreIndex: -100 } as const;
-    const both = withGradient([0], ([x, t]) => composite('crossEntropy', [x!, t!], params));
-    const made = kernels([f32(8, 10), aval('i64', [8])], both);
-    expect(made.filter((k) => k.reduce.join() === '1')).toHaveLength(1);
-    expect(made.length).toBeLessThanOrEqual(3);
+  const lossAndGradient = (reduction: 'sum' | 'mean') =>
+    withGradient([0], ([x, t]) =>
+      composite('crossEntropy', [x!, t!], { axis: 1, reduction, weight: false, smoothing: false, ignoreIndex: -100 }),
+    );
+  test('summed cross-entropy is one kernel over the classes and one over the rows', () => {
+    const made = kernels([f32(8, 10), aval('i64', [8])], lossAndGradient('sum'));
+    expect(made.map((k) => k.reduce.join())).toEqual(['1', '0']);
+  });
+
+  test('averaged cross-entropy is at most three kernels, the count of rows included', () => {
+    expect(kernels([f32(8, 10), aval('i64', [8])], lossAndGradient('mean')).length).toBeLessThanOrEqual(3);
   });
 
   test('gelu and its gradient are one kernel', () => {

@@ -4,14 +4,7 @@ import { region } from '../../compiler/ir/builder.ts';
 import type { Params } from '../../compiler/ir/codec.ts';
 import { avalOf, type Graph, type Value } from '../../compiler/ir/node.ts';
 import type { AnyComposite } from '../../compiler/ops/composite/rule.ts';
-import {
-  type CompositeInputs,
-  type CompositeName,
-  type CompositeParams,
-  composite,
-  compositeNames,
-  ruleOf,
-} from '../../compiler/ops/composite/table.ts';
+import { type CompositeName, compositeNames, recordComposite, ruleOf } from '../../compiler/ops/composite/table.ts';
 import type { Reference } from '../../compiler/ops/rules.ts';
 import { isFloat } from '../../runtime/dtype.ts';
 import { noise } from '../autodiff/gradcheck.ts';
@@ -30,13 +23,10 @@ export type Case = {
   readonly opened: (xs: readonly Value[]) => readonly Value[];
 };
 
-export const record = (name: CompositeName, xs: readonly Value[], params: Params): readonly Value[] =>
-  composite(name, xs as unknown as CompositeInputs<CompositeName>, params as CompositeParams<CompositeName>);
-
 export const cases: readonly Case[] = compositeNames.flatMap((name) => {
   const rule = ruleOf(name)!;
   return rule.samples.map((sample): Case => {
-    const whole = (xs: readonly Value[]): readonly Value[] => record(name, xs, sample.params);
+    const whole = (xs: readonly Value[]): readonly Value[] => recordComposite(name, xs, sample.params);
     const graph = region(sample.inputs, whole);
     const random = randomFrom(name.length * 1000 + sample.inputs.length);
     const [low, high] = sample.range ?? [-2, 2];

@@ -59,6 +59,10 @@ export const scaledDotProductAttention = composite<Operands, Attention>({
     return [multiply(drop(weightsOf(maskedScores(q, k, scale, mask, params.causal), params.mask)), v, -1, -2)];
   },
   vjp: ([ct], at, wanted) => attentionVjp(ct!, at, wanted),
+  batch: (isBatched, params) => {
+    const carry = isBatched.map((_, i) => i < 3 || (params.mask && i === 4));
+    return params.dropout || isBatched.some((batched, i) => batched && !carry[i]) ? undefined : { params, carry };
+  },
   samples: [
     { inputs: [query, keys, values, number], params: { causal: false, mask: false, dropout: false } },
     { inputs: [query, keys, values, number], params: { causal: true, mask: false, dropout: false } },

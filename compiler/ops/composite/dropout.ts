@@ -40,6 +40,8 @@ export const dropout = elementwise<[x: Value, key: Value, stream: Value, p: Valu
   doc: 'Zeroes elements with probability p and scales the rest by 1 / (1 - p); along the axes `shared` all share one fate.',
   body: ([x, k, stream, p], { shared }) => dropped(x, maskFor(x, k, stream, p, shared), p),
   slope: (t, _, [x, k, stream, p], { shared }) => dropped(t, maskFor(x, k, stream, p, shared), p),
+  // Examples of a batch share key and stream, and so the mask, which one wider draw would not give.
+  batch: () => undefined,
   samples: [[], [1]].map((shared) => ({
     inputs: [aval('f64', [4, 5]), key, key, aval('f64', [])],
     params: { shared },

@@ -4,7 +4,7 @@ import { aval } from '../../ir/aval.ts';
 import { b } from '../../ir/builder.ts';
 import { fixed, type Shape } from '../../ir/dim.ts';
 import { shapeOf, type Value } from '../../ir/node.ts';
-import { type Applied, composite, type Maybe } from './rule.ts';
+import { type Applied, composite, leading, type Maybe } from './rule.ts';
 import { along, broadcastScalar, constant, countIn, meanOver, otherAxes, square, sumOver } from './shape.ts';
 
 /** Which of the optional operands follow x and eps. */
@@ -82,6 +82,7 @@ export const layerNorm = composite<[x: Value, eps: Value, ...affine: Value[]], L
     const dx = wanted[0] ? throughStandard(scaledCotangent(ct!, rest, params, others), standard, axes) : null;
     return [dx, null, ...affineVjp(ct!, standard.unit, params, others, wanted.slice(2))];
   },
+  batch: leading(1),
   samples: [
     ...withAffine([3, 5], [5]).map(({ inputs, has, data }) => ({ inputs, params: { ...has, rank: 1 }, data })),
     ...withAffine([3, 2, 4], [2, 4])
@@ -98,16 +99,16 @@ export const rmsNorm = composite<[x: Value, eps: Value, ...affine: Value[]], { r
     const rrms = b.rsqrt(b.add(power, broadcastScalar(eps, power)));
     return [scaleAndShift(b.mul(x, along(rrms, x, axes)), rest, { weight, bias: false }, otherAxes(x, axes))];
   },
+  batch: leading(1),
   samples: withAffine([3, 5], [5])
     .slice(1, 2)
     .map(({ inputs, data }) => ({ inputs, params: { rank: 1, weight: true }, data })),
 });
 
-type BatchNorm = Affine;
 /** All axes but that of the channels, the second. */
 const perChannel = (x: Value): readonly number[] => otherAxes(x, [1]);
 
-export const batchNorm = composite<[x: Value, eps: Value, ...affine: Value[]], BatchNorm>({
+export const batchNorm = composite<[x: Value, eps: Value, ...affine: Value[]], Affine>({
   doc: 'Mean 0 and variance 1 for each channel (axis 1) of the batch, then scale and shift by channel. Also gives the mean and the biased variance.',
   body: ([x, eps, ...rest], has) => {
     const axes = perChannel(x);
@@ -126,7 +127,7 @@ export const batchNorm = composite<[x: Value, eps: Value, ...affine: Value[]], B
 /** dx reduces over the same axes as scale and shift, so all of it is one kernel: the factor of dx by channel is taken out of the sums. */
 function batchNormVjp(
   [ct, ctMean, ctVariance]: readonly Maybe[],
-  { inputs: [x, eps, ...rest], params }: Applied<[Value, Value, ...Value[]], BatchNorm>,
+  { inputs: [x, eps, ...rest], params }: Applied<[Value, Value, ...Value[]], Affine>,
   wanted: readonly boolean[],
 ): Maybe[] {
   const axes = perChannel(x);
@@ -149,7 +150,7 @@ function batchNormVjp(
 /** What each element gets of the cotangent of a mean. */
 const meanShare = (ct: Value, x: Value, axes: readonly number[]): Value => b.div(ct, constant(countIn(shapeOf(x), axes), ct));
 
-export const batchNormEval = composite<[x: Value, eps: Value, mean: Value, variance: Value, ...affine: Value[]], BatchNorm>({
+export const batchNormEval = composite<[x: Value, eps: Value, mean: Value, variance: Value, ...affine: Value[]], Affine>({
   doc: 'Each channel (axis 1) by given statistics, then scale and shift by channel.',
   body: ([x, eps, mean, variance, ...rest], has) => {
     const axes = perChannel(x);

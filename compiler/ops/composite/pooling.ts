@@ -3,7 +3,7 @@ import { aval } from '../../ir/aval.ts';
 import { b, full, lit } from '../../ir/builder.ts';
 import { fixed, type Shape } from '../../ir/dim.ts';
 import { dtypeOf, shapeOf, type Value } from '../../ir/node.ts';
-import { composite } from './rule.ts';
+import { composite, leading } from './rule.ts';
 import { constant, keepIf } from './shape.ts';
 
 /** One entry per pooled axis, the last ones of x. `padding` is on both sides; `ceil` lets a last window stand over the edge. */
@@ -16,7 +16,7 @@ export type Window = {
 type Dilated = Window & { readonly dilation: readonly number[] };
 
 /** Extent of a pooled axis (PyTorch's pooling_output_shape: a window must start inside the input or its left padding). */
-export function pooledExtent(n: number, kernel: number, stride: number, padding: number, dilation: number, ceil: boolean): number {
+function pooledExtent(n: number, kernel: number, stride: number, padding: number, dilation: number, ceil: boolean): number {
   const room = n + 2 * padding - dilation * (kernel - 1) - 1;
   const out = (ceil ? Math.ceil(room / stride) : Math.floor(room / stride)) + 1;
   return ceil && (out - 1) * stride >= n + padding ? out - 1 : out;
@@ -153,6 +153,7 @@ export const maxPool = composite<[Value], Dilated>({
     const moved = padded(t!, axes, 0);
     return [sum(offsetsOf(axes).map((o, i) => keepIf(first[i]!, sliceAt(moved, axes, o))))];
   },
+  batch: leading(1),
   samples: [
     { inputs: [image], params: { ...plain, dilation: [1, 1] } },
     { inputs: [image], params: { kernel: [3, 2], stride: [1, 2], padding: [1, 1], dilation: [1, 2], ceil: true } },
@@ -183,6 +184,7 @@ export const maxPoolIndices = composite<[Value], Dilated>({
     );
     return [places.reduceRight((later, place, i) => b.select(first[i]!, place, later))];
   },
+  batch: leading(1),
   samples: [{ inputs: [image], params: { ...plain, dilation: [1, 1] } }],
 });
 
@@ -241,6 +243,7 @@ export const avgPool = composite<[Value], Average>({
     const total = tileSum(x, axes) ?? sum(offsetsOf(axes).map((o) => sliceAt(padded(x, axes, 0), axes, o)));
     return [average(total, axes, params)];
   },
+  batch: leading(1),
   samples: [
     { inputs: [image], params: { ...plain, countPadding: true, divisor: 0 } },
     { inputs: [image], params: { kernel: [3, 3], stride: [2, 2], padding: [1, 1], ceil: true, countPadding: true, divisor: 0 } },

@@ -31,8 +31,24 @@ export type CompositeRule<I extends readonly Value[], P extends Params> = {
   readonly vjp?: (cts: readonly Maybe[], at: Applied<I, P>, wanted: readonly boolean[]) => readonly Maybe[];
   /** Tangents of the results. */
   readonly jvp?: (tangents: readonly Maybe[], at: Applied<I, P>) => readonly Maybe[];
+  /** How it does a whole batch at once, keeping its own derivative; undefined: by its body. */
+  readonly batch?: BatchRule<P>;
   readonly samples: readonly CompositeSample<P>[];
 };
+
+/** Options for operands with a leading batch axis, and which operands must carry it; undefined where these operands do not fit. */
+export type BatchRule<P> = (
+  isBatched: readonly boolean[],
+  params: P,
+) => { readonly params: P; readonly carry: readonly boolean[] } | undefined;
+
+/** The first `count` operands carry the batch axis, the others must not; `shift` moves axes in the options behind it. */
+export const leading =
+  <P>(count: number, shift: (params: P) => P = (params) => params): BatchRule<P> =>
+  (isBatched, params) =>
+    isBatched.some((batched, i) => batched && i >= count)
+      ? undefined
+      : { params: shift(params), carry: isBatched.map((_, i) => i < count) };
 
 /** Any composite, where its operands and options are not known by type. */
 export type AnyComposite = CompositeRule<readonly Value[], Params>;
@@ -49,6 +65,7 @@ export function elementwise<I extends readonly [Value, ...Value[]], P extends Pa
   readonly doc: string;
   readonly body: (inputs: I, params: P) => Value;
   readonly slope: (t: Value, y: Value, inputs: I, params: P) => Value;
+  readonly batch?: BatchRule<P>;
   readonly samples: readonly CompositeSample<P>[];
 }): CompositeRule<I, P> {
   const along = (t: Maybe, { inputs, results, params }: Applied<I, P>): Maybe =>
@@ -58,6 +75,7 @@ export function elementwise<I extends readonly [Value, ...Value[]], P extends Pa
     body: (inputs, params) => [rule.body(inputs, params)],
     vjp: ([ct], at) => at.inputs.map((_, i) => (i === 0 ? along(ct!, at) : null)),
     jvp: ([t], at) => [along(t!, at)],
+    batch: rule.batch ?? leading(1),
     samples: rule.samples,
   };
 }

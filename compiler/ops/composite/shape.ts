@@ -1,7 +1,6 @@
 // The few shape words that composites are written in: constants and scalars of a shape, sums over axes and the way back.
-import { isFloat } from '../../../runtime/dtype.ts';
 import { aval } from '../../ir/aval.ts';
-import { b, full, lit } from '../../ir/builder.ts';
+import { b, full } from '../../ir/builder.ts';
 import { fixed, type Shape } from '../../ir/dim.ts';
 import { avalOf, dtypeOf, shapeOf, type Value } from '../../ir/node.ts';
 
@@ -49,5 +48,3 @@ export const indicator = (condition: Value, like: Value): Value => {
   const one = aval(dtypeOf(like), shapeOf(condition));
   return b.select(condition, full(1, one), full(0, one));
 };
-export const infinity = (sign: 1 | -1, like: Value): Value => lit(sign * Number.POSITIVE_INFINITY, dtypeOf(like));
-export const carriesGradient = (x: Value): boolean => isFloat(dtypeOf(x));

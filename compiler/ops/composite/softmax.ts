@@ -2,11 +2,12 @@
 import { aval } from '../../ir/aval.ts';
 import { b } from '../../ir/builder.ts';
 import type { Value } from '../../ir/node.ts';
-import { composite } from './rule.ts';
+import { composite, leading } from './rule.ts';
 import { along, constant, sumOver, zeroIf } from './shape.ts';
 
 type Axis = { readonly axis: number };
 type Axes = { readonly axes: readonly number[] };
+const batchAxis = leading<Axis>(1, ({ axis }) => ({ axis: axis + 1 }));
 
 /** The pieces that softmax, its logarithm and cross-entropy share, written once so that equal ones are one node after CSE. */
 export function exponentials(x: Value, axis: number): { shifted: Value; powers: Value; total: Value; top: Value } {
@@ -16,7 +17,7 @@ export function exponentials(x: Value, axis: number): { shifted: Value; powers: 
   return { shifted, powers, total: b.sum(powers, { axes: [axis] }), top };
 }
 
-export function softmaxOf(x: Value, axis: number): Value {
+function softmaxOf(x: Value, axis: number): Value {
   const { powers, total } = exponentials(x, axis);
   return b.div(powers, along(total, x, [axis]));
 }
@@ -38,6 +39,7 @@ export const softmax = composite<[Value], Axis>({
   body: ([x], { axis }) => [softmaxOf(x, axis)],
   vjp: ([ct], { results: [y], params: { axis } }) => [throughSoftmax(ct!, y!, axis)],
   jvp: ([t], { results: [y], params: { axis } }) => [throughSoftmax(t!, y!, axis)],
+  batch: batchAxis,
   samples,
 });
 
@@ -49,6 +51,7 @@ export const logSoftmax = composite<[Value], Axis>({
   },
   vjp: ([ct], { results: [y], params: { axis } }) => [b.sub(ct!, b.mul(b.exp(y!), along(b.sum(ct!, { axes: [axis] }), y!, [axis])))],
   jvp: ([t], { results: [y], params: { axis } }) => [b.sub(t!, along(b.sum(b.mul(b.exp(y!), t!), { axes: [axis] }), y!, [axis]))],
+  batch: batchAxis,
   samples,
 });
 
@@ -63,6 +66,7 @@ export const logsumexp = composite<[Value], Axes>({
   },
   vjp: ([ct], { inputs: [x], results: [y], params: { axes } }) => [b.mul(along(ct!, x, axes), b.exp(b.sub(x, along(y!, x, axes))))],
   jvp: ([t], { inputs: [x], results: [y], params: { axes } }) => [sumOver(b.mul(t!, b.exp(b.sub(x, along(y!, x, axes)))), axes)],
+  batch: leading(1, ({ axes }) => ({ axes: axes.map((a) => a + 1) })),
   samples: [
     { inputs: [aval('f64', [3, 5])], params: { axes: [1] } },
     { inputs: [aval('f64', [3, 5])], params: { axes: [0, 1] } },

@@ -2,11 +2,13 @@
 import { aval } from '../../ir/aval.ts';
 import { b } from '../../ir/builder.ts';
 import { shapeOf, type Value } from '../../ir/node.ts';
-import { composite, type Maybe } from './rule.ts';
+import { composite, leading, type Maybe } from './rule.ts';
 import { along, constant, countIn, keepIf, meanOver, square, sumOver, zero, zeroIf } from './shape.ts';
 
 type Axes = { readonly axes: readonly number[] };
 type Moments = { readonly axes: readonly number[]; readonly correction: number };
+
+const batchAxes = leading(1, <P extends Axes>(params: P): P => ({ ...params, axes: params.axes.map((a) => a + 1) }));
 
 const cube = aval('f64', [2, 3, 4]);
 const momentSamples = [
@@ -16,7 +18,7 @@ const momentSamples = [
 ] as const;
 
 /** Distance of each element from the mean over `axes`. */
-export const centred = (x: Value, axes: readonly number[]): Value => b.sub(x, along(meanOver(x, axes), x, axes));
+const centred = (x: Value, axes: readonly number[]): Value => b.sub(x, along(meanOver(x, axes), x, axes));
 
 /** Squared distances from the mean, summed and divided by the count less `correction` (0/0 where nothing is left). Two passes: no cancellation. */
 function varianceOf(x: Value, { axes, correction }: Moments): Value {
@@ -33,6 +35,7 @@ function halfVarianceVjp(ct: Value, x: Value, { axes, correction }: Moments): Va
 export const mean = composite<[Value], Axes>({
   doc: 'Sum over `axes`, divided by their count; NaN over none.',
   body: ([x], { axes }) => [meanOver(x, axes)],
+  batch: batchAxes,
   samples: [
     { inputs: [cube], params: { axes: [1] } },
     { inputs: [cube], params: { axes: [0, 1, 2] } },
@@ -43,6 +46,7 @@ export const variance = composite<[Value], Moments>({
   doc: 'Variance over `axes`, with `correction` degrees of freedom taken away; NaN where none is left.',
   body: ([x], params) => [varianceOf(x, params)],
   vjp: ([ct], { inputs: [x], params }) => [b.mul(constant(2, x), halfVarianceVjp(ct!, x, params))],
+  batch: batchAxes,
   samples: momentSamples,
 });
 
@@ -50,6 +54,7 @@ export const std = composite<[Value], Moments>({
   doc: 'Square root of the variance; where all elements are equal its gradient is 0.',
   body: ([x], params) => [b.sqrt(varianceOf(x, params))],
   vjp: ([ct], { inputs: [x], results: [y], params }) => [halfVarianceVjp(zeroIf(b.eq(y!, zero(y!)), b.div(ct!, y!)), x, params)],
+  batch: batchAxes,
   samples: momentSamples,
 });
 
@@ -98,6 +103,7 @@ export const norm = composite<[Value], Norm>({
   doc: 'The p-norm over `axes`; p = 0 counts, p = inf and -inf take the extremes of |x|. The gradient at 0 is 0.',
   body: ([x], params) => [normOf(x, params)],
   vjp: ([ct], { inputs: [x], results: [y], params }) => [normVjp(ct!, x, y!, params)],
+  batch: batchAxes,
   samples: ([0, 1, 2, 3, 0.5, 1.5, 'inf', '-inf'] as const).map((p) => ({ inputs: [cube], params: { axes: [1], p } })),
 });
 

@@ -11,6 +11,7 @@ import { dropout } from './dropout.ts';
 import * as loss from './loss.ts';
 import { batchNorm, batchNormEval, groupNorm, layerNorm, rmsNorm } from './normalize.ts';
 import { avgPool, maxPool, maxPoolIndices } from './pooling.ts';
+import * as pairs from './pairs.ts';
 import type { AnyComposite, Applied, CompositeRule } from './rule.ts';
 import { logSoftmax, logsumexp, softmax } from './softmax.ts';
 import { mean, norm, std, variance, xlogy } from './statistics.ts';
@@ -18,6 +19,7 @@ import { mean, norm, std, variance, xlogy } from './statistics.ts';
 export const composites = {
   ...activation,
   ...loss,
+  ...pairs,
   ...{ softmax, logSoftmax, logsumexp },
   ...{ nllLoss, crossEntropy, crossEntropyOfProbabilities },
   ...{ layerNorm, rmsNorm, batchNorm, batchNormEval, groupNorm },
@@ -57,11 +59,16 @@ const maxBodies = 4096;
 
 /** Records the composite `name` as one node and gives its results. */
 export function composite<N extends CompositeName>(name: N, inputs: CompositeInputs<N>, params: CompositeParams<N>): readonly Value[] {
+  return recordComposite(name, inputs, params);
+}
+
+/** The same for a name that a graph holds, with its options as they stand there. */
+export function recordComposite(name: string, inputs: readonly Value[], params: Params): readonly Value[] {
   const { attrs, regions } = bodyOf(name, inputs, params);
   return build('composite', inputs, attrs, regions).values;
 }
 
-function bodyOf(name: CompositeName, inputs: readonly Value[], params: Params): Body {
+function bodyOf(name: string, inputs: readonly Value[], params: Params): Body {
   const key = keyOf(name, inputs, params);
   const bucket = bodies.get(key);
   if (bucket !== undefined) for (const body of bucket) if (fits(body, name, inputs, params)) return body;
