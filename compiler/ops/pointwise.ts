@@ -13,8 +13,8 @@ type Share<K extends ScalarName> = (t: Value, x: In<K, Value>, y: Value) => Valu
 
 /**
  * How a result follows its operands. `none`: a truth or an integer has no slope. `flat`: steps, whose gradient is 0 everywhere, as in PyTorch.
- * partials: dy/dx_i, which multiply the cotangent, so that 0 * inf is NaN as in PyTorch. shares: for what is masked after it is
- * multiplied, so that a masked place gives 0 whatever the cotangent. linear: in all operands at once but those `fixed`.
+ * partials: dy/dx_i, which multiply the cotangent, so that 0 * inf is NaN as in PyTorch. shares: where the cotangent
+ * is divided (once rounded, as PyTorch does it, not multiplied by a reciprocal), or masked, so that a masked place gives 0 whatever it was. linear: in all operands at once but those `fixed`.
  */
 export type Slope<K extends ScalarName> =
   | 'none'
