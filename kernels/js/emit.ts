@@ -117,9 +117,7 @@ function statement(e: Emission, s: Stmt): void {
       const id = declare(e, s.axis);
       const outer = e.ranges.get(s.axis);
       e.ranges.set(s.axis, s.extent);
-      const step = s.step === undefined || s.step === 1 ? `${id}++` : `${id} += ${s.step}`;
-      block(e, `for (let ${id} = 0; ${id} < ${extent(s.extent)}; ${step})`, s.body);
-      line(e, '}');
+      loop(e, s, id);
       if (outer === undefined) e.ranges.delete(s.axis);
       else e.ranges.set(s.axis, outer);
       return;
@@ -166,6 +164,22 @@ function statement(e: Emission, s: Stmt): void {
     default:
       s satisfies never;
   }
+}
+
+/** A loop of a single turn, as tails of tiles are, is a block. */
+function loop(e: Emission, s: Extract<Stmt, { kind: 'loop' }>, id: string): void {
+  const size = extent(s.extent);
+  const step = s.step ?? 1;
+  if (size > 0 && size <= step) {
+    line(e, '{');
+    e.depth++;
+    line(e, `const ${id} = 0;`);
+    statements(e, s.body);
+    e.depth--;
+  } else {
+    block(e, `for (let ${id} = 0; ${id} < ${size}; ${step === 1 ? `${id}++` : `${id} += ${step}`})`, s.body);
+  }
+  line(e, '}');
 }
 
 /** `place = fn(place, value)`, as a compound assignment where that is the same. */
