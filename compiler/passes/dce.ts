@@ -27,7 +27,7 @@ function withoutDeadResults(graph: Graph): Graph {
     const dead = deadResults(node, read);
     const live = node.values.filter((v) => !dead.includes(v));
     const copy = dead.length === 0 ? rebuilt(node, inputs) : trimmed(node, inputs, live);
-    live.forEach((v, i) => built.set(v, copy.values[i]!));
+    for (const [i, v] of live.entries()) built.set(v, copy.values[i]!);
   }
   return { inputs: graph.inputs, outputs: graph.outputs.map(now) };
 }

@@ -1,8 +1,8 @@
 // Decompose: inlines the body of every composite for which the target has no template.
 // Afterwards the graph holds primitives, templates, and control flow.
-import type { Graph, Node, Value } from '../ir/node.ts';
-import type { Pass } from './pass.ts';
+import type { Node } from '../ir/node.ts';
 import { inline } from './inline.ts';
+import type { Pass } from './pass.ts';
 
 export const decompose: Pass = {
   name: 'decompose',

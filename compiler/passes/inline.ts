@@ -47,7 +47,8 @@ export function inline(graph: Graph, isInlined: (node: Node) => boolean): Graph 
       continue;
     }
     if (isLeaf(node.op)) {
-      if (frame.replaces !== undefined) throw new InternalError(`inline: the body of ${frame.replaces.op} reaches a leaf that is none of its inputs`);
+      if (frame.replaces !== undefined)
+        throw new InternalError(`inline: the body of ${frame.replaces.op} reaches a leaf that is none of its inputs`);
       for (const v of node.values) frame.built.set(v, v);
       continue;
     }
@@ -61,9 +62,11 @@ export function inline(graph: Graph, isInlined: (node: Node) => boolean): Graph 
       frame.made.add(copy);
       copy.loc ??= stack.find((f) => f.replaces?.loc !== undefined)?.replaces?.loc;
     }
-    node.values.forEach((v, i) => frame.built.set(v, copy.values[i]!));
+    for (const [i, v] of node.values.entries()) frame.built.set(v, copy.values[i]!);
   }
-  return graph.outputs.every((v) => whole.built.get(v) === v) ? graph : { inputs: graph.inputs, outputs: graph.outputs.map((v) => whole.built.get(v)!) };
+  return graph.outputs.every((v) => whole.built.get(v) === v)
+    ? graph
+    : { inputs: graph.inputs, outputs: graph.outputs.map((v) => whole.built.get(v)!) };
 }
 
 /** The result of a body bears the name of what it replaces. */

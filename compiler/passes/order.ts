@@ -13,7 +13,7 @@ const assumedSize = 64;
 export function schedule(graph: Graph): readonly Node[] {
   const nodes = nodesOf(graph);
   const place = new Map<Node, number>();
-  nodes.forEach((node, i) => place.set(node, i));
+  for (const [i, node] of nodes.entries()) place.set(node, i);
   /** Nodes that still have to run before it can. */
   const waiting = new Map<Node, number>();
   const users = new Map<Node, Node[]>();
@@ -81,7 +81,8 @@ const buffersRead = (node: Node): Set<Value> => (node.op === 'reshape' ? new Set
 function bytesOf(v: Value): number {
   const { dtype, shape } = avalOf(v);
   const n = numel(shape);
-  const count = typeof n === 'number' ? n : bindDim(n, new Map(n.terms.flatMap((t) => t.names.map((name) => [name, assumedSize] as const))));
+  const count =
+    typeof n === 'number' ? n : bindDim(n, new Map(n.terms.flatMap((t) => t.names.map((name) => [name, assumedSize] as const))));
   return count * bytesPerElement[dtype];
 }
 

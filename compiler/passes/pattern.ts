@@ -8,7 +8,12 @@ declare const binds: unique symbol;
 export type Pattern<B = unknown> = Shape & { readonly [binds]?: B };
 type Shape =
   | { readonly kind: 'value'; readonly name: string }
-  | { readonly kind: 'node'; readonly op: OpName; readonly inputs: readonly Shape[]; readonly attrs: Readonly<Record<string, AttrPattern<unknown>>> }
+  | {
+      readonly kind: 'node';
+      readonly op: OpName;
+      readonly inputs: readonly Shape[];
+      readonly attrs: Readonly<Record<string, AttrPattern<unknown>>>;
+    }
   | { readonly kind: 'number'; readonly value: number }
   | { readonly kind: 'splat'; readonly name: string }
   | { readonly kind: 'once'; readonly of: Shape };
@@ -29,7 +34,9 @@ type Both<F> = [F] extends [never] ? unknown : (F extends unknown ? F : never) e
 type InputBindings<I extends readonly unknown[]> = Both<{ [N in keyof I]: (bindings: BindingsOf<I[N]>) => void }[number]>;
 type AttrBindings<K extends OpName, A> = Both<
   {
-    [N in keyof A & keyof AttrsOf<K>]: (bindings: A[N] extends Bind<infer Name> ? { readonly [P in Name]: AttrsOf<K>[N] } : unknown) => void;
+    [N in keyof A & keyof AttrsOf<K>]: (
+      bindings: A[N] extends Bind<infer Name> ? { readonly [P in Name]: AttrsOf<K>[N] } : unknown,
+    ) => void;
   }[keyof A & keyof AttrsOf<K>]
 >;
 type NodeBindings<K extends OpName, I extends readonly unknown[], A> = InputBindings<I> & AttrBindings<K, A>;
@@ -39,7 +46,9 @@ type PatternOp = { [K in OpName]: OpSet[K]['operands'] extends 'many' ? never : 
 type Operands<K extends OpName> = Tuple<OpSet[K]['operands'], Pattern> extends infer T extends readonly Pattern[] ? T : never;
 type Constructor<K extends OpName> = keyof AttrsOf<K> extends never
   ? <const I extends Operands<K>>(...inputs: I) => Pattern<NodeBindings<K, I, unknown>>
-  : <const I extends Operands<K>, const A extends AttrPatterns<K>>(...args: readonly [...inputs: I, attrs: A]) => Pattern<NodeBindings<K, I, A>>;
+  : <const I extends Operands<K>, const A extends AttrPatterns<K>>(
+      ...args: readonly [...inputs: I, attrs: A]
+    ) => Pattern<NodeBindings<K, I, A>>;
 export type Patterns = { readonly [K in PatternOp]: Constructor<K> };
 
 /** One constructor an op: `p.log(p.sum(value('x'), { axes: bind('a') }))`. */

@@ -19,7 +19,8 @@ export const patternRules: readonly Rule[] = [
   rule(
     'log(exp x / sum(exp x)) = logSoftmax x',
     p.log(once(p.div(p.exp(x), once(p.expand(once(p.sum(p.exp(x), { axes: bind('axes') })), { shape: ignore, at: bind('axes') }))))),
-    ({ x, axes }) => (axes.length === 1 && isInhabited(axes.map((a) => shapeOf(x)[a]!)) ? composite('logSoftmax', [x], { axis: axes[0]! })[0] : undefined),
+    ({ x, axes }) =>
+      axes.length === 1 && isInhabited(axes.map((a) => shapeOf(x)[a]!)) ? composite('logSoftmax', [x], { axis: axes[0]! })[0] : undefined,
   ),
   rule('log(sum(exp x)) = logsumexp x', p.log(once(p.sum(once(p.exp(x)), { axes: bind('axes') }))), ({ x, axes }) =>
     isInhabited(axes.map((a) => shapeOf(x)[a]!)) ? composite('logsumexp', [x], { axes })[0] : undefined,

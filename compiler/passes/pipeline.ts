@@ -12,7 +12,11 @@ import { patterns } from './patterns.ts';
 import { simplify } from './simplify/simplify.ts';
 
 /** The same rules again, on what came out of composites. */
-const simplifyBodies: Pass = { ...simplify, name: 'simplifyBodies', after: { decompose: 'bodies of composites are simplified where they stand' } };
+const simplifyBodies: Pass = {
+  ...simplify,
+  name: 'simplifyBodies',
+  after: { decompose: 'bodies of composites are simplified where they stand' },
+};
 
 export const pipeline: readonly Pass[] = [simplify, patterns, decompose, simplifyBodies, cse, dce, fuse];
 

@@ -76,6 +76,8 @@ export function rewrite(graph: Graph, rules: RuleIndex, context: PassContext): G
   const known = new Map<number, Node[]>();
   const uses = countUses(graph, nodes);
   const site: Site = { target: context.target, isOnce: (v) => (uses.get(v.node) ?? 1) <= 1 };
+  /** Nodes that rules made in this walk, which may still be named. */
+  const made = new Set<Node>();
   let fuel = (nodes.length + 16) * mostFirings;
 
   const settle = (node: Node, values: readonly Value[]): void => {
@@ -126,7 +128,15 @@ export function rewrite(graph: Graph, rules: RuleIndex, context: PassContext): G
         isReady = false;
       }
       if (!isReady) continue;
-      const now = isLeaf(node.op) ? node : unique(rebuilt(node, node.inputs.map((v) => settled.get(v.node)![v.index]!)), known);
+      const now = isLeaf(node.op)
+        ? node
+        : unique(
+            rebuilt(
+              node,
+              node.inputs.map((v) => settled.get(v.node)![v.index]!),
+            ),
+            known,
+          );
       if (now !== node) {
         twins.set(node, now);
         continue;
@@ -134,7 +144,7 @@ export function rewrite(graph: Graph, rules: RuleIndex, context: PassContext): G
       const value = node.values.length === 1 ? fire(node) : undefined;
       if (value === undefined) settle(node, node.values);
       else {
-        inheritOrigin(value.node, node, settled);
+        inheritOrigin(value.node, node, settled, made);
         replacement.set(node, value);
       }
     }
@@ -167,14 +177,14 @@ export function unique(node: Node, known: Map<number, Node[]>): Node {
 }
 
 /** New nodes come from where the node came from that they replace; the one in its place bears its name. */
-function inheritOrigin(replacing: Node, replaced: Node, settled: ReadonlyMap<Node, unknown>): void {
-  if (settled.has(replacing)) return;
-  replacing.name ??= replaced.name;
+function inheritOrigin(replacing: Node, replaced: Node, settled: ReadonlyMap<Node, unknown>, made: Set<Node>): void {
   const stack = [replacing];
   while (stack.length > 0) {
     const node = stack.pop()!;
-    if (settled.has(node) || isLeaf(node.op) || node.loc !== undefined) continue;
-    node.loc = replaced.loc;
+    if (settled.has(node) || isLeaf(node.op) || made.has(node)) continue;
+    made.add(node);
+    node.loc ??= replaced.loc;
     for (const v of node.inputs) stack.push(v.node);
   }
+  if (made.has(replacing)) replacing.name ??= replaced.name;
 }

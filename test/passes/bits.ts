@@ -1,6 +1,6 @@
 // Runs graphs with every result rounded to its dtype, on numbers that show what a rewrite may not change: signed zeros, NaN, infinities.
 import { fixedShape } from '../../compiler/ir/dim.ts';
-import { avalOf, type Graph, nodesOf, type Node } from '../../compiler/ir/node.ts';
+import { avalOf, type Graph, type Node, nodesOf } from '../../compiler/ir/node.ts';
 import { evaluate } from '../../compiler/ops/evaluate.ts';
 import type { Reference } from '../../compiler/ops/rules.ts';
 import { meaningOf } from '../../compiler/ops/table.ts';
@@ -8,9 +8,24 @@ import type { DType } from '../../runtime/dtype.ts';
 import { dataFor, randomFrom } from '../graph-data.ts';
 
 const specials: Readonly<Partial<Record<DType, readonly number[]>>> = {
-  f32: [0, -0, 1, -1, 0.5, -2.5, 3.5, 1e-45, -1e-45, 1.1754944e-38, 3.4028235e38, -3.4028235e38, 0.1, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN].map(
-    Math.fround,
-  ),
+  f32: [
+    0,
+    -0,
+    1,
+    -1,
+    0.5,
+    -2.5,
+    3.5,
+    1e-45,
+    -1e-45,
+    1.1754944e-38,
+    3.4028235e38,
+    -3.4028235e38,
+    0.1,
+    Number.POSITIVE_INFINITY,
+    Number.NEGATIVE_INFINITY,
+    Number.NaN,
+  ].map(Math.fround),
   f64: [0, -0, 1, -1, 0.5, -2.5, 5e-324, Number.MAX_VALUE, 0.1, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN],
   i32: [0, 1, -1, 2, 7, 2147483647, -2147483648, 65536],
   u8: [0, 1, 2, 128, 255],
@@ -31,7 +46,11 @@ export function specialDataFor(graph: Graph, seed: number): readonly Reference[]
 export function evaluateRounded(graph: Graph, inputs: readonly Reference[]): readonly Reference[] {
   const known = new Map<Node, readonly Reference[]>(graph.inputs.map((v, i) => [v.node, [inputs[i]!]] as const));
   for (const n of nodesOf(graph)) {
-    const results = meaningOf(n, n.inputs.map((v) => known.get(v.node)![v.index]!), evaluate);
+    const results = meaningOf(
+      n,
+      n.inputs.map((v) => known.get(v.node)![v.index]!),
+      evaluate,
+    );
     known.set(n, results.map(rounded));
   }
   return graph.outputs.map((v) => known.get(v.node)![v.index]!);

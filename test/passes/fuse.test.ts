@@ -1,10 +1,9 @@
 // What fusion must reach: kernels launched and elements moved, never more than PyTorch's Inductor moves for the same formula.
 import { describe, expect, test } from 'vitest';
-import { aval } from '../../compiler/ir/aval.ts';
-import { b, full, lit } from '../../compiler/ir/builder.ts';
-import { type Graph, type Value, avalOf, shapeOf } from '../../compiler/ir/node.ts';
-import { verify } from '../../compiler/ir/verify.ts';
 import { pullback } from '../../compiler/autodiff/reverse.ts';
+import { b, full, lit } from '../../compiler/ir/builder.ts';
+import { avalOf, type Graph, shapeOf, type Value } from '../../compiler/ir/node.ts';
+import { verify } from '../../compiler/ir/verify.ts';
 import { composite } from '../../compiler/ops/composite/table.ts';
 import { runPipeline } from '../../compiler/passes/pipeline.ts';
 import { jsTarget, type Target } from '../../runtime/target.ts';
@@ -20,7 +19,11 @@ const sum = (x: Value, ...axes: number[]): Value => b.sum(x, { axes });
 const mm = (x: Value, y: Value): Value => b.dot(x, y, { batch: [], contract: [[1, 0]] });
 
 /** Fuses, verifies against the target, and holds the result to the meaning of the graph. */
-function fused(inputs: readonly Value[], outputs: readonly Value[], target: Target = jsTarget): { graph: Graph; kernels: number; moved: number; notes: string[] } {
+function fused(
+  inputs: readonly Value[],
+  outputs: readonly Value[],
+  target: Target = jsTarget,
+): { graph: Graph; kernels: number; moved: number; notes: string[] } {
   const before = { inputs, outputs };
   const notes: string[] = [];
   const graph = runPipeline(before, target, { note: (text) => notes.push(text), onPass: (_, g) => verify(g, target) });

@@ -888,8 +888,8 @@ ruleTest(
     %0: f32[2] = reshape(%w) {shape: [2]}
     %1: f32[2] = mul(%a, %0)
     %2: f32[2] = expand(%s) {shape: [2], at: [0]}
-    %3: f32[2] = sub(%1, %2)
-    %r: f32[2,3] = expand(%3) {shape: [2,3], at: [1]}
+    %e: f32[2] = sub(%1, %2)
+    %r: f32[2,3] = expand(%e) {shape: [2,3], at: [1]}
   }`,
 );
 
@@ -986,8 +986,8 @@ ruleTest(
     %r: f32[2] = sum(%a) {axes: [1]}
   }`,
   `
-  graph @g(%x: f32[2,3,4]) -> (%0: f32[2]) {
-    %0: f32[2] = sum(%x) {axes: [1,2]}
+  graph @g(%x: f32[2,3,4]) -> (%r: f32[2]) {
+    %r: f32[2] = sum(%x) {axes: [1,2]}
   }`,
 );
 

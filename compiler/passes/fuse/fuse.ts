@@ -1,8 +1,8 @@
 // Fusion: cuts the graph into units, joins them into groups, and makes each group a `kernel` node with a region.
 // Afterwards every node that computes lies in exactly one kernel, but for control flow and for reshapes of stored values, which are aliases.
 import { build } from '../../ir/builder.ts';
-import { type Graph, type Node, nodesOf, type Value } from '../../ir/node.ts';
 import { idsOf } from '../../ir/names.ts';
+import type { Graph, Node, Value } from '../../ir/node.ts';
 import type { Pass, PassContext } from '../pass.ts';
 import { type Group, joinConsumers, joinNeighbours, type Refusal, startGrouping } from './groups.ts';
 import { type Bundle, bundle } from './members.ts';
@@ -22,7 +22,8 @@ export const fuse: Pass = {
     const units = cutIntoUnits(graph, context.target);
     const grouping = startGrouping(units, context.target);
     const refusals = new Map<string, [Unit, Unit, string]>();
-    const refused: Refusal = (producer, consumer, reason) => refusals.set(`${producer.index},${consumer.index}`, [producer, consumer, reason]);
+    const refused: Refusal = (producer, consumer, reason) =>
+      refusals.set(`${producer.index},${consumer.index}`, [producer, consumer, reason]);
     joinConsumers(units, grouping, refused);
     joinNeighbours(units, grouping, refused);
     const bundles = bundle(grouping, context.target);
@@ -76,7 +77,7 @@ function rebuild(graph: Graph, units: Units, bundles: readonly Bundle[]): Graph 
       const copy = build(root.op, root.inputs.map(outer), root.attrs, root.regions);
       copy.name = root.name;
       copy.loc = root.loc;
-      root.values.forEach((value, i) => built.set(value, copy.values[i]!));
+      for (const [i, value] of root.values.entries()) built.set(value, copy.values[i]!);
       continue;
     }
     const region = regionOf(groups, units);
@@ -84,13 +85,18 @@ function rebuild(graph: Graph, units: Units, bundles: readonly Bundle[]): Graph 
     const kernel = build(
       'kernel',
       region.operands.map(outer),
-      { name: nameOf(groups, region.results), form: members ? 'members' : form, space: members ? [] : space, reduce: members ? [] : reduce },
+      {
+        name: nameOf(groups, region.results),
+        form: members ? 'members' : form,
+        space: members ? [] : space,
+        reduce: members ? [] : reduce,
+      },
       [region.graph],
     );
     kernel.loc = region.results[0]?.node.loc;
     const hints = region.results.map((v) => v.node.name ?? '');
     if (hints.some((hint) => hint !== '')) kernel.name = hints.join(',');
-    region.results.forEach((value, i) => (value.node.op === 'slot' ? copied : built).set(value, kernel.values[i]!));
+    for (const [i, value] of region.results.entries()) (value.node.op === 'slot' ? copied : built).set(value, kernel.values[i]!);
   }
   for (const slot of wanted) built.set(slot, copied.get(slot)!);
   return { inputs: graph.inputs, outputs: graph.outputs.map(outer) };

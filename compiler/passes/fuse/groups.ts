@@ -1,6 +1,7 @@
 // Joins units into groups, each of which becomes a kernel: producers with consumers first, then neighbours that read the same.
-import type { Target } from '../../../runtime/target.ts';
+
 import { bytesPerElement } from '../../../runtime/dtype.ts';
+import type { Target } from '../../../runtime/target.ts';
 import { type Shape, sameShape, shapeText } from '../../ir/dim.ts';
 import { dtypeOf, type Node, shapeOf, type Value } from '../../ir/node.ts';
 import { type Form, isAtHand, isRow, type Read, type Unit, type Units } from './units.ts';
@@ -174,7 +175,8 @@ function scratchBytes(units: readonly Unit[], inside: ReadonlySet<Unit>, { form,
   let bytes = 0;
   for (const unit of units) {
     const [value] = unit.root.values;
-    const isKept = unit.form === 'pointwise' && value !== undefined && sameShape(shapeOf(value), space) && unit.readers.some((r) => inside.has(r));
+    const isKept =
+      unit.form === 'pointwise' && value !== undefined && sameShape(shapeOf(value), space) && unit.readers.some((r) => inside.has(r));
     if (isKept) bytes += row * bytesPerElement[dtypeOf(value)];
   }
   return bytes;

@@ -1,7 +1,7 @@
 // Horizontal fusion: independent pointwise groups of any shapes become the members of one kernel, as in an optimiser's step.
 import type { Target } from '../../../runtime/target.ts';
-import { fixed, isStatic, numel } from '../../ir/dim.ts';
 import { hashText, mix } from '../../ir/codec.ts';
+import { fixed, isStatic, numel } from '../../ir/dim.ts';
 import { shapeOf } from '../../ir/node.ts';
 import { type Group, type Grouping, storedUnits } from './groups.ts';
 

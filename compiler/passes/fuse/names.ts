@@ -1,8 +1,8 @@
 // Names of kernels: their principal ops and the shape that they iterate, `dot_add_max_128x256`.
 import type { Shape } from '../../ir/dim.ts';
 import { shapeOf, type Value } from '../../ir/node.ts';
-import type { Group } from './groups.ts';
 import { costOf } from './cost.ts';
+import type { Group } from './groups.ts';
 import { roleOf } from './role.ts';
 
 const mostOps = 5;
@@ -32,7 +32,9 @@ function principalOps(group: Group): string[] {
     }
   if (weight.size === 0) return [...moving].slice(-mostOps);
   const names = [...weight.keys()];
-  const dearest = new Set(names.toSorted((x, y) => (weight.get(x) === weight.get(y) ? 0 : weight.get(y)! - weight.get(x)!)).slice(0, mostOps));
+  const dearest = new Set(
+    names.toSorted((x, y) => (weight.get(x) === weight.get(y) ? 0 : weight.get(y)! - weight.get(x)!)).slice(0, mostOps),
+  );
   return names.filter((name) => dearest.has(name));
 }
 

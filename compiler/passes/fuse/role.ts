@@ -1,6 +1,7 @@
 // How fusion sees a node: what it may be joined with follows from this alone.
-import { isScalarName } from '../../ir/opset.ts';
+
 import type { Node } from '../../ir/node.ts';
+import { isScalarName } from '../../ir/opset.ts';
 import { rules } from '../../ops/table.ts';
 
 /**

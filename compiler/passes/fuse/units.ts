@@ -270,7 +270,8 @@ function unitAt(
   if (role === 'library') return { ...unit, form: 'library', space: shape, reduce: [], nodes, reads };
   if (role === 'contraction') return { ...unit, form: 'contraction', space: shape, reduce: [], nodes, reads };
   if (role === 'reduction') {
-    const axes = root.op === 'argmax' || root.op === 'argmin' ? [root.attrs.axis] : (root.attrs as { readonly axes: readonly number[] }).axes;
+    const axes =
+      root.op === 'argmax' || root.op === 'argmin' ? [root.attrs.axis] : (root.attrs as { readonly axes: readonly number[] }).axes;
     return { ...unit, form: 'rows', space: shapeOf(root.inputs[0]!), reduce: [...axes].sort((a, b) => a - b), nodes, reads };
   }
   return { ...unit, form: 'pointwise', space: shape, reduce: [], nodes, reads };
@@ -350,10 +351,20 @@ export function isAtHand(reader: Unit, read: Read, space: Shape, reduce: readonl
   if (read.access === 'other' || read.value !== read.base) return false;
   const shape = shapeOf(read.value);
   if (read.access.length === 0) return sameShape(shape, space) || isRow(shape, space, reduce);
-  return sameShape(reader.space, space) && read.access.length === reduce.length && [...read.access].sort((a, b) => a - b).every((a, i) => a === reduce[i]);
+  return (
+    sameShape(reader.space, space) &&
+    read.access.length === reduce.length &&
+    [...read.access].sort((a, b) => a - b).every((a, i) => a === reduce[i])
+  );
 }
 
 /** Whether `shape` is `space` without its reduced axes. */
 export function isRow(shape: Shape, space: Shape, reduce: readonly number[]): boolean {
-  return reduce.length > 0 && sameShape(shape, space.filter((_, i) => !reduce.includes(i)));
+  return (
+    reduce.length > 0 &&
+    sameShape(
+      shape,
+      space.filter((_, i) => !reduce.includes(i)),
+    )
+  );
 }

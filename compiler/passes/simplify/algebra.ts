@@ -18,8 +18,10 @@ function exactReciprocal(v: number): number | undefined {
 }
 
 export const algebra: readonly Rule[] = [
-  ruleOn('constants stand right', ['add', 'mul', 'min', 'max', 'eq', 'ne', 'and', 'or', 'bitAnd', 'bitOr', 'bitXor'], ({ op, inputs: [l, r] }) =>
-    literalIn(l) !== undefined && literalIn(r) === undefined ? build(op, [r, l]).values[0]! : undefined,
+  ruleOn(
+    'constants stand right',
+    ['add', 'mul', 'min', 'max', 'eq', 'ne', 'and', 'or', 'bitAnd', 'bitOr', 'bitXor'],
+    ({ op, inputs: [l, r] }) => (literalIn(l) !== undefined && literalIn(r) === undefined ? build(op, [r, l]).values[0]! : undefined),
   ),
   rule('x * 1 = x', p.mul(x, number(1)), ({ x }) => x),
   rule('x * -1 = -x', p.mul(x, number(-1)), ({ x }) => b.neg(x)),
@@ -76,7 +78,9 @@ function casts(): readonly Rule[] {
     f32: ['f64'],
   };
   return [
-    ruleOn('a cast to the same dtype is none', ['cast', 'bitcast'], ({ inputs: [v], attrs: { to } }) => (dtypeOf(v) === to ? v : undefined)),
+    ruleOn('a cast to the same dtype is none', ['cast', 'bitcast'], ({ inputs: [v], attrs: { to } }) =>
+      dtypeOf(v) === to ? v : undefined,
+    ),
     ruleOn('a cast of a widening cast is one cast', ['cast'], ({ inputs: [v], attrs: { to } }) => {
       if (v.node.op !== 'cast') return undefined;
       const [inner] = v.node.inputs;

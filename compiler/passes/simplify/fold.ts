@@ -3,10 +3,10 @@ import { type ScalarName, scalar, scalarNames } from '../../../kernels/scalar.ts
 import { type DType, isFloat, isInteger } from '../../../runtime/dtype.ts';
 import { b, build } from '../../ir/builder.ts';
 import { type Literal, literalBigInt, literalNumber, literalOf } from '../../ir/literal.ts';
-import { dtypeOf, type Node, shapeOf, type Value } from '../../ir/node.ts';
+import { type Node, shapeOf, type Value } from '../../ir/node.ts';
 import { isScalarName } from '../../ir/opset.ts';
-import { type Rule, ruleOn } from '../rewrite.ts';
 import { splatOf } from '../pattern.ts';
+import { type Rule, ruleOn } from '../rewrite.ts';
 import { splatTo } from './splat.ts';
 
 type Fold<T> = Readonly<Partial<Record<ScalarName, (...x: readonly T[]) => T | boolean>>>;
@@ -14,9 +14,35 @@ type Fold<T> = Readonly<Partial<Record<ScalarName, (...x: readonly T[]) => T | b
 /** Correctly rounded in every dtype: float64 arithmetic rounded once more gives the same bits (Figueroa 1995). What is absent is not folded. */
 const floats = Object.fromEntries(
   (
-    ['add', 'sub', 'mul', 'div', 'neg', 'abs', 'sign', 'min', 'max', 'recip', 'sqrt', 'floor', 'ceil', 'trunc', 'round', 'eq', 'ne', 'lt', 'le'] as const
+    [
+      'add',
+      'sub',
+      'mul',
+      'div',
+      'neg',
+      'abs',
+      'sign',
+      'min',
+      'max',
+      'recip',
+      'sqrt',
+      'floor',
+      'ceil',
+      'trunc',
+      'round',
+      'eq',
+      'ne',
+      'lt',
+      'le',
+    ] as const
   ).map((fn) => [fn, scalar[fn].f64]),
 ) as Fold<number>;
+
+/** `Math.min` takes no bigint. */
+function lesser(x: bigint, y: bigint): bigint {
+  if (x < y) return x;
+  return y;
+}
 
 /** Exact, then wrapped by `literalOf`. */
 const integers: Fold<bigint> = {
@@ -24,8 +50,8 @@ const integers: Fold<bigint> = {
   sub: (x, y) => x! - y!,
   mul: (x, y) => x! * y!,
   neg: (x) => -x!,
-  min: (x, y) => (x! < y! ? x! : y!),
-  max: (x, y) => (x! > y! ? x! : y!),
+  min: (x, y) => lesser(x!, y!),
+  max: (x, y) => (lesser(x!, y!) === x! ? y! : x!),
   eq: (x, y) => x === y,
   ne: (x, y) => x !== y,
   lt: (x, y) => x! < y!,
@@ -95,7 +121,9 @@ export const folding: readonly Rule[] = [
   }),
   ruleOn('a function of equal expands is an expand', scalarNames, (node) => {
     if (!isScalarName(node.op) || node.inputs.length < 2) return undefined;
-    const at = node.inputs.map((v) => (splatOf(v) === undefined && v.node.op === 'expand' ? v.node.attrs.at : undefined)).find((a) => a !== undefined);
+    const at = node.inputs
+      .map((v) => (splatOf(v) === undefined && v.node.op === 'expand' ? v.node.attrs.at : undefined))
+      .find((a) => a !== undefined);
     if (at === undefined) return undefined;
     const inner = node.inputs.map((v) => withoutExpand(v, at));
     return isAll(inner) ? b.expand(build(node.op, inner).values[0]!, { shape: node.outputs[0]!.shape, at }) : undefined;
@@ -107,9 +135,12 @@ const isAll = (values: readonly (Value | undefined)[]): values is readonly Value
 /** What an expand at these axes, or of a 0-d value, is made of, in the shape without them. */
 function withoutExpand(v: Value, at: readonly number[]): Value | undefined {
   const scalar = splatOf(v);
-  if (scalar !== undefined) return splatTo(scalar, shapeOf(v).filter((_, i) => !at.includes(i)));
+  if (scalar !== undefined)
+    return splatTo(
+      scalar,
+      shapeOf(v).filter((_, i) => !at.includes(i)),
+    );
   if (v.node.op !== 'expand') return undefined;
   const same = v.node.attrs.at.length === at.length && v.node.attrs.at.every((a) => at.includes(a));
   return same ? v.node.inputs[0] : undefined;
 }
-

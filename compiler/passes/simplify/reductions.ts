@@ -1,11 +1,11 @@
 // Reductions of views. The order of a reduction is not part of its meaning, but no rule changes which roundings take place.
 import { isInteger } from '../../../runtime/dtype.ts';
 import { b, build } from '../../ir/builder.ts';
-import { isStatic, numel, type Shape } from '../../ir/dim.ts';
+import { numel, type Shape } from '../../ir/dim.ts';
 import { literalBigInt, literalNumber, literalOf } from '../../ir/literal.ts';
-import { dtypeOf, type Node, shapeOf, type Value } from '../../ir/node.ts';
-import { type Rule, ruleOn } from '../rewrite.ts';
+import { type Node, shapeOf, type Value } from '../../ir/node.ts';
 import { literalIn } from '../pattern.ts';
+import { type Rule, ruleOn } from '../rewrite.ts';
 import { axisGroups } from './axes.ts';
 import { splatTo } from './splat.ts';
 
@@ -41,11 +41,15 @@ export const reductions: readonly Rule[] = [
     const reduced = inner.length === 0 ? v.node.inputs[0] : build(op, [v.node.inputs[0]], { axes: inner }).values[0]!;
     return expandedBack(reduced, v, axes, shape);
   }),
-  ruleOn('a reduction of an expand over other axes is an expand of the reduction', foldable, ({ op, inputs: [v], attrs: { axes } }, { shape }) => {
-    if (v.node.op !== 'expand' || axes.some((axis) => isInserted(v, axis)) || axes.length === 0) return undefined;
-    const kept = remaining(shapeOf(v), v.node.attrs.at);
-    return expandedBack(build(op, [v.node.inputs[0]], { axes: axes.map((axis) => kept.indexOf(axis)) }).values[0]!, v, axes, shape);
-  }),
+  ruleOn(
+    'a reduction of an expand over other axes is an expand of the reduction',
+    foldable,
+    ({ op, inputs: [v], attrs: { axes } }, { shape }) => {
+      if (v.node.op !== 'expand' || axes.some((axis) => isInserted(v, axis)) || axes.length === 0) return undefined;
+      const kept = remaining(shapeOf(v), v.node.attrs.at);
+      return expandedBack(build(op, [v.node.inputs[0]], { axes: axes.map((axis) => kept.indexOf(axis)) }).values[0]!, v, axes, shape);
+    },
+  ),
   ruleOn('a sum of copies of a number is a multiple', ['sum'], ({ inputs: [v], attrs: { axes } }, { dtype, shape }) => {
     const literal = literalIn(v)?.attrs.value;
     const count = numel(axes.map((axis) => shapeOf(v)[axis]!));
@@ -53,7 +57,9 @@ export const reductions: readonly Rule[] = [
     if (isInteger(dtype)) return splatTo(b.literal({ value: literalOf(literalBigInt(literal) * BigInt(count), dtype) }), shape);
     // Every partial sum is a multiple of the number by at most `count`: exact if the greatest has few enough bits.
     const value = literalNumber(literal);
-    return Object.is(value, -0) || !fits(value, count, dtype) ? undefined : splatTo(b.literal({ value: literalOf(value * count, dtype) }), shape);
+    return Object.is(value, -0) || !fits(value, count, dtype)
+      ? undefined
+      : splatTo(b.literal({ value: literalOf(value * count, dtype) }), shape);
   }),
   ruleOn('a reduction of a reshape is a reshape of the reduction', foldable, ({ op, inputs: [v], attrs: { axes } }, { shape }) => {
     if (v.node.op !== 'reshape') return undefined;
@@ -74,7 +80,9 @@ export const reductions: readonly Rule[] = [
     if (over.length === 0 || !(isAscending(over) || isAssociative(node))) return undefined;
     const kept = order.filter((axis) => !over.includes(axis));
     const places = ascending(kept);
-    return b.permute(build(node.op, v.node.inputs, { axes: ascending(over) }).values[0]!, { order: kept.map((axis) => places.indexOf(axis)) });
+    return b.permute(build(node.op, v.node.inputs, { axes: ascending(over) }).values[0]!, {
+      order: kept.map((axis) => places.indexOf(axis)),
+    });
   }),
 ];
 
@@ -95,6 +103,9 @@ function fits(value: number, count: number, dtype: string): boolean {
   if (odd === 0) return true;
   while (!Number.isInteger(odd)) odd *= 2;
   while (odd % 2 === 0) odd /= 2;
-  return odd * count <= 2 ** significand[dtype]! && Math.abs(value) * count < 2 ** (dtype === 'f16' ? 15 : 127) && Math.abs(value) > 2 ** (dtype === 'f16' ? -14 : -100);
+  return (
+    odd * count <= 2 ** significand[dtype]! &&
+    Math.abs(value) * count < 2 ** (dtype === 'f16' ? 15 : 127) &&
+    Math.abs(value) > 2 ** (dtype === 'f16' ? -14 : -100)
+  );
 }
-

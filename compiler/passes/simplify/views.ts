@@ -1,9 +1,10 @@
 // Merging of views. Permutes and reshapes move towards inputs through expands, where they are free, and meet; no rule adds a node that is not a view.
-import { isScalarName, type OpName } from '../../ir/opset.ts';
+
 import { scalarNames } from '../../../kernels/scalar.ts';
 import { b, build } from '../../ir/builder.ts';
 import { fixed, isStatic, sameShape } from '../../ir/dim.ts';
 import { shapeOf, type Value } from '../../ir/node.ts';
+import { isScalarName, type OpName } from '../../ir/opset.ts';
 import { bind, ignore, p, splatOf, value } from '../pattern.ts';
 import { type Rule, rule, ruleOn } from '../rewrite.ts';
 import { axisGroups } from './axes.ts';
@@ -17,11 +18,17 @@ const isIdentity = (order: readonly number[]): boolean => order.every((axis, i) 
 const none = (widths: readonly number[]): boolean => widths.every((w) => w === 0);
 
 export const views: readonly Rule[] = [
-  rule('a reshape of a reshape is one', p.reshape(p.reshape(x, { shape: ignore }), { shape: bind('shape') }), ({ x, shape }) => b.reshape(x, { shape })),
-  rule('a reshape to the same shape is none', p.reshape(x, { shape: bind('shape') }), ({ x, shape }) => (sameShape(shapeOf(x), shape) ? x : undefined)),
+  rule('a reshape of a reshape is one', p.reshape(p.reshape(x, { shape: ignore }), { shape: bind('shape') }), ({ x, shape }) =>
+    b.reshape(x, { shape }),
+  ),
+  rule('a reshape to the same shape is none', p.reshape(x, { shape: bind('shape') }), ({ x, shape }) =>
+    sameShape(shapeOf(x), shape) ? x : undefined,
+  ),
   rule('a permute in place is none', p.permute(x, { order: bind('order') }), ({ x, order }) => (isIdentity(order) ? x : undefined)),
-  rule('a permute of a permute is one', p.permute(p.permute(x, { order: bind('inner') }), { order: bind('outer') }), ({ x, inner, outer }) =>
-    b.permute(x, { order: outer.map((axis) => inner[axis]!) }),
+  rule(
+    'a permute of a permute is one',
+    p.permute(p.permute(x, { order: bind('inner') }), { order: bind('outer') }),
+    ({ x, inner, outer }) => b.permute(x, { order: outer.map((axis) => inner[axis]!) }),
   ),
   rule('a permute that moves only axes of size 1 is a reshape', p.permute(x, { order: bind('order') }), ({ x, order }, { shape }) => {
     const moved = order.filter((axis) => shapeOf(x)[axis] !== 1);
@@ -59,7 +66,12 @@ export const views: readonly Rule[] = [
     'a permute of an expand is an expand of a permute',
     p.permute(p.expand(x, { shape: bind('shape'), at: bind('at') }), { order: bind('order') }),
     ({ x, shape, at, order }) => {
-      const axisOf = new Map(shape.map((_, i) => i).filter((i) => !at.includes(i)).map((i, axis) => [i, axis] as const));
+      const axisOf = new Map(
+        shape
+          .map((_, i) => i)
+          .filter((i) => !at.includes(i))
+          .map((i, axis) => [i, axis] as const),
+      );
       const inner = b.permute(x, { order: order.filter((axis) => !at.includes(axis)).map((axis) => axisOf.get(axis)!) });
       return b.expand(inner, { shape: order.map((i) => shape[i]!), at: order.flatMap((axis, i) => (at.includes(axis) ? [i] : [])) });
     },
@@ -75,8 +87,10 @@ export const views: readonly Rule[] = [
 
 function slices(): readonly Rule[] {
   return [
-    rule('a slice of everything is none', p.slice(x, { start: bind('start'), stop: bind('stop'), step: bind('step') }), ({ x, start, stop, step }) =>
-      none(start) && step.every((s) => s === 1) && sameShape(stop, shapeOf(x)) ? x : undefined,
+    rule(
+      'a slice of everything is none',
+      p.slice(x, { start: bind('start'), stop: bind('stop'), step: bind('step') }),
+      ({ x, start, stop, step }) => (none(start) && step.every((s) => s === 1) && sameShape(stop, shapeOf(x)) ? x : undefined),
     ),
     ruleOn('a slice of a slice is one', ['slice'], ({ inputs: [v], attrs }, { shape }) => {
       if (v.node.op !== 'slice' || !isStatic(shape) || !isStatic(shapeOf(v.node.inputs[0]))) return undefined;
@@ -103,7 +117,11 @@ function slices(): readonly Rule[] {
         const end = stop[axis];
         if (typeof size !== 'number' || typeof end !== 'number') return undefined;
         if (start[axis]! >= before && end <= before + size)
-          return b.slice(operand, { start: start.map((s, i) => (i === axis ? s - before : s)), stop: stop.map((s, i) => (i === axis ? end - before : s)), step });
+          return b.slice(operand, {
+            start: start.map((s, i) => (i === axis ? s - before : s)),
+            stop: stop.map((s, i) => (i === axis ? end - before : s)),
+            step,
+          });
         before += size;
       }
       return undefined;
@@ -113,8 +131,10 @@ function slices(): readonly Rule[] {
 
 function joins(): readonly Rule[] {
   return [
-    rule('a pad by nothing is none', p.pad(x, value('fill'), { low: bind('low'), high: bind('high'), interior: bind('interior') }), ({ x, low, high, interior }) =>
-      none(low) && none(high) && none(interior) ? x : undefined,
+    rule(
+      'a pad by nothing is none',
+      p.pad(x, value('fill'), { low: bind('low'), high: bind('high'), interior: bind('interior') }),
+      ({ x, low, high, interior }) => (none(low) && none(high) && none(interior) ? x : undefined),
     ),
     rule(
       'a pad of a pad with the same fill is one',
@@ -131,17 +151,30 @@ function joins(): readonly Rule[] {
     ruleOn('a concat of one is none', ['concat'], ({ inputs }) => (inputs.length === 1 ? inputs[0] : undefined)),
     ruleOn('a concat within a concat is one', ['concat'], ({ inputs, attrs: { axis } }) => {
       const isInner = (v: Value): boolean => v.node.op === 'concat' && v.node.attrs.axis === axis;
-      return inputs.some(isInner) ? b.concat(inputs.flatMap((v) => (isInner(v) ? v.node.inputs : [v])), { axis }) : undefined;
+      return inputs.some(isInner)
+        ? b.concat(
+            inputs.flatMap((v) => (isInner(v) ? v.node.inputs : [v])),
+            { axis },
+          )
+        : undefined;
     }),
   ];
 }
 
+/** Whether a value is nothing but a view of an input or a number. */
+function isAtHand(v: Value): boolean {
+  let { node } = v;
+  while (node.op === 'reshape' || node.op === 'permute' || node.op === 'expand' || node.op === 'slice' || node.op === 'flip')
+    node = node.inputs[0].node;
+  return node.op === 'input' || node.op === 'slot' || node.op === 'literal';
+}
+
 /**
  * Reshapes of computed values move towards outputs, so that what is computed stays aligned with what it is computed from.
- * Numbers and inputs are reshaped instead, at no cost. The measure: pointwise nodes below a reshape of something computed.
+ * Numbers and views of inputs are reshaped instead, at no cost. The measure: pointwise nodes below a reshape of something computed.
  */
 function sinking(): readonly Rule[] {
-  const isMoving = (v: Value): boolean => v.node.op === 'reshape' && v.node.inputs[0].node.op !== 'input';
+  const isMoving = (v: Value): boolean => v.node.op === 'reshape' && !isAtHand(v);
   return [
     ruleOn('a reshape moves below what is computed elementwise', pointwise, (node) => {
       if (!isScalarName(node.op) && node.op !== 'cast' && node.op !== 'bitcast') return undefined;
@@ -153,7 +186,7 @@ function sinking(): readonly Rule[] {
         const scalar = splatOf(v);
         if (isMoving(v) && sameShape(shapeOf(v.node.inputs[0]!), shape)) inner.push(v.node.inputs[0]!);
         else if (scalar !== undefined) inner.push(splatTo(scalar, shape));
-        else if (v.node.op === 'input' || (v.node.op === 'reshape' && !isMoving(v))) inner.push(b.reshape(v, { shape }));
+        else if (isAtHand(v)) inner.push(b.reshape(v, { shape }));
         else return undefined;
       }
       return b.reshape(build(node.op, inner, node.attrs).values[0]!, { shape: node.outputs[0]!.shape });
