@@ -7,7 +7,7 @@ import { rebuilt } from './rebuild.ts';
 
 export const dce: Pass = {
   name: 'dce',
-  after: { decompose: 'frees the parts of bodies of which nobody reads the result' },
+  after: { decompose: 'what an inlined body does not use shows then' },
   idempotent: true,
   optional: true,
   run: withoutDeadResults,

@@ -6,7 +6,7 @@ import type { Pass } from './pass.ts';
 
 export const decompose: Pass = {
   name: 'decompose',
-  after: { patterns: 'recognises composites while they are whole' },
+  after: { patterns: 'composites are recognised while they are whole' },
   idempotent: true,
   optional: false,
   run: (graph, { target }) => {

@@ -35,7 +35,7 @@ const rules = index(patternRules);
 
 export const patterns: Pass = {
   name: 'patterns',
-  after: { simplify: 'leaves one spelling of each formula' },
+  after: { simplify: 'each formula has one spelling then' },
   idempotent: true,
   optional: true,
   run: (graph, context) => rewrite(graph, rules, context),

@@ -27,7 +27,7 @@ export function checkOrder(passes: readonly Pass[]): void {
     if (before.has(pass.name)) throw new InternalError(`pipeline: two passes are called '${pass.name}'`);
     for (const [name, reason] of Object.entries(pass.after)) {
       const isLater = passes.some((p) => p.name === name) && !before.has(name);
-      if (isLater) throw new InternalError(`pipeline: '${pass.name}' must run after '${name}', which ${reason}`);
+      if (isLater) throw new InternalError(`pipeline: '${pass.name}' must run after '${name}': ${reason}`);
     }
     before.add(pass.name);
   }

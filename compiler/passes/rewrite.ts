@@ -87,11 +87,14 @@ export function rewrite(graph: Graph, rules: RuleIndex, context: PassContext): G
   };
   for (const v of graph.inputs) settled.set(v.node, v.node.values);
 
+  let last = '';
+  const endless = (): InternalError => new InternalError(`rewrite: the rule '${last}' fires without end`);
   const fire = (node: Node): Value | undefined => {
     for (const r of rules.get(node.op) ?? []) {
       const value = r.apply(node, site);
       if (value === undefined) continue;
-      if (--fuel < 0) throw new InternalError(`rewrite: the rule '${r.name}' fires without end on ${node.op}`);
+      last = r.name;
+      if (--fuel < 0) throw endless();
       context.fired(r.name);
       return value;
     }
@@ -116,8 +119,10 @@ export function rewrite(graph: Graph, rules: RuleIndex, context: PassContext): G
       const twin = twins.get(node);
       if (twin !== undefined) {
         const values = settled.get(twin);
-        if (values === undefined) stack.push(twin);
-        else settle(node, values);
+        if (values !== undefined) settle(node, values);
+        // A node that waits for what replaces it lies below on the stack: rules have led back to it.
+        else if (replacement.has(twin)) throw endless();
+        else stack.push(twin);
         continue;
       }
       let isReady = true;

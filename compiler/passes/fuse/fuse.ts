@@ -14,7 +14,7 @@ export const fuse: Pass = {
   name: 'fuse',
   after: {
     decompose: 'a composite without a template is nothing that a kernel can hold',
-    simplify: 'sees an element at its place only where views are merged',
+    simplify: 'a value is seen to lie at the place of iteration only where views are merged',
   },
   idempotent: true,
   optional: false,
