@@ -1,9 +1,11 @@
 // compile(fn): records fn once per argument signature, and afterwards replays the Program without running fn.
-import { ArgumentError } from '../../runtime/errors.ts';
+
 import type { TypedArray } from '../../runtime/dtype.ts';
+import { ArgumentError } from '../../runtime/errors.ts';
+import type { Aval } from '../ir/aval.ts';
 import { sameShape } from '../ir/dim.ts';
-import type { Value } from '../ir/node.ts';
-import { type ValueId, executableOf, valueId } from '../jit/structure.ts';
+import { avalOf, type Value } from '../ir/node.ts';
+import { executableOf, type ValueId, valueId } from '../jit/structure.ts';
 import { isGradEnabled } from './autograd/mode.ts';
 import { boundary, deferSteps, type Ended, observe } from './boundary.ts';
 import { requiresGradOf, type View } from './handle.ts';
@@ -22,10 +24,19 @@ type InputSource =
   | { readonly kind: 'constant'; readonly buffer: TypedArray };
 
 /** Where a replay puts an output. */
-type OutputTarget = { readonly kind: 'result'; readonly slot: number } | { readonly kind: 'argument'; readonly index: number } | { readonly kind: 'capture'; readonly storage: Storage };
+type OutputTarget =
+  | { readonly kind: 'result'; readonly slot: number }
+  | { readonly kind: 'argument'; readonly index: number }
+  | { readonly kind: 'capture'; readonly storage: Storage };
 
 /** A tensor that fn returned or left behind: in a storage that existed, or in the `slot`-th new one, seen through a view. */
-type Produced = { readonly storage: { readonly old: Storage } | { readonly argument: number } | { readonly slot: number }; readonly via: View | undefined; readonly layout: Layout; readonly same: Tensor | undefined; readonly argument: number | undefined };
+type Produced = {
+  readonly storage: { readonly old: Storage } | { readonly argument: number } | { readonly slot: number };
+  readonly via: View | undefined;
+  readonly layout: Layout;
+  readonly same: Tensor | undefined;
+  readonly argument: number | undefined;
+};
 
 type Specialisation = {
   readonly rest: Rest;
@@ -36,7 +47,9 @@ type Specialisation = {
 };
 type Replay = {
   readonly ended: Ended;
+  /** Of the Program's inputs, and after them of leaves that fn returned as they are. */
   readonly inputs: readonly InputSource[];
+  readonly leaves: readonly { readonly input: number; readonly target: OutputTarget; readonly aval: Aval }[];
   readonly numbers: readonly (number | (() => number))[];
   readonly outputs: readonly (readonly OutputTarget[])[];
   readonly slots: number;
@@ -94,13 +107,24 @@ function matches(s: Specialisation, tensors: readonly Tensor[], rest: Rest): boo
   for (let i = 0; i < tensors.length; i++) {
     const t = tensors[i]!;
     const a = s.avals[i]!;
-    if (t.element !== a.dtype || !sameShape(t.shape, a.shape) || requiresGradOf(t) !== a.requiresGrad || tensors[a.alias]!.storage !== t.storage || t.via !== undefined) return false;
+    if (
+      t.element !== a.dtype ||
+      !sameShape(t.shape, a.shape) ||
+      requiresGradOf(t) !== a.requiresGrad ||
+      tensors[a.alias]!.storage !== t.storage ||
+      t.via !== undefined
+    )
+      return false;
   }
   return sameRest(s.rest, rest);
 }
 
 /** Runs fn once, recording it as an interval of its own; what it did is described so that it can be done again. */
-function trace<A extends readonly unknown[], R>(fn: (...args: A) => R, args: A, tensors: readonly Tensor[]): { result: R; replay: Replay | undefined } {
+function trace<A extends readonly unknown[], R>(
+  fn: (...args: A) => R,
+  args: A,
+  tensors: readonly Tensor[],
+): { result: R; replay: Replay | undefined } {
   boundary();
   const interval = currentInterval();
   const result = deferSteps(() => fn(...args));
@@ -114,7 +138,11 @@ function trace<A extends readonly unknown[], R>(fn: (...args: A) => R, args: A, 
 }
 
 /** Everything about the interval that its end forgets, as a function of what the end finds out. */
-function describe(interval: Interval, args: readonly Tensor[], results: readonly Tensor[]): (ended: Ended) => Omit<Replay, 'ended' | 'result'> {
+function describe(
+  interval: Interval,
+  args: readonly Tensor[],
+  results: readonly Tensor[],
+): (ended: Ended) => Omit<Replay, 'ended' | 'result'> {
   const sources = new Map(interval.sources);
   const written = [...interval.written.keys()];
   const touched = [...interval.touched] as Tensor[];
@@ -141,58 +169,80 @@ function describe(interval: Interval, args: readonly Tensor[], results: readonly
   return ({ stretch, roots }) => {
     const outputs = roots.map((): OutputTarget[] => []);
     const at = new Map<ValueId, number>(roots.map((id, i) => [id, i]));
+    const given = stretch.leaves.filter((v) => v.node.op === 'input');
+    const leaves: { input: number; target: OutputTarget; aval: Aval }[] = [];
     for (const [storage, value] of stored) {
-      if (value.node.op === 'input' || value.node.op === 'slot') continue;
+      const index = argumentOf(storage);
+      const target: OutputTarget = fresh.includes(storage)
+        ? { kind: 'result', slot: fresh.indexOf(storage) }
+        : index >= 0
+          ? { kind: 'argument', index }
+          : { kind: 'capture', storage };
+      if (value.node.op === 'input') {
+        if (!given.includes(value)) given.push(value);
+        leaves.push({ input: given.indexOf(value), target, aval: avalOf(value) });
+        continue;
+      }
       const r = recordedOf(value.node);
       const i = at.get(valueId(r.position, value.index));
-      if (i === undefined) continue;
-      const index = argumentOf(storage);
-      outputs[i]!.push(fresh.includes(storage) ? { kind: 'result', slot: fresh.indexOf(storage) } : index >= 0 ? { kind: 'argument', index } : { kind: 'capture', storage });
+      if (i !== undefined) outputs[i]!.push(target);
     }
-    const inputs = stretch.leaves.filter((v) => v.node.op === 'input').map((v): InputSource => {
+    const inputs = given.map((v): InputSource => {
       const storage = sources.get(v.node);
       const { draw } = leafRecordOf(v.node);
-      if (draw !== undefined && (storage === undefined || storage.born === interval)) return { kind: 'draw', draw };
+      if (draw !== undefined && (storage === undefined || storage.born === interval || written.includes(storage)))
+        return { kind: 'draw', draw };
       if (storage === undefined || storage.born === interval) return { kind: 'constant', buffer: bufferOf(v)! };
       const index = argumentOf(storage);
       return index >= 0 ? { kind: 'argument', index } : { kind: 'capture', storage };
     });
-    const numbers = stretch.leaves.filter((v) => v.node.op === 'slot').map((v) => slotRecordOf(v.node).source ?? slotRecordOf(v.node).value);
-    return { inputs, numbers, outputs, slots: fresh.length, gradients, results: resultOf, actions };
+    const numbers = stretch.leaves
+      .filter((v) => v.node.op === 'slot')
+      .map((v) => slotRecordOf(v.node).source ?? slotRecordOf(v.node).value);
+    return { inputs, leaves, numbers, outputs, slots: fresh.length, gradients, results: resultOf, actions };
   };
 }
 
+function bufferAt(source: InputSource, args: readonly Tensor[]): TypedArray {
+  switch (source.kind) {
+    case 'argument':
+      return observe(args[source.index]!.storage.value);
+    case 'capture':
+      return observe(source.storage.value);
+    case 'draw':
+      return source.draw();
+    case 'constant':
+      return source.buffer;
+  }
+}
+
 function replay(r: Replay, args: readonly Tensor[]): unknown {
-  const inputs = r.inputs.map((s) => {
-    switch (s.kind) {
-      case 'argument':
-        return observe(args[s.index]!.storage.value);
-      case 'capture':
-        return observe(s.storage.value);
-      case 'draw':
-        return s.draw();
-      case 'constant':
-        return s.buffer;
-    }
-  });
+  const inputs = r.inputs.map((source) => bufferAt(source, args));
   for (const action of r.actions) action();
   const numbers = Float64Array.from(r.numbers, (n) => (typeof n === 'number' ? n : n()));
   const executable = executableOf(r.ended.structure, r.ended.roots);
   const states = r.outputs.map((targets) => (targets.length === 1 && targets[0]!.kind === 'capture' ? targets[0]!.storage : undefined));
-  const outputs = executable.run(inputs, numbers, states.map((s) => s?.spare));
+  const outputs = executable.run(
+    inputs.slice(0, executable.program.inputs.length),
+    numbers,
+    states.map((s) => s?.spare),
+  );
   const fresh: Storage[] = [];
+  const put = (target: OutputTarget, buffer: TypedArray, aval: Aval, owned: boolean): void => {
+    const value = leafOf(buffer, aval);
+    if (target.kind === 'result') fresh[target.slot] = storageOf(value);
+    else commit(target.kind === 'argument' ? args[target.index]!.storage : target.storage, value, owned);
+  };
   r.outputs.forEach((targets, i) => {
-    const aval = executable.program.outputs[i]!;
-    for (const target of targets) {
-      const value = leafOf(outputs[i]!, { dtype: aval.dtype, shape: aval.shape });
-      if (target.kind === 'result') fresh[target.slot] = storageOf(value);
-      else commit(target.kind === 'argument' ? args[target.index]!.storage : target.storage, value, states[i] !== undefined && !inputs.includes(outputs[i]!));
-    }
+    const { dtype, shape } = executable.program.outputs[i]!;
+    for (const target of targets) put(target, outputs[i]!, { dtype, shape }, states[i] !== undefined && !inputs.includes(outputs[i]!));
   });
+  for (const { input, target, aval } of r.leaves) put(target, inputs[input]!, aval, false);
   const make = (p: Produced): Tensor => {
     if (p.argument !== undefined) return args[p.argument]!;
     if (p.same !== undefined) return p.same;
-    const storage = 'slot' in p.storage ? fresh[p.storage.slot]! : 'argument' in p.storage ? args[p.storage.argument]!.storage : p.storage.old;
+    const storage =
+      'slot' in p.storage ? fresh[p.storage.slot]! : 'argument' in p.storage ? args[p.storage.argument]!.storage : p.storage.old;
     return newTensor(storage, p.via === undefined ? undefined : { ...p.via, base: newTensor(storage) }, p.layout);
   };
   for (const { of, gradient } of r.gradients) of.gradient = gradient === null ? null : make(gradient);

@@ -51,7 +51,8 @@ export abstract class Handle {
     const stored = read(this.storage);
     if (this.via === undefined) return stored;
     const { chain } = this.via;
-    if (this.seen?.version !== this.storage.version) this.seen = { version: this.storage.version, value: recording(() => applyChain(stored, chain)) };
+    if (this.seen?.version !== this.storage.version)
+      this.seen = { version: this.storage.version, value: recording(() => applyChain(stored, chain)) };
     return this.seen.value;
   }
 

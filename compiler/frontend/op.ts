@@ -1,6 +1,7 @@
 // The three ways in which an op makes a tensor: a new value, a view, or a write in place. Everything that users call ends in one of them.
-import { AutogradError, DTypeError, IRError, ShapeError } from '../../runtime/errors.ts';
+
 import { isFloat } from '../../runtime/dtype.ts';
+import { AutogradError, DTypeError, IRError, ShapeError } from '../../runtime/errors.ts';
 import { b } from '../ir/builder.ts';
 import { sameShape, shapeText } from '../ir/dim.ts';
 import { avalOf, dtypeOf, type Value } from '../ir/node.ts';
@@ -15,12 +16,18 @@ import { applyStep, isWritable, type Layout, layoutAfter, type ViewStep, writeTh
 
 type MakeTensor = (storage: Storage, view?: View, layout?: Layout) => Tensor;
 let make: MakeTensor;
-/** tensor.ts gives its constructor here: ops stand below the class whose methods call them. */
-export const makeTensorsWith = (constructor: MakeTensor): void => void (make = constructor);
-export const newTensor: MakeTensor = (...args) => make(...args);
+/** tensor.ts tells here how to construct one: ops stand below the class whose methods call them. */
+export function makeTensorsWith(maker: MakeTensor): void {
+  make = maker;
+}
+export const newTensor: MakeTensor = (storage, view, layout) => make(storage, view, layout);
 
 /** Builds the values of an op; operands that are one value are told apart, so that each gets the gradient of its own. */
-function record(op: string, inputs: readonly Tensor[], build: (...values: Value[]) => readonly Value[]): { operands: Value[]; results: readonly Value[] } {
+function record(
+  op: string,
+  inputs: readonly Tensor[],
+  build: (...values: Value[]) => readonly Value[],
+): { operands: Value[]; results: readonly Value[] } {
   beginOp();
   flushBefore(op);
   return recording(() => {
@@ -54,7 +61,8 @@ function gradFn(op: string, inputs: readonly Tensor[], operands: readonly Value[
 
 const backwardName = (op: string): string => (op.charAt(0).toUpperCase() + op.slice(1)).replace(/_$/, '');
 
-const edge = (fn: GradFn | undefined, v: Value, index: number): Edge | undefined => (fn !== undefined && isFloat(dtypeOf(v)) ? { fn, index } : undefined);
+const edge = (fn: GradFn | undefined, v: Value, index: number): Edge | undefined =>
+  fn !== undefined && isFloat(dtypeOf(v)) ? { fn, index } : undefined;
 
 /**
  * An op with several results. `op` is the user's name of it (camelCase): errors, `gradFn` and flushes use it.
@@ -76,7 +84,12 @@ export function apply(op: string, inputs: readonly Tensor[], build: (...values: 
 }
 
 /** A view of `x` through one movement op, sharing its storage. Undefined where no strides describe it: then only a copy will do. */
-export function applyView(op: string, x: Tensor, step: ViewStep, origin: View['origin'] = isGradEnabled() ? 'plain' : 'noGrad'): Tensor | undefined {
+export function applyView(
+  op: string,
+  x: Tensor,
+  step: ViewStep,
+  origin: View['origin'] = isGradEnabled() ? 'plain' : 'noGrad',
+): Tensor | undefined {
   const layout = layoutAfter(x.layout, step);
   if (layout === undefined) return undefined;
   beginOp();
@@ -103,9 +116,12 @@ export function applyInPlace(op: string, self: Tensor, others: readonly Tensor[]
     const result = build(...values);
     const { dtype, shape } = avalOf(result);
     if (!sameShape(shape, self.layout.shape))
-      throw new ShapeError(`output with shape ${shapeText(self.layout.shape)} doesn't match the broadcast shape ${shapeText(shape)}`, { op });
+      throw new ShapeError(`output with shape ${shapeText(self.layout.shape)} doesn't match the broadcast shape ${shapeText(shape)}`, {
+        op,
+      });
     if (dtype === self.element) return [result];
-    if (isFloat(dtype) && !isFloat(self.element)) throw new DTypeError(`result type ${dtype} can't be cast to the output type ${self.element}`, { op });
+    if (isFloat(dtype) && !isFloat(self.element))
+      throw new DTypeError(`result type ${dtype} can't be cast to the output type ${self.element}`, { op });
     return [b.cast(result, { to: self.element })];
   });
   const value = results[0]!;
@@ -118,18 +134,30 @@ function demandWritable(op: string, self: Tensor, others: readonly Tensor[]): vo
   const base = self.via?.base ?? self;
   if (isGradEnabled()) {
     if (base.wantsGrad && base.edge === undefined)
-      throw new AutogradError(`${self.via === undefined ? 'a leaf' : 'a view of a leaf'} tensor that requires grad is being used in an in-place operation`, {
-        op,
-        fix: 'wrap the update in noGrad(() => ...), or use the op without the trailing underscore',
-      });
+      throw new AutogradError(
+        `${self.via === undefined ? 'a leaf' : 'a view of a leaf'} tensor that requires grad is being used in an in-place operation`,
+        {
+          op,
+          fix: 'wrap the update in noGrad(() => ...), or use the op without the trailing underscore',
+        },
+      );
     const tracked = requiresGradOf(self) || others.some(requiresGradOf);
     if (tracked && self.via?.origin === 'noGrad')
-      throw new AutogradError('a view was created in noGrad mode and is being modified in place with grad mode enabled', { op, fix: 'make the view outside of noGrad, or clone() it' });
+      throw new AutogradError('a view was created in noGrad mode and is being modified in place with grad mode enabled', {
+        op,
+        fix: 'make the view outside of noGrad, or clone() it',
+      });
     if (tracked && self.via?.origin === 'several')
-      throw new AutogradError(`this view is the output of ${self.via.op}, which returns several views; such views must not be modified in place`, { op, fix: 'clone() it first' });
+      throw new AutogradError(
+        `this view is the output of ${self.via.op}, which returns several views; such views must not be modified in place`,
+        { op, fix: 'clone() it first' },
+      );
   }
   if (self.via !== undefined && !isWritable(self.via.chain))
-    throw new ShapeError('more than one element of the written-to tensor refers to a single memory location', { op, fix: 'clone() the tensor first' });
+    throw new ShapeError('more than one element of the written-to tensor refers to a single memory location', {
+      op,
+      fix: 'clone() the tensor first',
+    });
 }
 
 /** Puts a value into the storage of `self`: directly, or through its view into the base, whose history is then the write's. */

@@ -1,9 +1,10 @@
 // Recording: ops only make nodes; an interval holds the nodes since the last boundary. What a boundary does with them is in boundary.ts.
-import { InternalError } from '../../runtime/errors.ts';
+
 import { bytesPerElement, type TypedArray } from '../../runtime/dtype.ts';
-import { isLeaf, makeNode, type Location, type Node, type Value } from '../ir/node.ts';
+import { InternalError } from '../../runtime/errors.ts';
 import { type Recorder, recordWith } from '../ir/builder.ts';
 import { numel } from '../ir/dim.ts';
+import { isLeaf, type Location, makeNode, type Node, type Value } from '../ir/node.ts';
 import { type Structure, type ValueId, valueId } from '../jit/structure.ts';
 import type { Storage } from './storage.ts';
 
@@ -137,7 +138,9 @@ let expected: Structure | undefined;
 const startsWith = new Map<number, Structure>();
 
 /** Locations of every op, expected or not: for inspection. */
-export const locateAlways = (on: boolean): void => void (alwaysLocate = on);
+export function locateAlways(on: boolean): void {
+  alwaysLocate = on;
+}
 /** A structure that ran: the next interval that starts like it is expected to go on like it, so its ops need no location. */
 export function expect(structure: Structure): void {
   if (structure.nodes.length === 0) return;

@@ -26,16 +26,20 @@ export function storageOf(value: Value): Storage {
 const beginning = nextInterval();
 
 /** Counts the storage as older than everything recorded: state is stored from the first write on, which is then recorded as all later ones are. */
-export const keep = (storage: Storage): void => void (storage.born = beginning);
+export function keep(storage: Storage): void {
+  storage.born = beginning;
+}
 
 /** A storage for data that exist. */
-export const storageOfData = (array: TypedArray, dtype: DType, shape: readonly number[]): Storage => storageOf(leafOf(array, { dtype, shape }));
+export const storageOfData = (array: TypedArray, dtype: DType, shape: readonly number[]): Storage =>
+  storageOf(leafOf(array, { dtype, shape }));
 
 /** Lets the value's node know who holds it, so that the storage lets go of the graph when the value is realised. */
 function hold(storage: Storage): void {
   if (storage.value.node.op === 'input' || storage.value.node.op === 'slot') return;
   const r = recordedOf(storage.value.node);
-  (r.holders ??= []).push(storage);
+  r.holders ??= [];
+  r.holders.push(storage);
 }
 
 /** The current value, usable in the current interval. */

@@ -1,6 +1,7 @@
 // Finds a compiled graph by structure: recorded nodes in order, leaves numbered by first visit; a hash hit is confirmed by equality.
-import type { Target } from '../../runtime/target.ts';
+
 import { userLine } from '../../runtime/errors.ts';
+import type { Target } from '../../runtime/target.ts';
 import { mix } from '../ir/codec.ts';
 import { type Graph, isLeaf, makeNode, type Node, sameLocally, type Value } from '../ir/node.ts';
 import { compileGraph } from '../lower/compile.ts';
@@ -27,7 +28,12 @@ const width = 64;
 export const valueId = (position: number, index: number): ValueId => position * width + index;
 
 /** A stretch of nodes, inputs before users, as it is looked up: `leaves` are what it reads, in order of first visit. */
-export type Stretch = { readonly nodes: readonly Node[]; readonly leaves: readonly Value[]; readonly operands: Int32Array; readonly hash: number };
+export type Stretch = {
+  readonly nodes: readonly Node[];
+  readonly leaves: readonly Value[];
+  readonly operands: Int32Array;
+  readonly hash: number;
+};
 
 /** Says of an operand whether it counts as given: a leaf, or a value that has a buffer. */
 export type IsGiven = (operand: Value) => boolean;
@@ -112,7 +118,10 @@ export function structureOf(s: Stretch, target: Target): Structure {
 function template(s: Stretch, target: Target): Structure {
   const leaves = s.leaves.map((v) => {
     const { dtype, shape } = v.node.outputs[v.index]!;
-    const leaf = v.node.op === 'slot' ? makeNode('slot', [], { dtype }, [], [{ dtype, shape }]) : makeNode('input', [], { dtype, shape }, [], [{ dtype, shape }]);
+    const leaf =
+      v.node.op === 'slot'
+        ? makeNode('slot', [], { dtype }, [], [{ dtype, shape }])
+        : makeNode('input', [], { dtype, shape }, [], [{ dtype, shape }]);
     leaf.name = v.node.name;
     return leaf;
   });
@@ -154,7 +163,7 @@ export function executableOf(structure: Structure, roots: readonly ValueId[]): E
   const found = structure.compiled.get(key);
   if (found !== undefined) return found;
   const graph = graphOf(structure, roots);
-  const disable = (globalThis.process?.env?.['FLUXION_DISABLE'] ?? '').split(',').filter((p) => p !== '');
+  const disable = (globalThis.process?.env?.FLUXION_DISABLE ?? '').split(',').filter((p) => p !== '');
   const executable = load(compileGraph(graph, structure.target, { disable }));
   structure.compiled.set(key, executable);
   for (const listener of listeners) listener(executable, graph);

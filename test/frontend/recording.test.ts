@@ -100,7 +100,10 @@ describe('a training loop written without compile', () => {
         forget(ps);
         lossOf(m, x, y).backward();
         noGrad(() => {
-          const norm = ps.map((p) => p.grad!.square().sum()).reduce((a, b) => a.add(b)).sqrt();
+          const norm = ps
+            .map((p) => p.grad!.square().sum())
+            .reduce((a, b) => a.add(b))
+            .sqrt();
           const factor = onHost ? Math.min(1, 0.1 / norm.itemSync()) : norm.reciprocal().mul(0.1).clamp(null, 1);
           for (const p of ps) p.grad!.mul_(factor);
         });
@@ -128,7 +131,12 @@ describe('a training loop written without compile', () => {
     const [g, d] = [model(), model()];
     const cost = await costOf(rounds, () => {
       const fake = forward(g, x);
-      const padded = fake.matmul(tensor([[1, 0, 1], [0, 1, 1]]));
+      const padded = fake.matmul(
+        tensor([
+          [1, 0, 1],
+          [0, 1, 1],
+        ]),
+      );
       forget(parametersOf(d));
       lossOf(d, padded.detach(), y).backward();
       descend(parametersOf(d));
@@ -150,7 +158,7 @@ describe('a training loop written without compile', () => {
         lossOf(m, x, y).backward();
         descend(ps);
         noGrad(() => {
-          if (inPlace) average.forEach((a, i) => a.mul_(0.9).add_(ps[i]!, { alpha: 0.1 }));
+          if (inPlace) for (const [i, a] of average.entries()) a.mul_(0.9).add_(ps[i]!, { alpha: 0.1 });
           else average = average.map((a, i) => a.mul(0.9).add(ps[i]!.mul(0.1)));
         });
       });
@@ -240,7 +248,7 @@ describe('values observed after the step', () => {
         for (const key of ['logits', 'hidden', 'gradient', 'weight'] as const) {
           const got = h[key].dataSync();
           const want = expected[i]![key].dataSync();
-          got.forEach((v, j) => expect(Math.abs(Number(v) - Number(want[j]!)), `${key} of step ${i}`).toBeLessThan(1e-5));
+          for (const [j, v] of got.entries()) expect(Math.abs(Number(v) - Number(want[j]!)), `${key} of step ${i}`).toBeLessThan(1e-5);
         }
       });
     }

@@ -7,7 +7,7 @@ import { newTensor } from '../op.ts';
 import { beginOp, currentInterval, recording } from '../record.ts';
 import { storageOf } from '../storage.ts';
 import type { Tensor } from '../tensor.ts';
-import { gradientTensor, implicitGradient, type Root, runBackward } from './engine.ts';
+import { gradientSet, gradientTensor, implicitGradient, type Root, runBackward } from './engine.ts';
 import type { Edge } from './graph.ts';
 
 export type BackwardOptions = {
@@ -30,14 +30,25 @@ export type GradOptions = Omit<BackwardOptions, 'inputs'> & {
 function rootsOf(op: string, outputs: readonly Tensor[], gradients: readonly (Tensor | undefined)[] | undefined): Root[] {
   return outputs.map((t, i) => {
     const edge = edgeOf(t);
-    if (edge === null) throw new AutogradError(`element ${i} of tensors does not require grad and does not have a gradFn`, { op, fix: 'set requiresGrad on what it is computed from' });
+    if (edge === null)
+      throw new AutogradError(`element ${i} of tensors does not require grad and does not have a gradFn`, {
+        op,
+        fix: 'set requiresGrad on what it is computed from',
+      });
     const gradient = gradients?.[i];
     if (gradient === undefined) {
-      if (t.numel() !== 1) throw new AutogradError(`grad can be implicitly created only for scalar outputs, not for shape ${shapeText(t.shape)}`, { op, fix: 'pass a gradient of that shape, or reduce with sum() or mean()' });
+      if (t.numel() !== 1)
+        throw new AutogradError(`grad can be implicitly created only for scalar outputs, not for shape ${shapeText(t.shape)}`, {
+          op,
+          fix: 'pass a gradient of that shape, or reduce with sum() or mean()',
+        });
       return { edge, gradient: implicitGradient(t) };
     }
     if (!sameShape(gradient.shape, t.shape))
-      throw new ShapeError(`mismatch in shape: gradient ${i} has a shape of ${shapeText(gradient.shape)} and output ${i} has a shape of ${shapeText(t.shape)}`, { op });
+      throw new ShapeError(
+        `mismatch in shape: gradient ${i} has a shape of ${shapeText(gradient.shape)} and output ${i} has a shape of ${shapeText(t.shape)}`,
+        { op },
+      );
     if (gradient.element === t.element) return { edge, gradient };
     return { edge, gradient: newTensor(storageOf(recording(() => b.cast(gradient.value(), { to: t.element })))) };
   });
@@ -58,14 +69,15 @@ export function backward(outputs: readonly Tensor[], gradients?: readonly (Tenso
     if (ct == null) return;
     const gradient = gradientTensor(ct);
     t.gradient = t.gradient === null ? gradient : t.gradient.add(gradient);
-    currentInterval().grads.set(t, () => t.gradient?.storage);
+    gradientSet(t);
   });
 }
 
 function edgesOf(op: string, inputs: readonly Tensor[]): Edge[] {
   return inputs.map((t) => {
     const edge = edgeOf(t);
-    if (edge === null) throw new AutogradError('one of the differentiated tensors does not require grad', { op, fix: 'set requiresGrad before it is used' });
+    if (edge === null)
+      throw new AutogradError('one of the differentiated tensors does not require grad', { op, fix: 'set requiresGrad before it is used' });
     return edge;
   });
 }
@@ -75,13 +87,23 @@ export function grad(outputs: Tensor | readonly Tensor[], inputs: readonly Tenso
   beginOp();
   const list = Array.isArray(outputs) ? (outputs as readonly Tensor[]) : [outputs as Tensor];
   const createGraph = options.createGraph ?? false;
-  if (options.materializeGrads && options.allowUnused === false) throw new ArgumentError('materializeGrads implies allowUnused', { op: 'grad' });
+  if (options.materializeGrads && options.allowUnused === false)
+    throw new ArgumentError('materializeGrads implies allowUnused', { op: 'grad' });
   const edges = edgesOf('grad', inputs);
-  const found = runBackward({ roots: rootsOf('grad', list, options.gradOutputs), createGraph, retainGraph: options.retainGraph ?? createGraph, inputs: edges });
+  const found = runBackward({
+    roots: rootsOf('grad', list, options.gradOutputs),
+    createGraph,
+    retainGraph: options.retainGraph ?? createGraph,
+    inputs: edges,
+  });
   return found.map((ct, i) => {
     if (ct !== null) return gradientTensor(ct);
-    if (options.materializeGrads) return newTensor(storageOf(recording(() => full(0, { dtype: inputs[i]!.element, shape: inputs[i]!.shape }))));
+    if (options.materializeGrads)
+      return newTensor(storageOf(recording(() => full(0, { dtype: inputs[i]!.element, shape: inputs[i]!.shape }))));
     if (options.allowUnused) return null;
-    throw new AutogradError(`the differentiated tensor at index ${i} appears to not have been used in the graph`, { op: 'grad', fix: 'set allowUnused: true if this is the desired behavior' });
+    throw new AutogradError(`the differentiated tensor at index ${i} appears to not have been used in the graph`, {
+      op: 'grad',
+      fix: 'set allowUnused: true if this is the desired behavior',
+    });
   });
 }

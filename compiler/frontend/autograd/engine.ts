@@ -29,29 +29,34 @@ type Task = {
 
 /** Functions reachable from the roots that lie on a way to something wanted, with the number of gradients each will get. */
 function plan(task: Task): Map<GradFn, number> {
-  const order: GradFn[] = [];
-  const state = new Map<GradFn, number>();
-  const stack: GradFn[] = task.roots.map((r) => r.edge.fn);
-  const visited = new Set<GradFn>(stack);
-  while (stack.length > 0) {
-    const fn = stack.pop()!;
-    order.push(fn);
-    for (const e of fn.next)
-      if (e !== null && !visited.has(e.fn)) {
-        visited.add(e.fn);
-        stack.push(e.fn);
-      }
-  }
-  // A function is made after all that it leads to, so by ascending sequence (leaves first) one sweep finds what is useful.
   const wanted = task.inputs === undefined ? undefined : new Set(task.inputs.map((e) => e.fn));
-  const useful = new Set<GradFn>();
-  const ascending = order.sort((x, y) => rank(x) - rank(y));
-  for (const fn of ascending) if ((wanted === undefined ? fn.variable !== undefined || fn.retained.size > 0 || fn.hooks.size > 0 : wanted.has(fn)) || fn.next.some((e) => e !== null && useful.has(e.fn))) useful.add(fn);
-  for (const fn of useful) if (!state.has(fn)) state.set(fn, 0);
-  for (const fn of useful) for (const e of fn.next) if (e !== null && useful.has(e.fn)) state.set(e.fn, state.get(e.fn)! + 1);
-  return state;
+  const isWanted = (fn: GradFn): boolean => wanted?.has(fn) ?? (fn.variable !== undefined || fn.retained.size > 0 || fn.hooks.size > 0);
+  const waiting = new Map<GradFn, number>();
+  // A function is made after all that it leads to, so by ascending sequence (leaves first) one sweep finds what is useful.
+  for (const fn of reachable(task).sort((x, y) => rank(x) - rank(y)))
+    if (isWanted(fn) || fn.next.some((e) => e !== null && waiting.has(e.fn))) waiting.set(fn, 0);
+  for (const fn of waiting.keys()) for (const e of fn.next) if (e !== null && waiting.has(e.fn)) waiting.set(e.fn, waiting.get(e.fn)! + 1);
+  return waiting;
+}
+
+function reachable(task: Task): GradFn[] {
+  const seen = new Set(task.roots.map((r) => r.edge.fn));
+  // A set iterates over what is added while it is walked.
+  for (const fn of seen) for (const e of fn.next) if (e !== null) seen.add(e.fn);
+  return [...seen];
 }
 const rank = (fn: GradFn): number => (fn.variable === undefined ? fn.sequence : -1);
+
+/** Gradients on their way, and what has arrived. */
+type Run = {
+  readonly task: Task;
+  /** For each useful function, the gradients it still waits for. */
+  readonly waiting: Map<GradFn, number>;
+  readonly pending: Map<GradFn, (Cotangent | null)[]>;
+  readonly ready: ReadyQueue;
+  /** Gradients of `task.inputs`, in the inputs' places. */
+  readonly found: (Cotangent | null)[];
+};
 
 /**
  * Runs backward. Gradients of `task.inputs` are given in their order (null: not reached); without inputs, leaves accumulate into `.grad`.
@@ -59,50 +64,44 @@ const rank = (fn: GradFn): number => (fn.variable === undefined ? fn.sequence : 
  */
 export function runBackward(task: Task): (Cotangent | null)[] {
   return setGradEnabled(task.createGraph, () => {
-    const waiting = plan(task);
-    const pending = new Map<GradFn, (Cotangent | null)[]>();
-    const results = new Map<string, Cotangent>();
-    const ids = new Map<GradFn, number>();
-    const key = (e: Edge): string => `${ids.get(e.fn) ?? (ids.set(e.fn, ids.size), ids.get(e.fn))}:${e.index}`;
-    const wanted = new Set((task.inputs ?? []).map(key));
-    const ready = new ReadyQueue();
-    const send = (e: Edge, ct: Cotangent): void => {
-      let into = pending.get(e.fn);
-      if (into === undefined) pending.set(e.fn, (into = []));
-      const before = into[e.index];
-      into[e.index] = before == null ? ct : sum(before, ct, task.createGraph);
-    };
-    for (const { edge, gradient } of task.roots) if (waiting.has(edge.fn)) send(edge, { value: gradient.value(), edge: edgeOf(gradient) });
-    const started = new Set<GradFn>();
-    for (const { edge } of task.roots)
-      if (waiting.get(edge.fn) === 0 && !started.has(edge.fn)) {
-        started.add(edge.fn);
-        ready.add(edge.fn);
-      }
-    for (let fn = ready.take(); fn !== undefined; fn = ready.take()) {
-      const cts = hooked(fn, pending.get(fn) ?? []);
-      pending.delete(fn);
-      for (let i = 0; i < cts.length; i++) {
-        const k = `${ids.get(fn)}:${i}`;
-        if (cts[i] != null && wanted.has(k)) results.set(k, cts[i]!);
-      }
-      if (fn.variable !== undefined) {
-        if (task.inputs === undefined && cts[0] != null) accumulate(fn.variable, cts[0], task.createGraph);
-        continue;
-      }
-      const useful = fn.next.map((e) => e !== null && waiting.has(e.fn));
-      const grads = useful.includes(true) && cts.some((c) => c != null) ? differentiate(fn, cts, useful, task) : [];
-      fn.next.forEach((e, i) => {
-        if (e === null || !useful[i]) return;
-        const g = grads[i];
-        if (g != null) send(e, g);
-        const left = waiting.get(e.fn)! - 1;
-        waiting.set(e.fn, left);
-        if (left === 0) ready.add(e.fn);
-      });
-    }
-    return (task.inputs ?? []).map((e) => results.get(key(e)) ?? null);
+    const run: Run = { task, waiting: plan(task), pending: new Map(), ready: new ReadyQueue(), found: (task.inputs ?? []).map(() => null) };
+    const roots = task.roots.filter((r) => run.waiting.has(r.edge.fn));
+    for (const { edge, gradient } of roots) send(run, edge, { value: gradient.value(), edge: edgeOf(gradient) });
+    for (const fn of new Set(roots.map((r) => r.edge.fn))) if (run.waiting.get(fn) === 0) run.ready.add(fn);
+    for (let fn = run.ready.take(); fn !== undefined; fn = run.ready.take()) visit(run, fn);
+    return run.found;
   });
+}
+
+/** Lets one function, all of whose gradients have come, pass gradients on. */
+function visit(run: Run, fn: GradFn): void {
+  const { task, waiting } = run;
+  const cts = hooked(fn, run.pending.get(fn) ?? []);
+  run.pending.delete(fn);
+  task.inputs?.forEach((e, i) => {
+    if (e.fn === fn) run.found[i] = cts[e.index] ?? null;
+  });
+  if (fn.variable !== undefined) {
+    if (task.inputs === undefined && cts[0] != null) accumulate(fn.variable, cts[0], task.createGraph);
+    return;
+  }
+  const useful = fn.next.map((e) => e !== null && waiting.has(e.fn));
+  const grads = useful.includes(true) && cts.some((c) => c != null) ? differentiate(fn, cts, useful, task) : [];
+  fn.next.forEach((e, i) => {
+    if (e === null || !useful[i]) return;
+    const gradient = grads[i];
+    if (gradient != null) send(run, e, gradient);
+    const left = waiting.get(e.fn)! - 1;
+    waiting.set(e.fn, left);
+    if (left === 0) run.ready.add(e.fn);
+  });
+}
+
+function send({ pending, task }: Run, e: Edge, ct: Cotangent): void {
+  const into = pending.get(e.fn) ?? [];
+  pending.set(e.fn, into);
+  const before = into[e.index];
+  into[e.index] = before == null ? ct : sum(before, ct, task.createGraph);
 }
 
 /** Ready functions, the latest-made first; accumulation into a leaf before anything else. A binary heap. */
@@ -144,19 +143,34 @@ function sum(x: Cotangent, y: Cotangent, createGraph: boolean): Cotangent {
   });
 }
 
-function derived(name: string, createGraph: boolean, next: readonly (Edge | null)[], inputs: readonly Value[], outputs: readonly Value[], index: number): Edge | null {
+function derived(
+  name: string,
+  createGraph: boolean,
+  next: readonly (Edge | null)[],
+  inputs: readonly Value[],
+  outputs: readonly Value[],
+  index: number,
+): Edge | null {
   if (!createGraph || next.every((e) => e === null)) return null;
   return { fn: new GradFn(name, next, { inputs, outputs }), index };
 }
 
 /** Gradients of a function's operands. Under `createGraph` they are functions of the incoming gradients and of the operands in turn. */
-function differentiate(fn: GradFn, cts: readonly (Cotangent | null | undefined)[], useful: readonly boolean[], task: Task): (Cotangent | null)[] {
+function differentiate(
+  fn: GradFn,
+  cts: readonly (Cotangent | null | undefined)[],
+  useful: readonly boolean[],
+  task: Task,
+): (Cotangent | null)[] {
   const { saved } = fn;
   if (saved === undefined)
-    throw new AutogradError('trying to backward through the graph a second time: its saved values were freed when backward() or grad() ran', {
-      op: fn.name,
-      fix: 'specify retainGraph: true the first time',
-    });
+    throw new AutogradError(
+      'trying to backward through the graph a second time: its saved values were freed when backward() or grad() ran',
+      {
+        op: fn.name,
+        fix: 'specify retainGraph: true the first time',
+      },
+    );
   flushBefore(fn.name);
   beginOp();
   const grads = recording(() => {
@@ -164,16 +178,27 @@ function differentiate(fn: GradFn, cts: readonly (Cotangent | null | undefined)[
     const given = outputs.map((_, i) => cts[i] ?? null);
     // Gradients that are one value with an operand are told apart from it, as operands are from one another.
     const present = given.filter((c) => c !== null);
-    const names = task.createGraph ? distinct([...inputs, ...present.map((c) => resolve(c.value))]).slice(inputs.length) : present.map((c) => c.value);
+    const names = task.createGraph
+      ? distinct([...inputs, ...present.map((c) => resolve(c.value))]).slice(inputs.length)
+      : present.map((c) => c.value);
     let at = 0;
     const values = given.map((c) => (c === null ? null : names[at++]!));
-    const found = pullback(outputs, values, inputs.filter((_, i) => useful[i]));
+    const found = pullback(
+      outputs,
+      values,
+      inputs.filter((_, i) => useful[i]),
+    );
     at = 0;
     const grads = inputs.map((_, i) => (useful[i] ? (found[at++] ?? null) : null));
     const computed = grads.filter((v) => v !== null);
     const next = [...fn.next, ...present.map((c) => c.edge)];
-    const again = task.createGraph && next.some((e) => e !== null) ? new GradFn(`${fn.name}Backward`, next, { inputs: [...inputs, ...names], outputs: computed }) : undefined;
-    return grads.map((value) => (value === null ? null : { value, edge: again === undefined ? null : { fn: again, index: computed.indexOf(value) } }));
+    const again =
+      task.createGraph && next.some((e) => e !== null)
+        ? new GradFn(`${fn.name}Backward`, next, { inputs: [...inputs, ...names], outputs: computed })
+        : undefined;
+    return grads.map((value) =>
+      value === null ? null : { value, edge: again === undefined ? null : { fn: again, index: computed.indexOf(value) } },
+    );
   });
   if (!task.retainGraph && readsValues(saved)) fn.saved = undefined;
   return grads;
@@ -190,7 +215,14 @@ function current(saved: NonNullable<GradFn['saved']>): NonNullable<GradFn['saved
   const inputs = distinct(saved.inputs.map(resolve));
   saved.inputs.forEach((v, i) => void twin.set(v, inputs[i]!));
   for (const n of nodes) {
-    const copy = isLeaf(n.op) ? n : build(n.op, n.inputs.map((v) => twin.get(v) ?? v), n.attrs, n.regions);
+    const copy = isLeaf(n.op)
+      ? n
+      : build(
+          n.op,
+          n.inputs.map((v) => twin.get(v) ?? v),
+          n.attrs,
+          n.regions,
+        );
     n.values.forEach((v, i) => void twin.set(v, copy.values[i]!));
   }
   return { inputs, outputs: saved.outputs.map((v) => twin.get(v) ?? v) };
@@ -213,7 +245,11 @@ function hooked(fn: GradFn, cts: readonly (Cotangent | null)[]): (Cotangent | nu
       const before = tensorOf(now);
       const after = hook(before);
       if (after === undefined) continue;
-      if (!sameShape(avalOf(after.value()).shape, avalOf(now.value).shape)) throw new AutogradError(`a hook has changed the size of the gradient from ${shapeText(avalOf(now.value).shape)} to ${shapeText(after.shape)}`, { op: fn.name });
+      if (!sameShape(avalOf(after.value()).shape, avalOf(now.value).shape))
+        throw new AutogradError(
+          `a hook has changed the size of the gradient from ${shapeText(avalOf(now.value).shape)} to ${shapeText(after.shape)}`,
+          { op: fn.name },
+        );
       now = { value: after.value(), edge: edgeOf(after) };
     }
     const keeper = fn.retained.get(i);
@@ -232,15 +268,23 @@ export const gradientTensor = tensorOf;
 /** Adds into the leaf's `.grad`: in place where there is one, unless the sum must itself be differentiable. */
 function accumulate(leaf: Tensor, ct: Cotangent, createGraph: boolean): void {
   const before = leaf.gradient;
-  if (before === null) return setGrad(leaf, tensorOf(ct));
-  if (createGraph) return setGrad(leaf, before.add(tensorOf(ct)));
-  noGrad(() => void before.add_(tensorOf(ct)));
-  setGrad(leaf, before);
+  if (before === null) setGrad(leaf, tensorOf(ct));
+  else if (createGraph) setGrad(leaf, before.add(tensorOf(ct)));
+  else {
+    noGrad(() => void before.add_(tensorOf(ct)));
+    gradientSet(leaf);
+  }
 }
 
 function setGrad(t: Tensor, gradient: Tensor): void {
   t.gradient = gradient;
+  gradientSet(t);
+}
+
+/** A `.grad` that was written is stored at the boundary, if it is still there. */
+export function gradientSet(t: Tensor): void {
   currentInterval().grads.set(t, () => t.gradient?.storage);
+  currentInterval().touched.add(t);
 }
 
 /** A gradient of ones for a root of one element. */

@@ -5,7 +5,8 @@ import type { Tensor } from '../tensor.ts';
 /** Where a gradient goes: into the `index`-th output of `fn`. Null where none is needed. */
 export type Edge = { readonly fn: GradFn; readonly index: number };
 
-export type TensorHook = (gradient: Tensor) => Tensor | undefined | void;
+/** What a hook returns replaces the gradient; undefined leaves it. */
+export type TensorHook = (gradient: Tensor) => Tensor | undefined;
 
 /**
  * One op of the user's, as recorded. Its derivative is that of the graph between `inputs` and `outputs`.

@@ -14,7 +14,10 @@ function within<T>(op: string, mode: boolean, f: () => Sync<T>): T {
   try {
     const result = f() as T;
     if (typeof (result as { then?: unknown } | null | undefined)?.then === 'function')
-      throw new AutogradError('the function returned a promise; a grad mode does not reach across an await', { op, fix: 'open the scope inside the async function instead' });
+      throw new AutogradError('the function returned a promise; a grad mode does not reach across an await', {
+        op,
+        fix: 'open the scope inside the async function instead',
+      });
     return result;
   } finally {
     enabled = before;
