@@ -1,11 +1,23 @@
 // A boundary: what pends is compiled (or found by structure) and run. What it realises never depends on garbage collection.
 import { allocate, type TypedArray } from '../../runtime/dtype.ts';
-import { avalOf, isLeaf, type Node, type Value } from '../ir/node.ts';
 import { recordWith } from '../ir/builder.ts';
+import { avalOf, isLeaf, type Node, type Value } from '../ir/node.ts';
 import type { Executable } from '../jit/executable.ts';
 import { executableOf, type Stretch, type Structure, structureOf, survey, type ValueId, valueId } from '../jit/structure.ts';
-import { bufferOf, currentInterval, expect, flushDue, type Interval, leafRecordOf, learn, nextInterval, recordedOf, resolve, slotRecordOf } from './record.ts';
 import { defaultTarget } from './device.ts';
+import {
+  bufferOf,
+  currentInterval,
+  expect,
+  flushDue,
+  type Interval,
+  leafRecordOf,
+  learn,
+  nextInterval,
+  recordedOf,
+  resolve,
+  slotRecordOf,
+} from './record.ts';
 
 /** What an interval turned out to be, for those who replay it. */
 export type Ended = { readonly stretch: Stretch; readonly structure: Structure; readonly roots: readonly ValueId[] };
@@ -152,7 +164,13 @@ function compute(values: readonly Value[]): void {
   const position = new Map(nodes.map((n, i) => [n, i] as const));
   const stretch = survey(nodes, (v) => isLeaf(v.node.op) || bufferOf(v) !== undefined);
   const structure = structureOf(stretch, defaultTarget());
-  run('claims', stretch, structure, roots.map((v) => valueId(position.get(v.node)!, v.index)), nodes);
+  run(
+    'claims',
+    stretch,
+    structure,
+    roots.map((v) => valueId(position.get(v.node)!, v.index)),
+    nodes,
+  );
 }
 
 /** Nodes that must run for `roots`: the walk stops at leaves and at values that have buffers. */
