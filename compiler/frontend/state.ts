@@ -32,4 +32,11 @@ export function overwrite(t: Tensor, array: TypedArray): void {
   write(t.storage, leafOf(array, { dtype: t.element, shape: t.shape }));
 }
 
+/** Converts a tensor in place, its gradient as well; views of it that exist are left behind. */
+export function retype(t: Tensor, dtype: DType): void {
+  if (t.element === dtype) return;
+  write(t.storage, leafOf(convert(t.dataSync(), dtype), { dtype, shape: t.shape }));
+  if (t.gradient !== null) t.gradient = stateCopy(t.gradient, dtype);
+}
+
 const elements = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);

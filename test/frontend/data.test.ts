@@ -198,7 +198,11 @@ describe('datasets', () => {
 
   test('getItems is asked for whole batches', () => {
     const asked: (readonly number[])[] = [];
-    const data = { length: 5, get: () => -1, getItems: (i: readonly number[]) => (asked.push(i), i.map((k) => k * 10)) };
+    const getItems = (indices: readonly number[]): number[] => {
+      asked.push(indices);
+      return indices.map((k) => k * 10);
+    };
+    const data = { length: 5, get: () => -1, getItems };
     expect([...new DataLoader(data, { batchSize: 3, collateFn: keep })]).toEqual([
       [0, 10, 20],
       [30, 40],

@@ -139,8 +139,9 @@ export class ConcatDataset<T> extends Dataset<T> {
     this.datasets = [...datasets];
     if (this.datasets.length === 0) throw new ArgumentError('datasets should not be an empty iterable', { op: 'ConcatDataset' });
     for (const d of this.datasets) demandMapStyle('ConcatDataset', d);
-    let sum = 0;
-    this.cumulativeSizes = this.datasets.map((d) => (sum += d.length));
+    const sizes: number[] = [];
+    for (const d of this.datasets) sizes.push((sizes.at(-1) ?? 0) + d.length);
+    this.cumulativeSizes = sizes;
   }
 
   get length(): number {
@@ -228,8 +229,11 @@ export function randomSplit<T>(
     );
   const order = new Int32Array(dataset.length);
   fillRandperm(order, options.generator ?? defaultGenerator);
-  let start = 0;
-  return sizes.map((n) => new Subset(dataset, Array.from(order.subarray(start, (start += n)))));
+  let end = 0;
+  return sizes.map((n) => {
+    end += n;
+    return new Subset(dataset, Array.from(order.subarray(end - n, end)));
+  });
 }
 
 function demandFraction(f: number, i: number): void {

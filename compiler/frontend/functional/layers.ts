@@ -5,9 +5,13 @@ import { b, full } from '../../ir/builder.ts';
 import { avalOf, type Value } from '../../ir/node.ts';
 import { composite } from '../../ops/composite/table.ts';
 import { noGrad } from '../autograd/mode.ts';
+import { fromTypedArray } from '../creation.ts';
+import type { DTypeName } from '../dtypes.ts';
 import { apply, applyMany } from '../op.ts';
 import { broadcastTo, scalarValue } from '../operands.ts';
 import type { Tensor } from '../tensor.ts';
+import { tensordot } from './linear.ts';
+import { broadcastTensors, movedim } from './shape.ts';
 
 /** One number for all spatial dimensions, or one for each. */
 export type Spatial = number | readonly number[];
@@ -97,13 +101,32 @@ function avgPool(op: string, rank: number, x: Tensor, kernel: Spatial, options: 
 export const avgPool1d = (x: Tensor, kernel: Spatial, options: AvgPoolOptions = {}): Tensor => avgPool('avgPool1d', 1, x, kernel, options);
 /** Mean of each window of [N, C, H, W]. */
 export const avgPool2d = (x: Tensor, kernel: Spatial, options: AvgPoolOptions = {}): Tensor => avgPool('avgPool2d', 2, x, kernel, options);
-/** Mean over windows chosen so that the result is `size`; sizes that divide the input's only. */
-export function adaptiveAvgPool2d(x: Tensor, size: Spatial): Tensor {
-  const out = spread('adaptiveAvgPool2d', 'size', size, 2, 1);
-  const kernel = out.map((n, i) => x.shape.at(i - 2)! / n);
-  if (!kernel.every(Number.isInteger)) throw new ShapeError(`[${out}] does not divide the input [${x.shape}]`, { op: 'adaptiveAvgPool2d', fix: 'use avgPool2d with a window' });
-  return avgPool('adaptiveAvgPool2d', 2, x, kernel, {});
+/** Mean over windows chosen so that the result has spatial sizes `size`; window i of n elements into m begins at floor(i n / m). */
+function adaptiveAvgPool(op: string, rank: number, x: Tensor, size: Spatial): Tensor {
+  if (x.ndim !== rank + 1 && x.ndim !== rank + 2) throw new ShapeError(`expects [N, C, ...] or [C, ...] with ${rank} spatial dimensions, got [${x.shape}]`, { op });
+  const out = spread(op, 'size', size, rank, 0);
+  const spatial = x.shape.slice(-rank);
+  const kernel = out.map((m, i) => spatial[i]! / m);
+  if (kernel.every((k) => Number.isInteger(k) && k > 0)) return avgPool(op, rank, x, kernel, {});
+  // Windows of unequal sizes: one dimension after the other is contracted with a matrix of shares.
+  return out.reduce((t, m, i) => {
+    const axis = x.ndim - rank + i;
+    return movedim(tensordot(t, shares(spatial[i]!, m, x.dtype), [[axis], [0]]), -1, axis);
+  }, x);
 }
+/** An n x m matrix whose column j holds 1 / length over the elements of window j. */
+function shares(n: number, m: number, dtype: DTypeName): Tensor {
+  const values = new Float64Array(n * m);
+  for (let j = 0; j < m; j++) {
+    const [from, to] = [Math.floor((j * n) / m), Math.ceil(((j + 1) * n) / m)];
+    for (let i = from; i < to; i++) values[i * m + j] = 1 / (to - from);
+  }
+  return fromTypedArray(values, [n, m], { dtype });
+}
+/** Mean over windows of [N, C, L] chosen so that the result has length `size`. */
+export const adaptiveAvgPool1d = (x: Tensor, size: Spatial): Tensor => adaptiveAvgPool('adaptiveAvgPool1d', 1, x, size);
+/** Mean over windows of [N, C, H, W] chosen so that the result is `size`. */
+export const adaptiveAvgPool2d = (x: Tensor, size: Spatial): Tensor => adaptiveAvgPool('adaptiveAvgPool2d', 2, x, size);
 
 export type NormOptions = { readonly weight?: Tensor | undefined; readonly bias?: Tensor | undefined; readonly eps?: number };
 const present = (...tensors: readonly (Tensor | undefined)[]): Tensor[] => tensors.filter((t) => t !== undefined);
@@ -147,23 +170,57 @@ export function batchNorm(x: Tensor, runningMean: Tensor | undefined, runningVar
   const op = 'batchNorm';
   demandFloat(op, x);
   const { weight, bias, training = false, momentum = 0.1, eps = 1e-5 } = options;
-  if (x.ndim < 2) throw new ShapeError(`expects [N, C, ...], got [${x.shape}]`, { op });
-  const channels = x.shape[1]!;
-  for (const t of present(weight, bias, runningMean, runningVar)) if (t.shape.join() !== String(channels)) throw new ShapeError(`statistics, weight and bias must be [${channels}], not [${t.shape}]`, { op });
-  const has = { weight: weight !== undefined, bias: bias !== undefined };
+  demandChannels(op, x, present(weight, bias, runningMean, runningVar));
   if (!training) {
     if (runningMean === undefined || runningVar === undefined) throw new ArgumentError('evaluation needs running statistics', { op, fix: 'pass training: true' });
+    const has = { weight: weight !== undefined, bias: bias !== undefined };
     return apply(op, [x, runningMean, runningVar, ...present(weight, bias)], (v, m, s, ...rest) => composite('batchNormEval', [v!, scalarValue(eps, x.element), m!, s!, ...rest], has)[0]!);
   }
-  const count = x.numel() / Math.max(1, channels);
-  if (count <= 1) throw new ShapeError(`expected more than one value per channel when training, got input [${x.shape}]`, { op });
-  const [y, mean, variance] = applyMany(op, [x, ...present(weight, bias)], (v, ...rest) => composite('batchNorm', [v!, scalarValue(eps, x.element), ...rest], has)) as [Tensor, Tensor, Tensor];
+  const { output, mean, variance, count } = batchNormInTraining(x, options);
   noGrad(() => {
     runningMean?.mul_(1 - momentum).add_(mean.detach(), { alpha: momentum });
     runningVar?.mul_(1 - momentum).add_(variance.detach(), { alpha: (momentum * count) / (count - 1) });
   });
-  return y;
+  return output;
 }
+
+function demandChannels(op: string, x: Tensor, perChannel: readonly Tensor[]): void {
+  if (x.ndim < 2) throw new ShapeError(`expects [N, C, ...], got [${x.shape}]`, { op });
+  for (const t of perChannel) if (t.shape.join() !== String(x.shape[1])) throw new ShapeError(`statistics, weight and bias must be [${x.shape[1]}], not [${t.shape}]`, { op });
+}
+
+/** What batchNorm does in training, with the statistics of the batch: its mean, its biased variance, and the number of values behind them. */
+export type BatchStatistics = { readonly output: Tensor; readonly mean: Tensor; readonly variance: Tensor; readonly count: number };
+export function batchNormInTraining(x: Tensor, { weight, bias, eps = 1e-5 }: NormOptions = {}): BatchStatistics {
+  const op = 'batchNorm';
+  demandFloat(op, x);
+  demandChannels(op, x, present(weight, bias));
+  const count = x.numel() / Math.max(1, x.shape[1]!);
+  if (count <= 1) throw new ShapeError(`expected more than one value per channel when training, got input [${x.shape}]`, { op });
+  const has = { weight: weight !== undefined, bias: bias !== undefined };
+  const results = applyMany(op, [x, ...present(weight, bias)], (v, ...rest) => composite('batchNorm', [v!, scalarValue(eps, x.element), ...rest], has));
+  const [output, mean, variance] = results as [Tensor, Tensor, Tensor];
+  return { output, mean, variance, count };
+}
+
+/** Mean 0 and variance 1 over the spatial dimensions, for each example and channel. As `F.instance_norm` without running statistics. */
+export function instanceNorm(x: Tensor, { weight, bias, eps = 1e-5 }: NormOptions = {}): Tensor {
+  if (x.ndim < 3) throw new ShapeError(`expects [N, C, ...] with spatial dimensions, got [${x.shape}]`, { op: 'instanceNorm' });
+  if (x.shape.slice(2).reduce((n, d) => n * d, 1) <= 1) throw new ShapeError(`expected more than one spatial element, got input [${x.shape}]`, { op: 'instanceNorm' });
+  return groupNorm(x, x.shape[1]!, { weight, bias, eps });
+}
+/** x over its p-norm along `dim`, which is taken to be at least `eps`. */
+export const normalize = (x: Tensor, { p = 2, dim = 1, eps = 1e-12 }: { readonly p?: number; readonly dim?: number; readonly eps?: number } = {}): Tensor =>
+  x.div(x.norm(dim, { p, keepdim: true }).clamp(eps));
+/** Cosine of the angle between x and y along `dim`; each length is taken to be at least `eps`. */
+export function cosineSimilarity(x: Tensor, y: Tensor, { dim = 1, eps = 1e-8 }: { readonly dim?: number; readonly eps?: number } = {}): Tensor {
+  const [l, r] = broadcastTensors(x, y) as [Tensor, Tensor];
+  const unit = (t: Tensor): Tensor => t.div(t.norm(dim, { keepdim: true }).clamp(eps));
+  return unit(l).mul(unit(r)).sum(dim);
+}
+/** The p-norm of x - y + eps over the last dimension. */
+export const pairwiseDistance = (x: Tensor, y: Tensor, { p = 2, eps = 1e-6, keepdim = false }: { readonly p?: number; readonly eps?: number; readonly keepdim?: boolean } = {}): Tensor =>
+  x.sub(y).add(eps).norm(-1, { p, keepdim });
 
 export type EmbeddingOptions = { readonly paddingIdx?: number };
 /** Rows of `weight` [V, D] by number: indices [...] give [..., D]. The row `paddingIdx` gets no gradient. As `F.embedding`. */

@@ -2,11 +2,11 @@
 import { ArgumentError } from '../../../runtime/errors.ts';
 import { b } from '../../ir/builder.ts';
 import type { Value } from '../../ir/node.ts';
+import { axpy, over, type Scalars, scaled, shifted } from '../hostScalars.ts';
 import { applyInPlace } from '../op.ts';
 import { stateZeros } from '../state.ts';
 import type { Tensor } from '../tensor.ts';
 import { demandNonNegative, descentOf, type Member, Optimizer, type ParamGroup, type ParamState, type Params } from './optimizer.ts';
-import { axpy, over, type Scalars, scaled, shifted } from './scalars.ts';
 
 export type AdamOptions = {
   /** Learning rate; 1e-3 by default. */

@@ -80,7 +80,7 @@ export class OneCycleLR extends LRScheduler {
     this.#anneal = anneal[annealStrategy];
     this.#rates = highest.map((max) => ({ initial: max / divFactor, max, min: max / divFactor / finalDivFactor }));
     this.#momenta = cycleMomentum ? { base: options.baseMomentum ?? 0.85, max: options.maxMomentum ?? 0.95 } : undefined;
-    this.groups.forEach((group, i) => void (group.initialLr = this.#rates[i]!.initial));
+    for (const [i, group] of this.groups.entries()) group.initialLr = this.#rates[i]!.initial;
     this.start();
   }
 

@@ -5,11 +5,11 @@ import type { Value } from '../../ir/node.ts';
 import { enableGrad, noGrad, type Sync } from '../autograd/mode.ts';
 import { deferSteps, stepBoundary } from '../boundary.ts';
 import { zero_ } from '../functional/indexing.ts';
+import { axpy, hostScalars, type Scalars } from '../hostScalars.ts';
 import { apply } from '../op.ts';
 import { isTensor } from '../pytree.ts';
 import { stateCopy } from '../state.ts';
 import type { Tensor } from '../tensor.ts';
-import { axpy, hostScalars, type Scalars } from './scalars.ts';
 
 /** Parameters that share options. Assign to an option (`group.lr = 0.1`) and the next step uses it. */
 export type ParamGroup<O> = { params: Tensor[]; initialLr?: number } & O;

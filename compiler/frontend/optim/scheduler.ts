@@ -50,7 +50,7 @@ export abstract class LRScheduler {
   private advance(): void {
     this.lastEpoch++;
     const rates = this.groups.map((group, i) => this.rate(group.lr, this.baseLrs[i]!, i));
-    this.groups.forEach((group, i) => void (group.lr = rates[i]!));
+    for (const [i, group] of this.groups.entries()) group.lr = rates[i]!;
     this.lastLrs = rates;
   }
 

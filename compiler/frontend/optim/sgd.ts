@@ -1,11 +1,11 @@
 // Stochastic gradient descent, as torch.optim.SGD.
 import { ArgumentError } from '../../../runtime/errors.ts';
 import { b } from '../../ir/builder.ts';
+import { axpy, type Scalars, scaled } from '../hostScalars.ts';
 import { applyInPlace } from '../op.ts';
 import { stateZeros } from '../state.ts';
 import type { Tensor } from '../tensor.ts';
 import { demandNonNegative, descentOf, type Member, Optimizer, type ParamGroup, type ParamState, type Params } from './optimizer.ts';
-import { axpy, type Scalars, scaled } from './scalars.ts';
 
 export type SGDOptions = {
   /** Learning rate; 1e-3 by default. */

@@ -1,8 +1,8 @@
 // The numbers of an update (rates, bias corrections): computed on the host when a step is taken, and read by what the step records.
-import type { DType } from '../../../runtime/dtype.ts';
-import { b } from '../../ir/builder.ts';
-import { shapeOf, type Value } from '../../ir/node.ts';
-import { hostAction, hostSlot } from '../record.ts';
+import type { DType } from '../../runtime/dtype.ts';
+import { b } from '../ir/builder.ts';
+import { shapeOf, type Value } from '../ir/node.ts';
+import { hostAction, hostSlot } from './record.ts';
 
 /** Each number as a 0-d slot, one for all its uses in a step: a number that changes changes no graph. */
 export type Scalars<N> = { readonly [K in keyof N]: Value };
@@ -13,7 +13,9 @@ export type Scalars<N> = { readonly [K in keyof N]: Value };
  */
 export function hostScalars<N extends Readonly<Record<string, number>>>(numbers: () => N): (dtype: DType) => Scalars<N> {
   let current: N | undefined;
-  hostAction(() => void (current = numbers()));
+  hostAction(() => {
+    current = numbers();
+  });
   const made = new Map<DType, Scalars<N>>();
   return (dtype) => {
     const known = made.get(dtype);

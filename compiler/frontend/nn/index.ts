@@ -1,0 +1,21 @@
+// What users import as `nn`.
+export * from './activations.ts';
+export { ModuleDict, ModuleList, Sequential } from './containers.ts';
+export { Conv1d, Conv2d, type ConvLayerOptions } from './conv.ts';
+export * as init from './init.ts';
+export { Embedding, Flatten, Identity, type LayerOptions, Linear, Unflatten } from './linear.ts';
+export * from './losses.ts';
+export { type Layer, Module } from './module.ts';
+export {
+  BatchNorm1d,
+  BatchNorm2d,
+  type BatchNormOptions,
+  GroupNorm,
+  LayerNorm,
+  type LayerNormOptions,
+  type NormLayerOptions,
+  RMSNorm,
+} from './normalization.ts';
+export { Parameter } from './parameter.ts';
+export { AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d } from './pooling.ts';
+export type { LoadResult, StateDict, StateDictLike } from './stateDict.ts';

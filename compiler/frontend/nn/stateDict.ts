@@ -1,0 +1,81 @@
+// State dicts: the tensors of a module by dotted name, and how they are taken over.
+import type { TypedArray } from '../../../runtime/dtype.ts';
+import { ArgumentError, KeyError, ShapeError } from '../../../runtime/errors.ts';
+import { noGrad } from '../autograd/mode.ts';
+import { convert, fromTypedArray } from '../creation.ts';
+import { isTensor } from '../pytree.ts';
+import { overwrite } from '../state.ts';
+import type { Tensor } from '../tensor.ts';
+import { Counter } from './parameter.ts';
+
+/** Tensors by name; they share storage with the module, as in PyTorch: clone them to keep them. */
+export type StateDict = { readonly [name: string]: Tensor };
+/** What can be loaded: a record, a Map, or entries. */
+export type StateDictLike = StateDict | Iterable<readonly [string, Tensor]>;
+
+export type LoadResult = {
+  readonly missingKeys: readonly string[];
+  readonly unexpectedKeys: readonly string[];
+};
+
+/** A place in a module that a state dict names. */
+export type Slot = readonly [name: string, target: Tensor | Counter];
+
+/** A record without prototype, so that every name is only a name. */
+export function stateDictOf(slots: readonly Slot[]): StateDict {
+  const dict: { [name: string]: Tensor } = Object.create(null);
+  for (const [name, target] of slots)
+    dict[name] = target instanceof Counter ? fromTypedArray(BigInt64Array.of(BigInt(target.value)), []) : target.detach();
+  return dict;
+}
+
+const entriesOf = (dict: StateDictLike): readonly (readonly [string, Tensor])[] =>
+  Symbol.iterator in dict ? [...(dict as Iterable<readonly [string, Tensor]>)] : Object.entries(dict);
+
+/** Takes over the tensors of `dict`, converted to the dtypes that are there. Nothing changes if something does not fit. */
+export function load(owner: string, slots: readonly Slot[], dict: StateDictLike, strict: boolean): LoadResult {
+  const op = `${owner}.loadStateDict`;
+  if (typeof dict !== 'object' || dict === null)
+    throw new ArgumentError(`expected a state dict, got ${dict === null ? 'null' : typeof dict}`, { op });
+  const given = new Map(entriesOf(dict));
+  for (const [name, value] of given) {
+    if (!isTensor(value)) throw new ArgumentError(`'${name}' is no tensor but ${value === null ? 'null' : typeof value}`, { op });
+  }
+  const known = new Set(slots.map(([name]) => name));
+  const missingKeys = slots.map(([name]) => name).filter((name) => !given.has(name));
+  const unexpectedKeys = [...given.keys()].filter((name) => !known.has(name));
+  if (strict && missingKeys.length + unexpectedKeys.length > 0)
+    throw new KeyError(mismatch(missingKeys, unexpectedKeys), { op, fix: 'pass { strict: false } to load what fits' });
+  const present = slots.filter(([name]) => given.has(name));
+  const sizes = present.map(([name, target]) => sizeMismatch(name, target, given.get(name)!)).filter((text) => text !== undefined);
+  if (sizes.length > 0) throw new ShapeError(sizes.join('; '), { op });
+  // Read before anything is written: the dict may hold this module's own tensors.
+  const data = present.map(([name, target]) => elementsFor(target, given.get(name)!));
+  present.forEach(([, target], i) => void assign(target, data[i]!));
+  return { missingKeys, unexpectedKeys };
+}
+
+function mismatch(missing: readonly string[], unexpected: readonly string[]): string {
+  const list = (names: readonly string[]): string => names.map((name) => JSON.stringify(name)).join(', ');
+  const parts = [];
+  if (unexpected.length > 0) parts.push(`unexpected key(s) in state dict: ${list(unexpected)}`);
+  if (missing.length > 0) parts.push(`missing key(s) in state dict: ${list(missing)}`);
+  return parts.join('; ');
+}
+
+function sizeMismatch(name: string, target: Tensor | Counter, value: Tensor): string | undefined {
+  const shape = target instanceof Counter ? [] : target.shape;
+  if (shape.join() === value.shape.join()) return undefined;
+  return `size mismatch for ${name}: copying a tensor of shape [${value.shape}] where the module has [${shape}]`;
+}
+
+function elementsFor(target: Tensor | Counter, value: Tensor): TypedArray {
+  const data = value.dataSync();
+  return target instanceof Counter || target.element === value.element ? data : convert(data, target.element);
+}
+
+function assign(target: Tensor | Counter, data: TypedArray): void {
+  if (target instanceof Counter) target.value = Number(data[0]);
+  else if (target.view === undefined) overwrite(target, data);
+  else noGrad(() => void target.copy_(fromTypedArray(data, target.shape)));
+}
