@@ -3,7 +3,7 @@ import { AutogradError } from '../../../runtime/errors.ts';
 import { pullback } from '../../autodiff/reverse.ts';
 import { b, build, full } from '../../ir/builder.ts';
 import { sameShape, shapeText } from '../../ir/dim.ts';
-import { avalOf, isLeaf, nodesOf, type Value } from '../../ir/node.ts';
+import { avalOf, isLeaf, makeNode, nodesOf, type Value } from '../../ir/node.ts';
 import { rules } from '../../ops/table.ts';
 import { flushBefore } from '../boundary.ts';
 import { edgeOf } from '../handle.ts';
@@ -200,7 +200,7 @@ function differentiate(
       value === null ? null : { value, edge: again === undefined ? null : { fn: again, index: computed.indexOf(value) } },
     );
   });
-  if (!task.retainGraph && readsValues(saved)) fn.saved = undefined;
+  if (!task.retainGraph) fn.saved = readsValues(saved) ? undefined : shapesOnly(saved);
   return grads;
 }
 
@@ -209,7 +209,7 @@ function differentiate(
  * so a graph of an earlier interval, whose values are leaves here, is recorded once more.
  */
 function current(saved: NonNullable<GradFn['saved']>): NonNullable<GradFn['saved']> {
-  const nodes = nodesOf({ inputs: saved.inputs, outputs: saved.outputs });
+  const nodes = nodesOf(saved);
   if (nodes.every((n) => recordedOf(n).interval === currentInterval())) return saved;
   const twin = new Map<Value, Value>();
   const inputs = distinct(saved.inputs.map(resolve));
@@ -230,10 +230,33 @@ function current(saved: NonNullable<GradFn['saved']>): NonNullable<GradFn['saved
 
 /** Whether the derivative needs values of the forward pass: sums and views do not, and PyTorch lets those be walked twice. */
 function readsValues(saved: NonNullable<GradFn['saved']>): boolean {
-  return nodesOf({ inputs: saved.inputs, outputs: saved.outputs }).some((n) => {
+  return nodesOf(saved).some((n) => {
     const { derivative } = rules[n.op];
     return !(derivative.kind === 'linear' && derivative.in === 'jointly');
   });
+}
+
+/** The same graph over leaves without data: enough for a derivative that reads no values, and it keeps no buffer alive. */
+function shapesOnly(saved: NonNullable<GradFn['saved']>): NonNullable<GradFn['saved']> {
+  const twin = new Map<Value, Value>();
+  const bare = (v: Value): Value => {
+    const { dtype, shape } = avalOf(v);
+    return makeNode('input', [], { dtype, shape }, [], [avalOf(v)]).values[0]!;
+  };
+  for (const v of saved.inputs) twin.set(v, bare(v));
+  for (const n of nodesOf(saved)) {
+    const values = isLeaf(n.op)
+      ? n.values.map(bare)
+      : makeNode(
+          n.op,
+          n.inputs.map((v) => twin.get(v)!),
+          n.attrs,
+          n.regions,
+          n.outputs,
+        ).values;
+    n.values.forEach((v, i) => void twin.set(v, values[i]!));
+  }
+  return { inputs: saved.inputs.map((v) => twin.get(v)!), outputs: saved.outputs.map((v) => twin.get(v)!) };
 }
 
 /** Hooks in order of registration, then `retainGrad`. */
