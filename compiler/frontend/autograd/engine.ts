@@ -232,7 +232,7 @@ function current(saved: NonNullable<GradFn['saved']>): NonNullable<GradFn['saved
 function readsValues(saved: NonNullable<GradFn['saved']>): boolean {
   return nodesOf(saved).some((n) => {
     const { derivative } = rules[n.op];
-    return !(derivative.kind === 'linear' && derivative.in === 'jointly');
+    return derivative.kind !== 'none' && !(derivative.kind === 'linear' && derivative.in === 'jointly');
   });
 }
 
