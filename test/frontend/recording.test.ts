@@ -1,11 +1,15 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { noGrad } from '../../compiler/frontend/autograd/mode.ts';
 import { stepBoundary } from '../../compiler/frontend/boundary.ts';
 import { tensor, zeros } from '../../compiler/frontend/creation.ts';
 import { mseLoss } from '../../compiler/frontend/functional/loss.ts';
+import { Adam, ExponentialLR, SGD } from '../../compiler/frontend/optim/index.ts';
 import { kept, stateZeros } from '../../compiler/frontend/state.ts';
 import type { Tensor } from '../../compiler/frontend/tensor.ts';
 import '../../compiler/frontend/tensor.ts';
+import { onCompile } from '../../compiler/jit/structure.ts';
 import { costOf, descend, forget, forward, hiddenOf, lossOf, model, parametersOf, wave } from './loops.ts';
 
 const rounds = 400;
@@ -214,6 +218,62 @@ describe('a training loop written without compile', () => {
     await train(alone, rounds);
     expect(cost.programs).toBeLessThanOrEqual(6);
     for (const m of ms) expect(m.w1.tolistSync()).toEqual(alone.w1.tolistSync());
+  });
+});
+
+describe('optimisers', () => {
+  it('need one Program for Adam, through the step at which its bias correction becomes exactly 1', async () => {
+    const m = model();
+    const adam = new Adam(parametersOf(m), { lr: 0.01 });
+    const cost = await costOf(rounds, () => {
+      adam.zeroGrad();
+      lossOf(m, x, y).backward();
+      adam.step();
+    });
+    expect(cost).toMatchObject({ programs: 1, late: 0 });
+  });
+
+  it('need one Program under a learning rate schedule, with momentum and weight decay', async () => {
+    const m = model();
+    const sgd = new SGD(parametersOf(m), { lr: 0.1, momentum: 0.9, weightDecay: 1e-3 });
+    const schedule = new ExponentialLR(sgd, 0.99);
+    const cost = await costOf(rounds, () => {
+      lossOf(m, x, y).backward();
+      sgd.step();
+      sgd.zeroGrad();
+      schedule.step();
+    });
+    expect(cost).toMatchObject({ programs: 1, late: 0 });
+  });
+});
+
+describe('the set of Programs', () => {
+  /** Graph texts, without the user's lines, of what a loop compiles that observes now and then. */
+  async function graphsOf(each: () => void): Promise<string[]> {
+    const graphs: string[] = [];
+    const stop = onCompile((e) => void graphs.push(e.program.notes.graph.replaceAll(/ loc\("[^"]*"\)/g, '')));
+    const m = model();
+    const adam = new Adam(parametersOf(m), { lr: 0.01 });
+    let total: Tensor = zeros([]);
+    await costOf(60, (i) => {
+      adam.zeroGrad();
+      const logits = forward(m, x);
+      const loss = mseLoss(logits, y);
+      if (i % 3 === 0) loss.itemSync();
+      loss.backward();
+      adam.step();
+      if (i % 7 === 0) logits.dataSync();
+      total = total.add(loss.detach());
+      each();
+    });
+    stop();
+    return graphs;
+  }
+
+  it('is the same with and without forced collections', async () => {
+    setFlagsFromString('--expose_gc');
+    const collect = runInNewContext('gc') as () => void;
+    expect(await graphsOf(collect)).toEqual(await graphsOf(() => {}));
   });
 });
 
