@@ -37,6 +37,8 @@ checkOrder(pipeline);
 export type PipelineOptions = {
   /** Names of optional passes to skip. */
   readonly disable?: readonly string[];
+  /** The last pass to run. */
+  readonly until?: string;
   /** Called after each pass with its result and the milliseconds that it took. */
   readonly onPass?: (name: string, graph: Graph, ms: number) => void;
   /** Told why something was not done. */
@@ -60,6 +62,7 @@ export function runPipeline(graph: Graph, target: Target, options: PipelineOptio
       const start = performance.now();
       result = pass.run(result, context);
       options.onPass?.(pass.name, result, performance.now() - start);
+      if (pass.name === options.until) break;
     }
     return result;
   } finally {

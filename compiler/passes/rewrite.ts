@@ -7,6 +7,7 @@ import type { OpName } from '../ir/opset.ts';
 import type { PassContext } from './pass.ts';
 import { type Bindings, matches, type Pattern } from './pattern.ts';
 import { rebuilt } from './rebuild.ts';
+import { countUses } from './uses.ts';
 
 /** What a rule may ask beside the node. */
 export type Site = {
@@ -74,18 +75,14 @@ export function rewrite(graph: Graph, rules: RuleIndex, context: PassContext): G
   /** The node over final inputs, or the equal one met before. */
   const twins = new Map<Node, Node>();
   const known = new Map<number, Node[]>();
-  const uses = countUses(graph, nodes);
-  const site: Site = { target: context.target, isOnce: (v) => (uses.get(v.node) ?? 1) <= 1 };
+  const uses = countUses(graph);
+  const site: Site = { target: context.target, isOnce: uses.isOnce };
   /** Nodes that rules made in this walk, which may still be named. */
   const made = new Set<Node>();
   let fuel = (nodes.length + 16) * mostFirings;
 
-  const settle = (node: Node, values: readonly Value[]): void => {
-    settled.set(node, values);
-    const final = values[0]?.node;
-    if (final !== undefined && final !== node) uses.set(final, (uses.get(final) ?? 0) + (uses.get(node) ?? 1));
-  };
   for (const v of graph.inputs) settled.set(v.node, v.node.values);
+  const finalInputs = (node: Node): Value[] => node.inputs.map((v) => settled.get(v.node)![v.index]!);
 
   let last = '';
   const endless = (): InternalError => new InternalError(`rewrite: the rule '${last}' fires without end`);
@@ -113,13 +110,13 @@ export function rewrite(graph: Graph, rules: RuleIndex, context: PassContext): G
       if (by !== undefined) {
         const values = settled.get(by.node);
         if (values === undefined) stack.push(by.node);
-        else settle(node, [values[by.index]!]);
+        else settled.set(node, [values[by.index]!]);
         continue;
       }
       const twin = twins.get(node);
       if (twin !== undefined) {
         const values = settled.get(twin);
-        if (values !== undefined) settle(node, values);
+        if (values !== undefined) settled.set(node, values);
         // A node that waits for what replaces it lies below on the stack: rules have led back to it.
         else if (replacement.has(twin)) throw endless();
         else stack.push(twin);
@@ -133,40 +130,29 @@ export function rewrite(graph: Graph, rules: RuleIndex, context: PassContext): G
         isReady = false;
       }
       if (!isReady) continue;
-      const now = isLeaf(node.op)
-        ? node
-        : unique(
-            rebuilt(
-              node,
-              node.inputs.map((v) => settled.get(v.node)![v.index]!),
-            ),
-            known,
-          );
+      const copy = rebuilt(node, finalInputs(node));
+      const now = isLeaf(node.op) ? node : unique(copy, known);
       if (now !== node) {
         twins.set(node, now);
+        uses.move(node, settled.get(now)?.[0]?.node ?? now);
+        if (now !== copy) uses.release(copy);
         continue;
       }
       const value = node.values.length === 1 ? fire(node) : undefined;
-      if (value === undefined) settle(node, node.values);
-      else {
-        inheritOrigin(value.node, node, settled, made);
-        replacement.set(node, value);
+      if (value === undefined) {
+        settled.set(node, node.values);
+        continue;
       }
+      uses.add(takeOver(value.node, node, settled, made));
+      uses.move(node, value.node);
+      uses.release(node);
+      replacement.set(node, value);
     }
   };
 
   for (const v of graph.outputs) settleAll(v.node);
   const outputs = graph.outputs.map((v) => settled.get(v.node)![v.index]!);
   return outputs.every((v, i) => v === graph.outputs[i]) ? graph : { inputs: graph.inputs, outputs };
-}
-
-/** How many nodes and outputs use each node. */
-function countUses(graph: Graph, nodes: readonly Node[]): Map<Node, number> {
-  const uses = new Map<Node, number>();
-  const add = (node: Node): void => void uses.set(node, (uses.get(node) ?? 0) + 1);
-  for (const node of nodes) for (const v of node.inputs) add(v.node);
-  for (const v of graph.outputs) add(v.node);
-  return uses;
 }
 
 /** The first node met that is equal to this one. */
@@ -181,15 +167,20 @@ export function unique(node: Node, known: Map<number, Node[]>): Node {
   return twin ?? node;
 }
 
-/** New nodes come from where the node came from that they replace; the one in its place bears its name. */
-function inheritOrigin(replacing: Node, replaced: Node, settled: ReadonlyMap<Node, unknown>, made: Set<Node>): void {
+/**
+ * New nodes come from where the node came from that they replace; the one in its place bears its name.
+ * Gives the nodes that are new, and remembers them.
+ */
+function takeOver(replacing: Node, replaced: Node, settled: ReadonlyMap<Node, unknown>, made: Set<Node>): Node[] {
+  const fresh: Node[] = [];
   const stack = [replacing];
-  while (stack.length > 0) {
-    const node = stack.pop()!;
-    if (settled.has(node) || isLeaf(node.op) || made.has(node)) continue;
+  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+    if (settled.has(node) || made.has(node)) continue;
     made.add(node);
-    node.loc ??= replaced.loc;
+    fresh.push(node);
+    if (!isLeaf(node.op)) node.loc ??= replaced.loc;
     for (const v of node.inputs) stack.push(v.node);
   }
   if (made.has(replacing)) replacing.name ??= replaced.name;
+  return fresh;
 }

@@ -5,9 +5,11 @@ import { b, full, lit } from '../../compiler/ir/builder.ts';
 import { avalOf, type Graph, shapeOf, type Value } from '../../compiler/ir/node.ts';
 import { verify } from '../../compiler/ir/verify.ts';
 import { composite } from '../../compiler/ops/composite/table.ts';
+import { fuse } from '../../compiler/passes/fuse/fuse.ts';
 import { runPipeline } from '../../compiler/passes/pipeline.ts';
 import { jsTarget, type Target } from '../../runtime/target.ts';
 import { expectSameMeaning } from '../meaning.ts';
+import { passTest } from '../pass-test.ts';
 import { elementsMoved, kernelsOf } from './counts.ts';
 
 const input = (...shape: number[]): Value => b.input({ dtype: 'f32', shape });
@@ -175,6 +177,19 @@ describe('limits and size', () => {
     for (const k of kernelsOf(graph)) expect(k.inputs.length + k.values.length).toBeLessThanOrEqual(4);
   });
 
+  test('a concat of more operands than a kernel may read is a concat of concats', () => {
+    const xs = Array.from({ length: 20 }, () => input(2));
+    const graph = fused(xs, [b.concat(xs, { axis: 0 })], { ...jsTarget, maxBuffersPerKernel: 8 }).graph;
+    // The three inner ones are small members of one launch.
+    expect(kernelsOf(graph).length).toBe(2);
+  });
+
+  test('operands of a concat that read too much together are computed first', () => {
+    const xs = Array.from({ length: 12 }, () => input(2));
+    const pairs = Array.from({ length: 6 }, (_, i) => b.add(xs[2 * i]!, xs[2 * i + 1]!));
+    fused(xs, [b.concat(pairs, { axis: 0 })], { ...jsTarget, maxBuffersPerKernel: 8 });
+  });
+
   test('a kernel keeps within the ops of its target', () => {
     let y = input(4);
     const x = y;
@@ -213,3 +228,101 @@ describe('limits and size', () => {
     expect(fused([x], [sum(b.cos(x), 0), b.sin(x)]).kernels).toBe(1);
   });
 });
+
+passTest(
+  fuse,
+  'a reshape of what is stored stays outside, as an alias',
+  `
+  graph @g(%x: f32[4,6]) -> (%y: f32[24], %z: f32[24]) {
+    %a: f32[4,6] = exp(%x)
+    %s: f32[] = sum(%a) {axes: [0,1]}
+    %y: f32[24] = reshape(%a) {shape: [24]}
+    %b: f32[24] = expand(%s) {shape: [24], at: [0]}
+    %z: f32[24] = div(%y, %b)
+  }`,
+  `
+  graph @g(%x: f32[4,6]) -> (%y: f32[24], %z: f32[24]) {
+    %a, %s: f32[4,6], f32[] = kernel(%x) {name: "exp_sum_4x6", form: rows, space: [4,6], reduce: [0,1]} body(%x: f32[4,6]) -> (%a, %s) {
+      %a: f32[4,6] = exp(%x)
+      %s: f32[] = sum(%a) {axes: [0,1]}
+    }
+    %y: f32[24] = reshape(%a) {shape: [24]}
+    %z: f32[24] = kernel(%s, %y) {name: "div_24", form: pointwise, space: [24], reduce: []} body(%s: f32[], %y: f32[24]) -> (%z) {
+      %b: f32[24] = expand(%s) {shape: [24], at: [0]}
+      %z: f32[24] = div(%y, %b)
+    }
+  }`,
+);
+
+passTest(
+  fuse,
+  'members of several shapes share a launch, and a number',
+  `
+  graph @g(%x: f32[4], %y: f32[2,3], %s: slot f32) -> (%a: f32[4], %b: f32[2,3]) {
+    %sx: f32[4] = expand(%s) {shape: [4], at: [0]}
+    %sy: f32[2,3] = expand(%s) {shape: [2,3], at: [0,1]}
+    %a: f32[4] = mul(%x, %sx)
+    %b: f32[2,3] = mul(%y, %sy)
+  }`,
+  `
+  graph @g(%x: f32[4], %y: f32[2,3], %s: slot f32) -> (%a: f32[4], %b: f32[2,3]) {
+    %a, %b: f32[4], f32[2,3] = kernel(%s, %x, %y) {name: "mul_2", form: members, space: [], reduce: []} body(%s: slot f32, %x: f32[4], %y: f32[2,3]) -> (%a, %b) {
+      %sx: f32[4] = expand(%s) {shape: [4], at: [0]}
+      %a: f32[4] = mul(%x, %sx)
+      %sy: f32[2,3] = expand(%s) {shape: [2,3], at: [0,1]}
+      %b: f32[2,3] = mul(%y, %sy)
+    }
+  }`,
+);
+
+passTest(
+  fuse,
+  'a library routine takes its constants along, and nothing else',
+  `
+  graph @g(%i: i64[3], %u: f32[3]) -> (%y: f32[5]) {
+    %zero: f32[] = literal() {value: f32 0}
+    %x: f32[5] = expand(%zero) {shape: [5], at: [0]}
+    %v: f32[3] = neg(%u)
+    %y: f32[5] = scatterAdd(%x, %i, %v) {axis: 0, mode: trusted}
+  }`,
+  `
+  graph @g(%i: i64[3], %u: f32[3]) -> (%y: f32[5]) {
+    %v: f32[3] = kernel(%u) {name: "neg_3", form: pointwise, space: [3], reduce: []} body(%u: f32[3]) -> (%v) {
+      %v: f32[3] = neg(%u)
+    }
+    %y: f32[5] = kernel(%i, %v) {name: "scatterAdd_5", form: library, space: [5], reduce: []} body(%i: i64[3], %v: f32[3]) -> (%y) {
+      %zero: f32[] = literal() {value: f32 0}
+      %x: f32[5] = expand(%zero) {shape: [5], at: [0]}
+      %y: f32[5] = scatterAdd(%x, %i, %v) {axis: 0, mode: trusted}
+    }
+  }`,
+  { notes: '%v (neg) and %y (scatterAdd): a library routine stays alone' },
+);
+
+passTest(
+  fuse,
+  'what waits for another kernel in between is not joined',
+  `
+  graph @g(%x: f32[4,6]) -> (%a: f32[4,6], %z: f32[4,6]) {
+    %a: f32[4,6] = exp(%x)
+    %p: f32[6,4] = permute(%a) {order: [1,0]}
+    %s: f32[6] = sum(%p) {axes: [1]}
+    %e: f32[4,6] = expand(%s) {shape: [4,6], at: [0]}
+    %z: f32[4,6] = mul(%a, %e)
+  }`,
+  `
+  graph @g(%x: f32[4,6]) -> (%a: f32[4,6], %z: f32[4,6]) {
+    %a: f32[4,6] = kernel(%x) {name: "exp_4x6", form: pointwise, space: [4,6], reduce: []} body(%x: f32[4,6]) -> (%a) {
+      %a: f32[4,6] = exp(%x)
+    }
+    %s: f32[6] = kernel(%a) {name: "sum_6", form: rows, space: [6,4], reduce: [1]} body(%a: f32[4,6]) -> (%s) {
+      %p: f32[6,4] = permute(%a) {order: [1,0]}
+      %s: f32[6] = sum(%p) {axes: [1]}
+    }
+    %z: f32[4,6] = kernel(%s, %a) {name: "mul_4x6", form: pointwise, space: [4,6], reduce: []} body(%s: f32[6], %a: f32[4,6]) -> (%z) {
+      %e: f32[4,6] = expand(%s) {shape: [4,6], at: [0]}
+      %z: f32[4,6] = mul(%a, %e)
+    }
+  }`,
+  { notes: '%a (exp) and %z (mul): another kernel must run between them' },
+);

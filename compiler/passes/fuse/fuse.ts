@@ -4,6 +4,7 @@ import { build } from '../../ir/builder.ts';
 import { idsOf } from '../../ir/names.ts';
 import type { Graph, Node, Value } from '../../ir/node.ts';
 import type { Pass, PassContext } from '../pass.ts';
+import { splitWideConcats } from './concats.ts';
 import { type Group, joinConsumers, joinNeighbours, type Refusal, startGrouping } from './groups.ts';
 import { type Bundle, bundle } from './members.ts';
 import { namer } from './names.ts';
@@ -18,7 +19,8 @@ export const fuse: Pass = {
   },
   idempotent: true,
   optional: false,
-  run: (graph, context) => {
+  run: (whole, context) => {
+    const graph = splitWideConcats(whole, context.target.maxBuffersPerKernel);
     const units = cutIntoUnits(graph, context.target);
     const grouping = startGrouping(units, context.target);
     const refusals = new Map<string, [Unit, Unit, string]>();

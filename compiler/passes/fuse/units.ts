@@ -217,13 +217,21 @@ function chooseRoots(
     return f.cost > broadcastBudget && users.get(node)!.some((user) => repeats(user, node, f.cost));
   };
 
+  const makeRoot = (node: Node): void => {
+    roots.add(node);
+    facts.set(node, { cost: 0, ops: 0, reads: [node.values[0]!], uniform: false });
+  };
   for (const node of nodes) {
-    const f = factsOf(node, facts, roots);
-    facts.set(node, f);
-    if (isRoot(node, f)) {
-      roots.add(node);
-      facts.set(node, { cost: 0, ops: 0, reads: [node.values[0]!], uniform: false });
+    let f = factsOf(node, facts, roots, target);
+    // An op of many operands may be made of more than a kernel can read: then its operands are computed first.
+    for (const { node: input } of f.reads.length < target.maxBuffersPerKernel ? [] : node.inputs) {
+      if (roleOf(input) !== 'elementwise' || chained.has(input) || facts.get(input)!.reads.length < 2) continue;
+      makeRoot(input);
+      f = factsOf(node, facts, roots, target);
+      if (f.reads.length < target.maxBuffersPerKernel) break;
     }
+    facts.set(node, f);
+    if (isRoot(node, f)) makeRoot(node);
   }
   return roots;
 }
@@ -236,7 +244,7 @@ function repeats(user: Node, operand: Node, cost: number): boolean {
   return evaluations > elements(operand.outputs[0]!.shape) && evaluations * cost > launchCost;
 }
 
-function factsOf(node: Node, facts: ReadonlyMap<Node, Facts>, roots: ReadonlySet<Node>): Facts {
+function factsOf(node: Node, facts: ReadonlyMap<Node, Facts>, roots: ReadonlySet<Node>, target: Target): Facts {
   if (node.op === 'input') return { cost: 0, ops: 0, reads: [node.values[0]!], uniform: false };
   const own = roots.has(node) ? 0 : costOf(node.op);
   let cost = own;
@@ -249,7 +257,7 @@ function factsOf(node: Node, facts: ReadonlyMap<Node, Facts>, roots: ReadonlySet
     ops += f.ops;
     uniform &&= f.uniform;
     if (reads.length === 0) reads = f.reads;
-    else if (f.reads.length > 0) reads = [...new Set([...reads, ...f.reads])].slice(0, 64);
+    else if (f.reads.length > 0) reads = [...new Set([...reads, ...f.reads])].slice(0, target.maxBuffersPerKernel);
   }
   return { cost: uniform ? 0 : Math.min(cost, 1e9), ops: Math.min(ops, 1e9), reads, uniform };
 }
