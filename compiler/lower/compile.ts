@@ -23,6 +23,7 @@ import { runPipeline } from '../passes/pipeline.ts';
 import { type ArenaPlan, type Lifetime, planArena } from './arena.ts';
 import { inPlacePairs } from './in-place.ts';
 import { lowerKernel, originOf } from './kernel.ts';
+import { scheduleKernel } from './schedule.ts';
 import { trafficOf } from './traffic.ts';
 
 export type CompileOptions = {
@@ -139,12 +140,8 @@ function demandAddressable(value: Value): void {
 }
 
 function lowerNode(node: KernelNode, slotIndex: ReadonlyMap<Value, number>, slots: readonly DType[], target: Target): Lowered {
-  const kernel = lowerKernel(
-    node,
-    node.inputs.map((v) => slotIndex.get(v)),
-    slots,
-    target,
-  );
+  const indices = node.inputs.map((v) => slotIndex.get(v));
+  const kernel = scheduleKernel(lowerKernel(node, indices, slots, target), node.attrs.form, target);
   return { node, kernel, code: { ...emit(kernel), ...trafficOf(node), origin: originOf(node) } };
 }
 

@@ -42,9 +42,9 @@ type Correlation = {
   readonly outputs: number;
   readonly taps: readonly number[];
   readonly stride: readonly number[];
-  readonly offset: (k: readonly number[]) => readonly number[];
+  readonly offset: (k: readonly Position[]) => readonly Position[];
   readonly weights: Value;
-  readonly weightAt: (group: Position, output: Position, input: Position, k: readonly number[]) => readonly Position[];
+  readonly weightAt: (group: Position, output: Position, input: Position, k: readonly Position[]) => readonly Position[];
 };
 
 const spatial = (value: Value): readonly number[] => fixedShape(shapeOf(value)).slice(2);
@@ -74,9 +74,9 @@ function forward(node: NodeOf<'conv'>): Correlation {
     outputs,
     taps: spatial(w),
     stride,
-    offset: (k) => k.map((tap, d) => tap * dilation[d]!),
+    offset: (k) => k.map((tap, d) => mul(tap, dilation[d]!)),
     weights: w,
-    weightAt: (g, o, c, k) => [add(mul(g, outputs), o), c, ...k.map(constant)],
+    weightAt: (g, o, c, k) => [add(mul(g, outputs), o), c, ...k],
   };
 }
 
@@ -107,9 +107,9 @@ function backward(node: NodeOf<'convInputGrad'>): Correlation {
     outputs: fixed(shapeOf(w)[1]!),
     taps,
     stride: taps.map(() => 1),
-    offset: (k) => k.map((tap, d) => (taps[d]! - 1 - tap) * dilation[d]!),
+    offset: (k) => k.map((tap, d) => mul(sub(constant(taps[d]! - 1), tap), dilation[d]!)),
     weights: w,
-    weightAt: (g, o, c, k) => [add(mul(g, inputs), c), o, ...k.map(constant)],
+    weightAt: (g, o, c, k) => [add(mul(g, inputs), c), o, ...k],
   };
 }
 
@@ -123,6 +123,7 @@ function correlate(nest: Nest, region: Region, c: Correlation): void {
   const group = axisFor(nest, 'g', c.groups);
   const output = axisFor(nest, 'o', c.outputs);
   const input = axisFor(nest, 'c', c.inputs);
+  const taps = tapsOf(nest, c.taps, mostTaps);
   loop(nest, n, 'par', (nAt) => {
     const image = staged(nest, region, c.image, nAt);
     loop(nest, group, 'par', (gAt) =>
@@ -134,19 +135,22 @@ function correlate(nest: Nest, region: Region, c: Correlation): void {
             emit(nest, { kind: 'var', name, init: zeroOf(dtype) });
             return name;
           });
-          loop(nest, input, 'serial', (cAt) => {
-            forTaps(nest, c.taps, (k) => {
-              const offset = c.offset(k);
-              const t = qAt.map((p, d) => add(mul(p, c.stride[d]!), constant(offset[d]!)));
-              const element = image(add(mul(gAt, c.inputs), cAt), t);
-              const weights = expressions(
-                nest,
-                region.known,
-                outputs.map((oAt) => ({ value: c.weights, at: c.weightAt(gAt, oAt, cAt, k) })),
-              );
-              sums.forEach((name, i) => emit(nest, { kind: 'accumulate', name, fn: 'add', value: product(element, weights[i]!, dtype) }));
-            });
-          });
+          loop(nest, input, 'serial', (cAt) =>
+            loops(nest, taps.looped, 'serial', (kAt) => {
+              for (const rest of taps.written) {
+                const k = [...kAt, ...rest];
+                const offset = c.offset(k);
+                const t = qAt.map((p, d) => add(mul(p, c.stride[d]!), offset[d]!));
+                const element = image(add(mul(gAt, c.inputs), cAt), t);
+                const weights = expressions(
+                  nest,
+                  region.known,
+                  outputs.map((oAt) => ({ value: c.weights, at: c.weightAt(gAt, oAt, cAt, k) })),
+                );
+                sums.forEach((name, i) => emit(nest, { kind: 'accumulate', name, fn: 'add', value: product(element, weights[i]!, dtype) }));
+              }
+            }),
+          );
           outputs.forEach((oAt, i) =>
             storeResults(nest, region, c.node, { kind: 'ref', dtype, name: sums[i]! }, [nAt, add(mul(gAt, c.outputs), oAt), ...qAt]),
           );
@@ -156,17 +160,21 @@ function correlate(nest: Nest, region: Region, c: Correlation): void {
   });
 }
 
-/** Calls `body` for each tap: the loops over taps are short, and written out. */
-function forTaps(nest: Nest, taps: readonly number[], body: (k: readonly number[]) => void): void {
-  const count = elements(taps);
-  for (let linear = 0; linear < count; linear++) {
-    const k: number[] = [];
-    for (let d = taps.length - 1, rest = linear; d >= 0; d--) {
-      k.unshift(rest % taps[d]!);
-      rest = Math.floor(rest / taps[d]!);
-    }
-    body(k);
-  }
+/** Taps are few, and written out one by one; of more than `mostTaps`, the leading axes are looped over. */
+const mostTaps = 25;
+/** Taps that have a sum each, side by side: as many as there are registers for. */
+const mostSums = 9;
+
+type Taps = { readonly looped: readonly Axis[]; readonly written: readonly (readonly Position[])[] };
+
+/** Splits the axes of taps: trailing ones with at most `most` taps together are listed, the others get loops. */
+function tapsOf(nest: Nest, taps: readonly number[], most: number): Taps {
+  let first = taps.length;
+  while (first > 0 && elements(taps.slice(first - 1)) <= most) first--;
+  let written: (readonly Position[])[] = [[]];
+  for (const extent of taps.slice(first))
+    written = written.flatMap((k) => Array.from({ length: extent }, (_, tap) => [...k, constant(tap)]));
+  return { looped: taps.slice(0, first).map((extent) => axisFor(nest, 'k', extent)), written };
 }
 
 /** One image in scratch with its border; where it has none and is a buffer already, or where scratch has no room, it is read where it is. */
@@ -197,9 +205,6 @@ function staged(nest: Nest, region: Region, image: Bordered, n: Position): (chan
   };
 }
 
-/** Taps that are summed side by side; with more, only those along the last axis are. */
-const mostTaps = 9;
-
 /** weight[g*out + o, c, k] = sum over n and q of ct[n, g*out + o, q] * image[n, g*in + c, q*stride + k*dilation]. */
 function weightGradient(nest: Nest, region: Region, node: NodeOf<'convWeightGrad'>): void {
   const [x, ct] = node.inputs;
@@ -213,8 +218,7 @@ function weightGradient(nest: Nest, region: Region, node: NodeOf<'convWeightGrad
   const n = name('n', fixed(shapeOf(x)[0]!));
   const input = name('c', inputs);
   const q = spatial(ct).map((extent, d) => name('pq'[d] ?? 'q', extent));
-  const written = elements(taps) <= mostTaps ? taps.length : 1;
-  const looped = taps.slice(0, taps.length - written).map((extent) => name('k', extent));
+  const { looped, written } = tapsOf(nest, taps, mostSums);
   blocks(nest, name('o', outputs), block, 'par', (within, start) => {
     const sums = declare(nest, 'sums');
     const shape = [within.extent, inputs, ...taps];
@@ -227,11 +231,11 @@ function weightGradient(nest: Nest, region: Region, node: NodeOf<'convWeightGrad
         loop(nest, input, 'par', (cAt) =>
           loops(nest, looped, 'par', (kAt) => {
             const parts: { readonly acc: string; readonly k: readonly Position[] }[] = [];
-            forTaps(nest, taps.slice(looped.length), (k) => {
+            for (const rest of written) {
               const acc = declare(nest, 'acc');
               emit(nest, { kind: 'var', name: acc, init: zeroOf(dtype) });
-              parts.push({ acc, k: [...kAt, ...k.map(constant)] });
-            });
+              parts.push({ acc, k: [...kAt, ...rest] });
+            }
             loops(nest, q, 'serial', (qAt) => {
               const cotangent = expression(nest, region.known, ct, [nAt, oAt, ...qAt]);
               const factor = bind(nest, 'ct', cotangent);

@@ -201,8 +201,8 @@ function formulaOf(search: Search, { value, at, guard }: Demand): Formula {
       return {
         inputs: parts.map((part) => ask(part.value, part.at, both(guard, part.when))),
         reads: [at[node.attrs.axis]!],
-        // From the last part to the first: one of them holds, so the last is not asked.
-        write: (exprs) => exprs.reduceRight((rest, expr, i) => choose(parts[i]!.when, expr, rest)),
+        // From the last part to the first: one of them holds, so the last is not asked. Without elements there is none, and nothing is read.
+        write: (exprs) => (exprs.length === 0 ? zeroOf(dtype) : exprs.reduceRight((rest, expr, i) => choose(parts[i]!.when, expr, rest))),
       };
     }
     case 'gather': {
