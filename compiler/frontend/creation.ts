@@ -2,17 +2,17 @@
 import { allocate, bytesPerElement, type DType, isFloat, type TypedArray } from '../../runtime/dtype.ts';
 import { ArgumentError, DTypeError, OutOfMemoryError, ShapeError } from '../../runtime/errors.ts';
 import { b, lit } from '../ir/builder.ts';
-import { avalOf, type Value } from '../ir/node.ts';
+import type { avalOf, Value } from '../ir/node.ts';
 import { defaultTarget } from './device.ts';
 import { type DTypeName, elementOf } from './dtypes.ts';
 import { demandGradDType } from './handle.ts';
 import { parseNested } from './literals.ts';
+import type { Nested } from './methods/observe.ts';
 import { apply, newTensor } from './op.ts';
 import { defaultGenerator, fillNormal, fillRandint, fillRandperm, fillUniform, type Generator } from './random.ts';
-import { leafOf, type LeafRecord, slot } from './record.ts';
+import { type LeafRecord, leafOf, slot } from './record.ts';
 import { storageOf, storageOfData } from './storage.ts';
 import type { Tensor } from './tensor.ts';
-import type { Nested } from './methods/observe.ts';
 
 export type CreationOptions = {
   readonly dtype?: DTypeName;
@@ -26,15 +26,20 @@ const maxElements = 2 ** 32;
 
 /** Sizes as given by a caller: non-negative integers whose product an array can hold. Throws ShapeError or OutOfMemoryError. */
 export function checkedShape(op: string, shape: readonly number[], dtype: DType): readonly number[] {
-  if (!Array.isArray(shape)) throw new ShapeError(`sizes must be an array of integers, not ${typeof shape}`, { op, fix: `write ${op}([2, 3])` });
+  if (!Array.isArray(shape))
+    throw new ShapeError(`sizes must be an array of integers, not ${typeof shape}`, { op, fix: `write ${op}([2, 3])` });
   let count = 1;
   for (let i = 0; i < shape.length; i++) {
     const n = shape[i];
-    if (typeof n !== 'number' || !Number.isInteger(n) || n < 0) throw new ShapeError(`size ${String(n)} of dimension ${i} is no non-negative integer`, { op });
+    if (typeof n !== 'number' || !Number.isInteger(n) || n < 0)
+      throw new ShapeError(`size ${String(n)} of dimension ${i} is no non-negative integer`, { op });
     count *= n;
   }
   if (count > maxElements)
-    throw new OutOfMemoryError(`a tensor of shape [${shape.join(',')}] needs ${(count * bytesPerElement[dtype]).toPrecision(3)} bytes, past the limit of ${maxElements} elements`, { op, fix: 'use a smaller shape' });
+    throw new OutOfMemoryError(
+      `a tensor of shape [${shape.join(',')}] needs ${(count * bytesPerElement[dtype]).toPrecision(3)} bytes, past the limit of ${maxElements} elements`,
+      { op, fix: 'use a smaller shape' },
+    );
   return [...shape];
 }
 
@@ -70,7 +75,11 @@ export function fromTypedArray(data: TypedArray, shape: readonly number[], optio
   const sizes = checkedShape(op, shape, dtype);
   const count = sizes.reduce((n, d) => n * d, 1);
   if (count !== data.length) throw new ShapeError(`shape [${sizes}] is invalid for ${data.length} elements`, { op });
-  return leaf(newTensor(storageOfData(allocate(dtype, 0).constructor === data.constructor ? data : convert(data, dtype), dtype, sizes)), options, op);
+  return leaf(
+    newTensor(storageOfData(allocate(dtype, 0).constructor === data.constructor ? data : convert(data, dtype), dtype, sizes)),
+    options,
+    op,
+  );
 }
 
 function kindOf(data: TypedArray): DType {
@@ -79,7 +88,10 @@ function kindOf(data: TypedArray): DType {
   if (data instanceof Int32Array) return 'i32';
   if (data instanceof BigInt64Array) return 'i64';
   if (data instanceof Uint8Array) return 'u8';
-  throw new DTypeError(`elements of a ${(data as object).constructor.name} have no dtype here`, { op: 'fromTypedArray', fix: 'convert to a Float32Array or Int32Array' });
+  throw new DTypeError(`elements of a ${(data as object).constructor.name} have no dtype here`, {
+    op: 'fromTypedArray',
+    fix: 'convert to a Float32Array or Int32Array',
+  });
 }
 
 /** Elements converted as a cast would: to integers by truncation, to bool by comparison with zero. */
@@ -95,18 +107,27 @@ export function convert(values: ArrayLike<number | bigint | boolean>, dtype: DTy
 }
 
 /** A recorded constant: costs no memory until somebody looks, and fuses into what uses it. */
-function constant(op: string, shape: readonly number[], options: CreationOptions, otherwise: DType, value: (dtype: DType) => Value): Tensor {
+function constant(
+  op: string,
+  shape: readonly number[],
+  options: CreationOptions,
+  otherwise: DType,
+  value: (dtype: DType) => Value,
+): Tensor {
   const dtype = checkedElement(op, options.dtype, otherwise);
   const sizes = checkedShape(op, shape, dtype);
   const t = apply(op, [], () => spread(value(dtype), sizes));
   return leaf(t, options, op);
 }
-const spread = (v: Value, shape: readonly number[]): Value => (shape.length === 0 ? b.reshape(v, { shape }) : b.expand(v, { shape, at: shape.map((_, i) => i) }));
+const spread = (v: Value, shape: readonly number[]): Value =>
+  shape.length === 0 ? b.reshape(v, { shape }) : b.expand(v, { shape, at: shape.map((_, i) => i) });
 
 /** Zeros of a shape. */
-export const zeros = (shape: readonly number[], options: CreationOptions = {}): Tensor => constant('zeros', shape, options, 'f32', (d) => lit(0, d));
+export const zeros = (shape: readonly number[], options: CreationOptions = {}): Tensor =>
+  constant('zeros', shape, options, 'f32', (d) => lit(0, d));
 /** Ones of a shape. */
-export const ones = (shape: readonly number[], options: CreationOptions = {}): Tensor => constant('ones', shape, options, 'f32', (d) => lit(1, d));
+export const ones = (shape: readonly number[], options: CreationOptions = {}): Tensor =>
+  constant('ones', shape, options, 'f32', (d) => lit(1, d));
 /** As `zeros`: nothing is ever left uninitialised. */
 export const empty = (shape: readonly number[], options: CreationOptions = {}): Tensor => zeros(shape, options);
 /** One number everywhere. dtype: as given, else bool or float32. */
@@ -118,7 +139,8 @@ export function full(shape: readonly number[], value: number | boolean, options:
 const like = (t: Tensor, options: CreationOptions): CreationOptions => ({ dtype: t.dtype, ...options });
 export const zerosLike = (t: Tensor, options: CreationOptions = {}): Tensor => zeros(t.shape, like(t, options));
 export const onesLike = (t: Tensor, options: CreationOptions = {}): Tensor => ones(t.shape, like(t, options));
-export const fullLike = (t: Tensor, value: number | boolean, options: CreationOptions = {}): Tensor => full(t.shape, value, like(t, options));
+export const fullLike = (t: Tensor, value: number | boolean, options: CreationOptions = {}): Tensor =>
+  full(t.shape, value, like(t, options));
 export const emptyLike = (t: Tensor, options: CreationOptions = {}): Tensor => zeros(t.shape, like(t, options));
 export const randLike = (t: Tensor, options: RandomOptions = {}): Tensor => rand(t.shape, { ...options, ...like(t, options) });
 export const randnLike = (t: Tensor, options: RandomOptions = {}): Tensor => randn(t.shape, { ...options, ...like(t, options) });
@@ -127,7 +149,10 @@ export const randnLike = (t: Tensor, options: RandomOptions = {}): Tensor => ran
 export function arange(start: number, end?: number, step = 1, options: CreationOptions = {}): Tensor {
   const [from, to] = end === undefined ? [0, start] : [start, end];
   if (![from, to, step].every(Number.isFinite) || step === 0 || (to - from) / step < 0)
-    throw new ArgumentError(`no range leads from ${from} to ${to} by steps of ${step}`, { op: 'arange', fix: 'give the step the sign of end - start' });
+    throw new ArgumentError(`no range leads from ${from} to ${to} by steps of ${step}`, {
+      op: 'arange',
+      fix: 'give the step the sign of end - start',
+    });
   const count = Math.ceil((to - from) / step);
   const dtype = checkedElement('arange', options.dtype, [from, to, step].every(Number.isInteger) ? 'i64' : 'f32');
   const shape = checkedShape('arange', [count], dtype);
@@ -161,12 +186,21 @@ export function eye(n: number, m = n, options: CreationOptions = {}): Tensor {
 }
 
 /** A leaf filled on the host from a generator, in recorded order; a replay of compiled code draws anew. */
-function drawn(op: string, shape: readonly number[], options: RandomOptions, otherwise: DType, fill: (out: TypedArray, g: Generator) => void): Tensor {
+function drawn(
+  op: string,
+  shape: readonly number[],
+  options: RandomOptions,
+  otherwise: DType,
+  fill: (out: TypedArray, g: Generator) => void,
+): Tensor {
   const dtype = checkedElement(op, options.dtype, otherwise);
   const sizes = checkedShape(op, shape, dtype);
   const generator = options.generator ?? defaultGenerator;
   const draw = (): TypedArray => {
-    const out = allocate(dtype, sizes.reduce((n, d) => n * d, 1));
+    const out = allocate(
+      dtype,
+      sizes.reduce((n, d) => n * d, 1),
+    );
     fill(out, generator);
     return out;
   };
@@ -191,7 +225,8 @@ export function randn(shape: readonly number[], options: RandomOptions = {}): Te
 }
 /** Integers in [low, high), int64; PyTorch's numbers for a seed. */
 export function randint(low: number, high: number, shape: readonly number[], options: RandomOptions = {}): Tensor {
-  if (!Number.isInteger(low) || !Number.isInteger(high) || high <= low) throw new ArgumentError(`no integer lies in [${low}, ${high})`, { op: 'randint' });
+  if (!Number.isInteger(low) || !Number.isInteger(high) || high <= low)
+    throw new ArgumentError(`no integer lies in [${low}, ${high})`, { op: 'randint' });
   return drawn('randint', shape, options, 'i64', (out, g) => fillRandint(out, low, high, g));
 }
 /** The integers below n in random order, int64; PyTorch's order for a seed. */
@@ -201,7 +236,16 @@ export function randperm(n: number, options: RandomOptions = {}): Tensor {
 
 /** A tensor with a buffer of zeros from the start: state that the first step must find as the second does. */
 export function realizedZeros(shape: readonly number[], dtype: DType): Tensor {
-  return newTensor(storageOfData(allocate(dtype, shape.reduce((n, d) => n * d, 1)), dtype, shape));
+  return newTensor(
+    storageOfData(
+      allocate(
+        dtype,
+        shape.reduce((n, d) => n * d, 1),
+      ),
+      dtype,
+      shape,
+    ),
+  );
 }
 
 /** The tensor's dtype and shape, for building values like it. */

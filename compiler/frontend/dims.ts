@@ -5,7 +5,8 @@ import { ArgumentError, IndexError } from '../../runtime/errors.ts';
 export function dimOf(op: string, dim: number, rank: number): number {
   if (!Number.isInteger(dim)) throw new ArgumentError(`dimension ${String(dim)} is no integer`, { op });
   const range = Math.max(rank, 1);
-  if (dim < -range || dim >= range) throw new IndexError(`dimension out of range (expected to be in range of [${-range}, ${range - 1}], but got ${dim})`, { op });
+  if (dim < -range || dim >= range)
+    throw new IndexError(`dimension out of range (expected to be in range of [${-range}, ${range - 1}], but got ${dim})`, { op });
   return dim < 0 ? dim + range : dim;
 }
 

@@ -17,7 +17,11 @@ const elementByArray = new Map<unknown, DType>([
 export function parseNested(op: string, data: Nested | TypedArray): Parsed {
   if (ArrayBuffer.isView(data)) {
     const element = elementByArray.get(data.constructor);
-    if (element === undefined) throw new ArgumentError(`elements of a ${data.constructor.name} have no dtype here`, { op, fix: 'convert to a Float32Array or Int32Array' });
+    if (element === undefined)
+      throw new ArgumentError(`elements of a ${data.constructor.name} have no dtype here`, {
+        op,
+        fix: 'convert to a Float32Array or Int32Array',
+      });
     return { values: data.slice(), shape: [data.length], element };
   }
   const shape = shapeOf(op, data);
@@ -38,25 +42,43 @@ function shapeOf(op: string, data: Nested): number[] {
   return shape;
 }
 
-function collect(op: string, data: Nested, shape: readonly number[], depth: number, path: string, out: (number | bigint | boolean)[]): void {
+function collect(
+  op: string,
+  data: Nested,
+  shape: readonly number[],
+  depth: number,
+  path: string,
+  out: (number | bigint | boolean)[],
+): void {
   const expected = shape[depth];
   if (Array.isArray(data)) {
-    if (expected === undefined) throw new ShapeError(`expected a number at ${path || 'the top'}, found an array of length ${data.length}`, { op });
-    if (data.length !== expected) throw new ShapeError(`expected an array of length ${expected} at ${path || 'the top'}, found length ${data.length}`, { op, fix: 'make all rows equally long' });
+    if (expected === undefined)
+      throw new ShapeError(`expected a number at ${path || 'the top'}, found an array of length ${data.length}`, { op });
+    if (data.length !== expected)
+      throw new ShapeError(`expected an array of length ${expected} at ${path || 'the top'}, found length ${data.length}`, {
+        op,
+        fix: 'make all rows equally long',
+      });
     for (let i = 0; i < data.length; i++) {
       if (!(i in data)) throw new ArgumentError(`nothing stands at ${path}[${i}]: the array is sparse`, { op });
       collect(op, (data as readonly Nested[])[i]!, shape, depth + 1, `${path}[${i}]`, out);
     }
     return;
   }
-  if (expected !== undefined) throw new ShapeError(`expected an array of length ${expected} at ${path || 'the top'}, found ${describe(data)}`, { op, fix: 'make all rows equally long' });
+  if (expected !== undefined)
+    throw new ShapeError(`expected an array of length ${expected} at ${path || 'the top'}, found ${describe(data)}`, {
+      op,
+      fix: 'make all rows equally long',
+    });
   if (typeof data !== 'number' && typeof data !== 'boolean' && typeof data !== 'bigint')
     throw new ArgumentError(`${describe(data)} at ${path || 'the top'} is no number`, { op });
-  if (typeof data === 'bigint' && BigInt.asIntN(64, data) !== data) throw new ArgumentError(`${data} at ${path || 'the top'} does not fit 64 bits`, { op });
+  if (typeof data === 'bigint' && BigInt.asIntN(64, data) !== data)
+    throw new ArgumentError(`${data} at ${path || 'the top'} does not fit 64 bits`, { op });
   out.push(data);
 }
 
-const describe = (v: unknown): string => (typeof v === 'string' ? JSON.stringify(v.slice(0, 40)) : v === null ? 'null' : typeof v === 'object' ? 'an object' : String(v));
+const describe = (v: unknown): string =>
+  typeof v === 'string' ? JSON.stringify(v.slice(0, 40)) : v === null ? 'null' : typeof v === 'object' ? 'an object' : String(v);
 
 /** By kind, never by value: `1` and `1.5` are both float32, so that data decide no dtype; bigints are int64. */
 function elementFor(values: readonly (number | bigint | boolean)[]): DType {

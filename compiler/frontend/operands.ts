@@ -48,7 +48,10 @@ function broadcastTwo(op: string, x: readonly number[], y: readonly number[]): r
     const m = x[i - rank + x.length] ?? 1;
     const n = y[i - rank + y.length] ?? 1;
     if (m !== n && m !== 1 && n !== 1)
-      throw new ShapeError(`shapes [${x}] and [${y}] do not broadcast: ${m} meets ${n} at dimension ${i - rank}`, { op, fix: 'sizes must be equal or 1, counted from the right' });
+      throw new ShapeError(`shapes [${x}] and [${y}] do not broadcast: ${m} meets ${n} at dimension ${i - rank}`, {
+        op,
+        fix: 'sizes must be equal or 1, counted from the right',
+      });
     return m === 1 ? n : m;
   });
 }
@@ -73,7 +76,10 @@ export function scalarValue(s: Scalar, dtype: DType): Value {
 
 export function demandOperand(op: string, o: unknown, position: number): asserts o is Operand {
   if (isTensor(o) || typeof o === 'number' || typeof o === 'boolean' || typeof o === 'bigint') return;
-  throw new ArgumentError(`operand ${position} is ${o === null ? 'null' : typeof o === 'object' ? 'an object' : typeof o === 'undefined' ? 'missing' : `a ${typeof o}`}`, { op, fix: 'pass a tensor or a number' });
+  throw new ArgumentError(
+    `operand ${position} is ${o === null ? 'null' : typeof o === 'object' ? 'an object' : typeof o === 'undefined' ? 'missing' : `a ${typeof o}`}`,
+    { op, fix: 'pass a tensor or a number' },
+  );
 }
 
 export type ElementwiseOptions = {
@@ -85,13 +91,24 @@ export type ElementwiseOptions = {
   readonly noBool?: boolean;
 };
 
-function plan(op: string, operands: readonly Operand[], options: ElementwiseOptions): { dtype: DType; shape: readonly number[]; tensors: Tensor[] } {
+function plan(
+  op: string,
+  operands: readonly Operand[],
+  options: ElementwiseOptions,
+): { dtype: DType; shape: readonly number[]; tensors: Tensor[] } {
   operands.forEach((o, i) => demandOperand(op, o, i));
   let dtype = options.dtype ?? resultType(operands);
   if (options.float && !isFloat(dtype)) dtype = 'f32';
   if (options.noBool && dtype === 'bool') dtype = 'i64';
   const tensors = operands.filter(isTensor);
-  return { dtype, shape: broadcastShapes(op, tensors.map((t) => t.shape)), tensors };
+  return {
+    dtype,
+    shape: broadcastShapes(
+      op,
+      tensors.map((t) => t.shape),
+    ),
+    tensors,
+  };
 }
 
 /** Puts values where tensors stood and slots where numbers stood, all of one dtype and shape. */
@@ -101,13 +118,24 @@ function align(operands: readonly Operand[], values: readonly Value[], dtype: DT
 }
 
 /** An elementwise op over any mix of tensors and numbers; `f` gets values of one dtype and shape. */
-export function elementwise(op: string, operands: readonly Operand[], f: (...values: Value[]) => Value, options: ElementwiseOptions = {}): Tensor {
+export function elementwise(
+  op: string,
+  operands: readonly Operand[],
+  f: (...values: Value[]) => Value,
+  options: ElementwiseOptions = {},
+): Tensor {
   const { dtype, shape, tensors } = plan(op, operands, options);
   return apply(op, tensors, (...values) => f(...align(operands, values, dtype, shape)));
 }
 
 /** The same in place: computed in the promoted dtype, then cast back to `self`'s if that loses no category. */
-export function elementwiseInPlace(op: string, self: Tensor, others: readonly Operand[], f: (...values: Value[]) => Value, options: ElementwiseOptions = {}): Tensor {
+export function elementwiseInPlace(
+  op: string,
+  self: Tensor,
+  others: readonly Operand[],
+  f: (...values: Value[]) => Value,
+  options: ElementwiseOptions = {},
+): Tensor {
   const operands = [self, ...others];
   const { dtype, shape, tensors } = plan(op, operands, options);
   return applyInPlace(op, self, tensors.slice(1), (...values) => f(...align(operands, values, dtype, shape)));

@@ -1,6 +1,7 @@
 // The Tensor class: the handle and all method families, one above the other.
-import { makeTensorsWith } from './op.ts';
+
 import { DrawMethods } from './methods/draw.ts';
+import { makeTensorsWith } from './op.ts';
 
 /**
  * A multi-dimensional array that records what is done with it, as `torch.Tensor`.

@@ -17,7 +17,19 @@ function demandFloat(op: string, x: Tensor): void {
   if (!isFloat(x.element)) throw new DTypeError(`is not defined for ${x.dtype} tensors`, { op, fix: "convert with .to('float32') first" });
 }
 
-type Plain = 'relu' | 'relu6' | 'selu' | 'gelu' | 'geluTanh' | 'silu' | 'mish' | 'logSigmoid' | 'softsign' | 'tanhshrink' | 'hardswish' | 'hardsigmoid';
+type Plain =
+  | 'relu'
+  | 'relu6'
+  | 'selu'
+  | 'gelu'
+  | 'geluTanh'
+  | 'silu'
+  | 'mish'
+  | 'logSigmoid'
+  | 'softsign'
+  | 'tanhshrink'
+  | 'hardswish'
+  | 'hardsigmoid';
 const plain =
   (op: string, name: Plain) =>
   (x: Tensor): Tensor => {
@@ -43,7 +55,8 @@ const tanhGelu = plain('gelu', 'geluTanh');
 /** x times the normal distribution's cumulative function; `approximate: 'tanh'` for its usual approximation. */
 export function gelu(x: Tensor, options: { readonly approximate?: 'none' | 'tanh' } = {}): Tensor {
   const { approximate = 'none' } = options;
-  if (approximate !== 'none' && approximate !== 'tanh') throw new ArgumentError(`approximate '${String(approximate)}' is neither 'none' nor 'tanh'`, { op: 'gelu' });
+  if (approximate !== 'none' && approximate !== 'tanh')
+    throw new ArgumentError(`approximate '${String(approximate)}' is neither 'none' nor 'tanh'`, { op: 'gelu' });
   return approximate === 'tanh' ? tanhGelu(x) : exactGelu(x);
 }
 
@@ -52,19 +65,26 @@ function withNumbers(op: string, x: Tensor, numbers: readonly number[], f: (v: V
   demandFloat(op, x);
   return apply(op, [x], (v) => f(v, ...numbers.map((n) => scalarValue(n, x.element)))[0]!);
 }
-export const leakyRelu = (x: Tensor, negativeSlope = 0.01): Tensor => withNumbers('leakyRelu', x, [negativeSlope], (v, s) => composite('leakyRelu', [v, s!], {}));
+export const leakyRelu = (x: Tensor, negativeSlope = 0.01): Tensor =>
+  withNumbers('leakyRelu', x, [negativeSlope], (v, s) => composite('leakyRelu', [v, s!], {}));
 export const elu = (x: Tensor, alpha = 1): Tensor => withNumbers('elu', x, [alpha], (v, a) => composite('elu', [v, a!], {}));
 export const celu = (x: Tensor, alpha = 1): Tensor => withNumbers('celu', x, [alpha], (v, a) => composite('celu', [v, a!], {}));
-export const hardtanh = (x: Tensor, low = -1, high = 1): Tensor => withNumbers('hardtanh', x, [low, high], (v, l, h) => composite('hardtanh', [v, l!, h!], {}));
+export const hardtanh = (x: Tensor, low = -1, high = 1): Tensor =>
+  withNumbers('hardtanh', x, [low, high], (v, l, h) => composite('hardtanh', [v, l!, h!], {}));
 /** log(1 + exp(beta x)) / beta; x itself where beta x exceeds `threshold`. */
-export const softplus = (x: Tensor, beta = 1, threshold = 20): Tensor => withNumbers('softplus', x, [beta, threshold], (v, s, t) => composite('thresholdedSoftplus', [v, s!, t!], {}));
-export const threshold = (x: Tensor, limit: number, value: number): Tensor => withNumbers('threshold', x, [limit, value], (v, t, y) => composite('threshold', [v, t!, y!], {}));
-export const hardshrink = (x: Tensor, lambda = 0.5): Tensor => withNumbers('hardshrink', x, [lambda], (v, l) => composite('hardshrink', [v, l!], {}));
-export const softshrink = (x: Tensor, lambda = 0.5): Tensor => withNumbers('softshrink', x, [lambda], (v, l) => composite('softshrink', [v, l!], {}));
+export const softplus = (x: Tensor, beta = 1, threshold = 20): Tensor =>
+  withNumbers('softplus', x, [beta, threshold], (v, s, t) => composite('thresholdedSoftplus', [v, s!, t!], {}));
+export const threshold = (x: Tensor, limit: number, value: number): Tensor =>
+  withNumbers('threshold', x, [limit, value], (v, t, y) => composite('threshold', [v, t!, y!], {}));
+export const hardshrink = (x: Tensor, lambda = 0.5): Tensor =>
+  withNumbers('hardshrink', x, [lambda], (v, l) => composite('hardshrink', [v, l!], {}));
+export const softshrink = (x: Tensor, lambda = 0.5): Tensor =>
+  withNumbers('softshrink', x, [lambda], (v, l) => composite('softshrink', [v, l!], {}));
 /** x, times the learnt `weight` (one, or one for each channel of dimension 1) where negative. */
 export function prelu(x: Tensor, weight: Tensor): Tensor {
   const channels = x.ndim > 1 ? x.shape[1]! : 1;
-  if (weight.numel() !== 1 && weight.numel() !== channels) throw new ShapeError(`weight has ${weight.numel()} elements for ${channels} channels`, { op: 'prelu' });
+  if (weight.numel() !== 1 && weight.numel() !== channels)
+    throw new ShapeError(`weight has ${weight.numel()} elements for ${channels} channels`, { op: 'prelu' });
   const at = x.shape.map((_, i) => (i === 1 && weight.numel() > 1 ? channels : 1));
   return apply('prelu', [x, weight], (v, w) => composite('prelu', [v, broadcastTo(b.reshape(w, { shape: at }), x.shape)], {})[0]!);
 }
@@ -77,7 +97,12 @@ export function clamp_(x: Tensor, low?: Operand | null, high?: Operand | null): 
   return applyInPlace('clamp_', x, bounds(low, high), clampRule('clamp_', x, low, high));
 }
 const bounds = (low: Operand | null | undefined, high: Operand | null | undefined): Tensor[] => [low, high].filter(isTensor);
-function clampRule(op: string, x: Tensor, low: Operand | null | undefined, high: Operand | null | undefined): (...values: Value[]) => Value {
+function clampRule(
+  op: string,
+  x: Tensor,
+  low: Operand | null | undefined,
+  high: Operand | null | undefined,
+): (...values: Value[]) => Value {
   if (low == null && high == null) throw new ArgumentError('at least one of low and high must be given', { op });
   const numbers = !isTensor(low) && !isTensor(high);
   return (v, ...rest) => {
@@ -89,7 +114,12 @@ function clampRule(op: string, x: Tensor, low: Operand | null | undefined, high:
     }
     let at = 0;
     const side = (o: Operand | null | undefined): Value | undefined =>
-      o == null ? undefined : broadcastTo(castTo(isTensor(o) ? rest[at++]! : scalarValue(o, x.element), x.element), broadcastShapes(op, [x.shape, isTensor(o) ? o.shape : []]));
+      o == null
+        ? undefined
+        : broadcastTo(
+            castTo(isTensor(o) ? rest[at++]! : scalarValue(o, x.element), x.element),
+            broadcastShapes(op, [x.shape, isTensor(o) ? o.shape : []]),
+          );
     const [l, h] = [side(low), side(high)];
     const raised = l === undefined ? v : b.max(broadcastTo(v, avalOf(l).shape as readonly number[]), l);
     return h === undefined ? raised : b.min(raised, h);
@@ -102,17 +132,36 @@ function alongDim(op: string, name: 'softmax' | 'logSoftmax', x: Tensor, dim: nu
   const dtype = options.dtype === undefined ? x.element : elementOf(options.dtype, op);
   if (!isFloat(dtype)) throw new DTypeError(`is not defined for ${x.dtype} tensors`, { op, fix: "pass dtype: 'float32'" });
   const axis = dimOf(op, dim, x.ndim);
-  if (x.ndim === 0) return apply(op, [x], (v) => b.reshape(composite(name, [b.reshape(castTo(v, dtype), { shape: [1] })], { axis: 0 })[0]!, { shape: [] }));
+  if (x.ndim === 0)
+    return apply(op, [x], (v) => b.reshape(composite(name, [b.reshape(castTo(v, dtype), { shape: [1] })], { axis: 0 })[0]!, { shape: [] }));
   return apply(op, [x], (v) => composite(name, [castTo(v, dtype)], { axis })[0]!);
 }
 /** exp(x), scaled to sum to 1 along `dim`. */
 export const softmax = (x: Tensor, dim: number, options: SoftmaxOptions = {}): Tensor => alongDim('softmax', 'softmax', x, dim, options);
 /** The logarithm of softmax, without forming it. */
-export const logSoftmax = (x: Tensor, dim: number, options: SoftmaxOptions = {}): Tensor => alongDim('logSoftmax', 'logSoftmax', x, dim, options);
+export const logSoftmax = (x: Tensor, dim: number, options: SoftmaxOptions = {}): Tensor =>
+  alongDim('logSoftmax', 'logSoftmax', x, dim, options);
 /** Softmax of -x. */
 export const softmin = (x: Tensor, dim: number): Tensor => softmax(x.neg(), dim);
 
-export type AttentionOptions = { readonly mask?: Tensor; readonly causal?: boolean; readonly scale?: number; readonly dropout?: number };
+/** Half of x along `dim`, gated by the sigmoid of the other half. */
+export function glu(x: Tensor, dim = -1): Tensor {
+  demandFloat('glu', x);
+  const axis = dimOf('glu', dim, x.ndim);
+  const size = x.shape[axis];
+  if (size === undefined || size % 2 !== 0)
+    throw new ShapeError(`halving dimension ${axis} of [${x.shape}] must be possible`, { op: 'glu', fix: 'give it an even size' });
+  return x.narrow(axis, 0, size / 2).mul(x.narrow(axis, size / 2, size / 2).sigmoid());
+}
+
+export type AttentionOptions = {
+  /** Bool: which keys a query sees. Floating: added to the scores. Broadcasts to [..., L, S]. */
+  readonly attnMask?: Tensor;
+  readonly dropoutP?: number;
+  /** Hide later keys from earlier queries. */
+  readonly isCausal?: boolean;
+  readonly scale?: number;
+};
 /**
  * softmax(scale q k^T + mask) v for q [..., L, E], k [..., S, E], v [..., S, F]; scale is 1 / sqrt(E) unless given.
  * As `F.scaled_dot_product_attention`.
@@ -121,14 +170,28 @@ export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, optio
   const op = 'scaledDotProductAttention';
   for (const x of [q, k, v]) demandFloat(op, x);
   if (q.ndim < 2 || k.ndim < 2 || v.ndim < 2 || q.shape.at(-1) !== k.shape.at(-1) || k.shape.at(-2) !== v.shape.at(-2))
-    throw new ShapeError(`query [${q.shape}], key [${k.shape}] and value [${v.shape}] do not fit`, { op, fix: 'they must be [..., L, E], [..., S, E] and [..., S, F]' });
+    throw new ShapeError(`query [${q.shape}], key [${k.shape}] and value [${v.shape}] do not fit`, {
+      op,
+      fix: 'they must be [..., L, E], [..., S, E] and [..., S, F]',
+    });
   const lead = broadcastShapes(op, [q.shape.slice(0, -2), k.shape.slice(0, -2), v.shape.slice(0, -2)]);
-  const { mask, causal = false, dropout = 0 } = options;
+  const { attnMask: mask, isCausal: causal = false, dropoutP: dropout = 0 } = options;
+  if (mask !== undefined && causal) throw new ArgumentError('attnMask and isCausal exclude each other', { op });
+  if (!(dropout >= 0 && dropout < 1)) throw new ArgumentError(`dropoutP ${dropout} lies outside of [0, 1)`, { op });
+  if (mask !== undefined && mask.element !== 'bool' && mask.element !== q.element)
+    throw new DTypeError(`attnMask must be bool or ${q.dtype}, not ${mask.dtype}`, { op });
   const scores = [...lead, q.shape.at(-2)!, k.shape.at(-2)!];
   return apply(op, [q, k, v, ...(mask === undefined ? [] : [mask])], (x, y, z, m) => {
     const wide = (value: Value, t: Tensor): Value => broadcastTo(value, [...lead, ...t.shape.slice(-2)]);
-    const extra = [...(m === undefined ? [] : [broadcastTo(m, scores)]), ...(dropout > 0 ? [...counterSlots(), scalarValue(dropout, q.element)] : [])];
+    const extra = [
+      ...(m === undefined ? [] : [broadcastTo(m, scores)]),
+      ...(dropout > 0 ? [...counterSlots(), scalarValue(dropout, q.element)] : []),
+    ];
     const scale = scalarValue(options.scale ?? 1 / Math.sqrt(q.shape.at(-1)!), q.element);
-    return composite(op, [wide(x!, q), wide(y!, k), wide(z!, v), scale, ...extra], { causal, mask: m !== undefined, dropout: dropout > 0 })[0]!;
+    return composite(op, [wide(x!, q), wide(y!, k), wide(z!, v), scale, ...extra], {
+      causal,
+      mask: m !== undefined,
+      dropout: dropout > 0,
+    })[0]!;
   });
 }

@@ -24,7 +24,10 @@ function nextStream(): number {
 export const restartStreams = (): void => void (streamsOf = undefined);
 
 /** Key and stream of a draw, as slots that each replay reads anew. */
-export const counterSlots = (): [Value, Value] => [hostSlot(() => Number(BigInt.asIntN(32, initialSeed())), 'i32'), hostSlot(nextStream, 'i32')];
+export const counterSlots = (): [Value, Value] => [
+  hostSlot(() => Number(BigInt.asIntN(32, initialSeed())), 'i32'),
+  hostSlot(nextStream, 'i32'),
+];
 
 export type DropoutOptions = {
   /** Off in evaluation: then the input comes back as it is. */
@@ -41,4 +44,5 @@ function drop(op: string, x: Tensor, p: number, { training = true }: DropoutOpti
 /** Zeroes each element with probability p and scales the rest by 1 / (1 - p). Its generator is not PyTorch's. */
 export const dropout = (x: Tensor, p = 0.5, options: DropoutOptions = {}): Tensor => drop('dropout', x, p, options, []);
 /** Zeroes whole channels (dimension 1 of [N, C, ...]). */
-export const dropout2d = (x: Tensor, p = 0.5, options: DropoutOptions = {}): Tensor => drop('dropout2d', x, p, options, x.shape.map((_, i) => i).slice(2));
+export const dropout2d = (x: Tensor, p = 0.5, options: DropoutOptions = {}): Tensor =>
+  drop('dropout2d', x, p, options, x.shape.map((_, i) => i).slice(2));

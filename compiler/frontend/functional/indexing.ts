@@ -8,10 +8,10 @@ import { observe } from '../boundary.ts';
 import { tensor } from '../creation.ts';
 import { dimOf } from '../dims.ts';
 import { apply, applyInPlace, applyView } from '../op.ts';
-import { broadcastShapes, broadcastTo, castTo, type Operand, resultType, scalarValue } from '../operands.ts';
+import { broadcastShapes, broadcastTo, castTo, type Operand, resultType, type Scalar, scalarValue } from '../operands.ts';
 import { isTensor } from '../pytree.ts';
 import type { Tensor } from '../tensor.ts';
-import { cat, unsqueeze } from './shape.ts';
+import { cat, reshape, unsqueeze } from './shape.ts';
 
 /** A range as Python's `start:stop:step`; bounds may be negative or missing, `step` must be positive. */
 export type Range = { readonly start?: number | undefined; readonly stop?: number | undefined; readonly step?: number | undefined };
@@ -28,7 +28,13 @@ const isList = (i: Index): i is readonly number[] | readonly boolean[] => Array.
 
 /** Applies everything that is a view, and collects what must gather. */
 function plan(op: string, x: Tensor, index: readonly Index[]): Plan {
-  const items = index.map((i) => (isList(i) ? (typeof i[0] === 'boolean' ? tensor(i as readonly boolean[], { dtype: 'bool' }) : tensor(i as readonly number[], { dtype: 'int64' })) : i));
+  const items = index.map((i) =>
+    isList(i)
+      ? typeof i[0] === 'boolean'
+        ? tensor(i as readonly boolean[], { dtype: 'bool' })
+        : tensor(i as readonly number[], { dtype: 'int64' })
+      : i,
+  );
   const consumed = (i: Index): number => (i === null || i === '...' ? 0 : isTensor(i) && i.element === 'bool' ? i.ndim : 1);
   const given = items.reduce<number>((n, i) => n + consumed(i), 0);
   if (given > x.ndim) throw new IndexError(`too many indices for a tensor of dimension ${x.ndim}`, { op });
@@ -59,33 +65,60 @@ export function select(x: Tensor, dim: number, position: number): Tensor {
   const n = x.shape[d];
   if (n === undefined) throw new IndexError('a 0-d tensor has nothing to index', { op: 'index' });
   if (!Number.isInteger(position)) throw new ArgumentError(`position ${position} is no integer`, { op: 'index' });
-  if (position < -n || position >= n) throw new IndexError(`index ${position} is out of bounds for dimension ${d} with size ${n}`, { op: 'index' });
+  if (position < -n || position >= n)
+    throw new IndexError(`index ${position} is out of bounds for dimension ${d} with size ${n}`, { op: 'index' });
   const at = position < 0 ? position + n : position;
-  const one = applyView('select', x, { op: 'slice', start: x.shape.map((_, i) => (i === d ? at : 0)), stop: x.shape.map((m, i) => (i === d ? at + 1 : m)), step: x.shape.map(() => 1) })!;
+  const one = applyView('select', x, {
+    op: 'slice',
+    start: x.shape.map((_, i) => (i === d ? at : 0)),
+    stop: x.shape.map((m, i) => (i === d ? at + 1 : m)),
+    step: x.shape.map(() => 1),
+  })!;
   return applyView('select', one, { op: 'reshape', shape: x.shape.filter((_, i) => i !== d) })!;
 }
 
 function sliced(op: string, x: Tensor, dim: number, r: Range): Tensor {
   const n = x.shape[dim]!;
   const step = r.step ?? 1;
-  for (const v of [r.start, r.stop, step]) if (v !== undefined && !Number.isInteger(v)) throw new ArgumentError(`bound ${String(v)} of a range is no integer`, { op });
+  for (const v of [r.start, r.stop, step])
+    if (v !== undefined && !Number.isInteger(v)) throw new ArgumentError(`bound ${String(v)} of a range is no integer`, { op });
   if (step <= 0) throw new ArgumentError(`step ${step} of a range must be positive`, { op, fix: 'use flip()' });
-  const bound = (v: number | undefined, otherwise: number): number => Math.min(n, Math.max(0, v === undefined ? otherwise : v < 0 ? v + n : v));
+  const bound = (v: number | undefined, otherwise: number): number =>
+    Math.min(n, Math.max(0, v === undefined ? otherwise : v < 0 ? v + n : v));
   const start = bound(r.start, 0);
   const stop = Math.max(start, bound(r.stop, n));
   const at = (value: number, others: readonly number[]): number[] => others.map((o, i) => (i === dim ? value : o));
-  return applyView('slice', x, { op: 'slice', start: at(start, x.shape.map(() => 0)), stop: at(stop, x.shape), step: at(step, x.shape.map(() => 1)) })!;
+  return applyView('slice', x, {
+    op: 'slice',
+    start: at(
+      start,
+      x.shape.map(() => 0),
+    ),
+    stop: at(stop, x.shape),
+    step: at(
+      step,
+      x.shape.map(() => 1),
+    ),
+  })!;
 }
 
 function integerIndex(op: string, i: Tensor): Tensor {
-  if (isFloat(i.element)) throw new DTypeError(`tensors used as indices must be int64, int32, uint8 or bool, not ${i.dtype}`, { op, fix: "convert with .to('int64')" });
+  if (isFloat(i.element))
+    throw new DTypeError(`tensors used as indices must be int64, int32, uint8 or bool, not ${i.dtype}`, {
+      op,
+      fix: "convert with .to('int64')",
+    });
   return i.element === 'u8' ? i.to('int64') : i;
 }
 
 /** A mask's true positions by dimension. Their number is a shape, so the mask is observed here. */
 function positionsOf(op: string, x: Tensor, dim: number, mask: Tensor): Tensor[] {
   mask.shape.forEach((n, i) => {
-    if (n !== x.shape[dim + i]) throw new IndexError(`the shape of the mask [${mask.shape}] does not match the shape of the indexed tensor [${x.shape}] at dimension ${dim + i}`, { op });
+    if (n !== x.shape[dim + i])
+      throw new IndexError(
+        `the shape of the mask [${mask.shape}] does not match the shape of the indexed tensor [${x.shape}] at dimension ${dim + i}`,
+        { op },
+      );
   });
   return nonzeroColumns(mask);
 }
@@ -105,14 +138,28 @@ export function nonzeroColumns(x: Tensor): Tensor[] {
 /** Positions (one row each) of the elements that differ from 0, int64 [n, ndim]. Observes `x`, as its result's shape depends on values. */
 export function nonzero(x: Tensor): Tensor {
   const columns = nonzeroColumns(x);
-  return columns.length === 0 ? tensor(BigInt64Array.from([])).reshape([observe(x.value())[0] ? 1 : 0, 0]) : cat(columns.map((c) => unsqueeze(c, 1)), 1);
+  return columns.length === 0
+    ? tensor(BigInt64Array.from([])).reshape([observe(x.value())[0] ? 1 : 0, 0])
+    : cat(
+        columns.map((c) => unsqueeze(c, 1)),
+        1,
+      );
 }
 
 /** Where a gather by several index tensors reads, as positions in the flattened indexed dimensions. */
-type Flat = { readonly front: readonly number[]; readonly rest: readonly number[]; readonly sizes: readonly number[]; readonly shape: readonly number[]; readonly place: number };
+type Flat = {
+  readonly front: readonly number[];
+  readonly rest: readonly number[];
+  readonly sizes: readonly number[];
+  readonly shape: readonly number[];
+  readonly place: number;
+};
 
 function flatten({ view, dims, indices }: Plan): Flat {
-  const shape = broadcastShapes('index', indices.map((i) => i.shape));
+  const shape = broadcastShapes(
+    'index',
+    indices.map((i) => i.shape),
+  );
   const rest = view.shape.map((_, d) => d).filter((d) => !dims.includes(d));
   const adjacent = dims.every((d, i) => i === 0 || d === dims[i - 1]! + 1);
   // Adjacent index tensors leave their result in place; separated ones put it in front, as in NumPy and PyTorch.
@@ -162,7 +209,11 @@ export function index(x: Tensor, ...at: readonly Index[]): Tensor {
     const picked = b.gather(asRows(v, f, p.view.shape), wideRows(rows(indices, f), width), { axis: 0, mode: 'trusted' });
     const spread = b.reshape(picked, { shape: [...f.shape, ...restShape] });
     const k = f.shape.length;
-    const order = [...restShape.slice(0, f.place).map((_, i) => k + i), ...f.shape.map((_, i) => i), ...restShape.slice(f.place).map((_, i) => k + f.place + i)];
+    const order = [
+      ...restShape.slice(0, f.place).map((_, i) => k + i),
+      ...f.shape.map((_, i) => i),
+      ...restShape.slice(f.place).map((_, i) => k + f.place + i),
+    ];
     return b.permute(spread, { order });
   });
 }
@@ -194,7 +245,9 @@ export function indexPut_(x: Tensor, at: readonly Index[], value: Operand, optio
     const indices = values.slice(0, p.indices.length);
     const k = f.shape.length;
     const order = [...f.shape.map((_, i) => f.place + i), ...restShape.map((_, i) => (i < f.place ? i : i + k))];
-    const updates = b.reshape(b.permute(given(values.slice(p.indices.length), picked), { order }), { shape: [f.shape.reduce((n, d) => n * d, 1), width] });
+    const updates = b.reshape(b.permute(given(values.slice(p.indices.length), picked), { order }), {
+      shape: [f.shape.reduce((n, d) => n * d, 1), width],
+    });
     const scatter = options.accumulate ? b.scatterAdd : b.scatterSet;
     const written = scatter(asRows(v, f, p.view.shape), wideRows(rows(indices, f), width), updates, { axis: 0, mode: 'trusted' });
     const back = b.reshape(written, { shape: [...f.sizes, ...restShape] });
@@ -210,7 +263,8 @@ function dropOnes(v: Value, shape: readonly number[]): Value {
 }
 
 function demandIndex(op: string, i: Tensor): void {
-  if (!isTensor(i) || (i.element !== 'i64' && i.element !== 'i32')) throw new DTypeError(`index must be int64 or int32, not ${isTensor(i) ? i.dtype : typeof i}`, { op, fix: "convert with .to('int64')" });
+  if (!isTensor(i) || (i.element !== 'i64' && i.element !== 'i32'))
+    throw new DTypeError(`index must be int64 or int32, not ${isTensor(i) ? i.dtype : typeof i}`, { op, fix: "convert with .to('int64')" });
 }
 
 /** out[i][j] = x[index[i][j]][j] for dim 0, and so on, as `torch.gather`. `index` may be smaller than x elsewhere. */
@@ -243,14 +297,24 @@ export function indexSelect(x: Tensor, dim: number, index: Tensor): Tensor {
 }
 
 /** x with `src` written (or added) at the positions that `index` gives along `dim`, as `torch.scatter` and `scatter_add`. */
-function scatterWith(op: string, add: boolean, x: Tensor, dim: number, index: Tensor, src: Operand): (v: Value, i: Value, ...s: Value[]) => Value {
+function scatterWith(
+  op: string,
+  add: boolean,
+  x: Tensor,
+  dim: number,
+  index: Tensor,
+  src: Operand,
+): (v: Value, i: Value, ...s: Value[]) => Value {
   demandIndex(op, index);
   const axis = dimOf(op, dim, x.ndim);
   demandFit(op, x, index, axis);
-  if (isTensor(src) && src.element !== x.element) throw new DTypeError(`src must have the dtype of self, ${x.dtype}, not ${src.dtype}`, { op });
+  if (isTensor(src) && src.element !== x.element)
+    throw new DTypeError(`src must have the dtype of self, ${x.dtype}, not ${src.dtype}`, { op });
   return (v, i, ...s) => {
     const shape = fixedShape(shapeOf(i));
-    const updates = isTensor(src) ? b.slice(s[0]!, { start: shape.map(() => 0), stop: shape, step: shape.map(() => 1) }) : broadcastTo(scalarValue(src, x.element), shape);
+    const updates = isTensor(src)
+      ? b.slice(s[0]!, { start: shape.map(() => 0), stop: shape, step: shape.map(() => 1) })
+      : broadcastTo(scalarValue(src, x.element), shape);
     const whole = x.shape.every((n, d) => d === axis || n === shape[d]);
     const scatter = add ? b.scatterAdd : b.scatterSet;
     if (whole) return scatter(v, i, updates, { axis, mode: 'checked' });
@@ -266,13 +330,95 @@ function putCorner(x: Value, corner: Value): Value {
   return b.select(inside, b.pad(corner, b.literal({ value: { dtype: avalOf(x).dtype, bits: 0n } }), around), x);
 }
 const srcOf = (src: Operand): Tensor[] => (isTensor(src) ? [src] : []);
-export const scatter = (x: Tensor, dim: number, index: Tensor, src: Operand): Tensor => apply('scatter', [x, index, ...srcOf(src)], scatterWith('scatter', false, x, dim, index, src));
-export const scatter_ = (x: Tensor, dim: number, index: Tensor, src: Operand): Tensor => applyInPlace('scatter_', x, [index, ...srcOf(src)], scatterWith('scatter_', false, x, dim, index, src));
-export const scatterAdd = (x: Tensor, dim: number, index: Tensor, src: Operand): Tensor => apply('scatterAdd', [x, index, ...srcOf(src)], scatterWith('scatterAdd', true, x, dim, index, src));
-export const scatterAdd_ = (x: Tensor, dim: number, index: Tensor, src: Operand): Tensor => applyInPlace('scatterAdd_', x, [index, ...srcOf(src)], scatterWith('scatterAdd_', true, x, dim, index, src));
+export const scatter = (x: Tensor, dim: number, index: Tensor, src: Operand): Tensor =>
+  apply('scatter', [x, index, ...srcOf(src)], scatterWith('scatter', false, x, dim, index, src));
+export const scatter_ = (x: Tensor, dim: number, index: Tensor, src: Operand): Tensor =>
+  applyInPlace('scatter_', x, [index, ...srcOf(src)], scatterWith('scatter_', false, x, dim, index, src));
+export const scatterAdd = (x: Tensor, dim: number, index: Tensor, src: Operand): Tensor =>
+  apply('scatterAdd', [x, index, ...srcOf(src)], scatterWith('scatterAdd', true, x, dim, index, src));
+export const scatterAdd_ = (x: Tensor, dim: number, index: Tensor, src: Operand): Tensor =>
+  applyInPlace('scatterAdd_', x, [index, ...srcOf(src)], scatterWith('scatterAdd_', true, x, dim, index, src));
+
+/** Elements of x along `dim` at the positions of `index`, both broadcast elsewhere; without `dim`, in the flattened tensor. */
+export function takeAlongDim(x: Tensor, index: Tensor, dim?: number): Tensor {
+  demandIndex('takeAlongDim', index);
+  if (dim === undefined) return gather(reshape(x, [x.numel()]), 0, reshape(index, [index.numel()]));
+  const axis = dimOf('takeAlongDim', dim, x.ndim);
+  if (index.ndim !== x.ndim)
+    throw new ShapeError(`index [${index.shape}] and input [${x.shape}] must have as many dimensions`, { op: 'takeAlongDim' });
+  const others = broadcastShapes('takeAlongDim', [
+    x.shape.map((n, d) => (d === axis ? 1 : n)),
+    index.shape.map((n, d) => (d === axis ? 1 : n)),
+  ]);
+  const sized = (t: Tensor): Tensor => t.expand(others.map((n, d) => (d === axis ? t.shape[d]! : n)));
+  return gather(sized(x), axis, sized(index));
+}
+/** Elements of the flattened x by position; negative positions count from the end. */
+export function take(x: Tensor, index: Tensor): Tensor {
+  demandIndex('take', index);
+  return reshape(x, [x.numel()]).index(index);
+}
+
+/** Slices of `source` written or added along `dim` at the positions of a one-dimensional `index`. */
+function slicesInto(
+  op: string,
+  add: boolean,
+  x: Tensor,
+  dim: number,
+  index: Tensor,
+  source: Operand,
+  alpha?: number,
+): { readonly inputs: Tensor[]; readonly rule: (v: Value, i: Value, ...s: Value[]) => Value } {
+  demandIndex(op, index);
+  if (index.ndim > 1) throw new ShapeError(`index must be one-dimensional, got [${index.shape}]`, { op });
+  const axis = dimOf(op, dim, x.ndim);
+  const n = index.numel();
+  const shape = x.shape.map((m, d) => (d === axis ? n : m));
+  if (isTensor(source)) {
+    if (source.element !== x.element) throw new DTypeError(`source must have the dtype of self, ${x.dtype}, not ${source.dtype}`, { op });
+    if (source.ndim > 0 && source.shape.join() !== shape.join())
+      throw new ShapeError(`source must be [${shape}], not [${source.shape}]`, { op });
+  }
+  const rule = (v: Value, i: Value, ...s: Value[]): Value => {
+    const given = broadcastTo(isTensor(source) ? s[0]! : scalarValue(source, x.element), shape);
+    const updates = alpha === undefined ? given : b.mul(given, broadcastTo(scalarValue(alpha, x.element), shape));
+    const wide = b.expand(b.reshape(i, { shape: [n] }), { shape, at: shape.map((_, d) => d).filter((d) => d !== axis) });
+    return (add ? b.scatterAdd : b.scatterSet)(v, wide, updates, { axis, mode: 'checked' });
+  };
+  return { inputs: [index, ...srcOf(source)], rule };
+}
+type Alpha = { readonly alpha?: number };
+/** x with alpha times slices of `source` added along `dim` at the positions of `index`. */
+export function indexAdd(x: Tensor, dim: number, index: Tensor, source: Tensor, { alpha }: Alpha = {}): Tensor {
+  const { inputs, rule } = slicesInto('indexAdd', true, x, dim, index, source, alpha);
+  return apply('indexAdd', [x, ...inputs], rule);
+}
+export function indexAdd_(x: Tensor, dim: number, index: Tensor, source: Tensor, { alpha }: Alpha = {}): Tensor {
+  const { inputs, rule } = slicesInto('indexAdd_', true, x, dim, index, source, alpha);
+  return applyInPlace('indexAdd_', x, inputs, rule);
+}
+/** x with slices of `source` written along `dim` at the positions of `index`. */
+export function indexCopy(x: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
+  const { inputs, rule } = slicesInto('indexCopy', false, x, dim, index, source);
+  return apply('indexCopy', [x, ...inputs], rule);
+}
+export function indexCopy_(x: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
+  const { inputs, rule } = slicesInto('indexCopy_', false, x, dim, index, source);
+  return applyInPlace('indexCopy_', x, inputs, rule);
+}
+/** x with `value` in the slices along `dim` at the positions of `index`. */
+export function indexFill(x: Tensor, dim: number, index: Tensor, value: Scalar): Tensor {
+  const { inputs, rule } = slicesInto('indexFill', false, x, dim, index, value);
+  return apply('indexFill', [x, ...inputs], rule);
+}
+export function indexFill_(x: Tensor, dim: number, index: Tensor, value: Scalar): Tensor {
+  const { inputs, rule } = slicesInto('indexFill_', false, x, dim, index, value);
+  return applyInPlace('indexFill_', x, inputs, rule);
+}
 
 function demandBool(op: string, t: unknown): void {
-  if (!isTensor(t) || t.element !== 'bool') throw new DTypeError(`the mask must be bool, not ${isTensor(t) ? t.dtype : typeof t}`, { op, fix: 'compare first, as in x.gt(0)' });
+  if (!isTensor(t) || t.element !== 'bool')
+    throw new DTypeError(`the mask must be bool, not ${isTensor(t) ? t.dtype : typeof t}`, { op, fix: 'compare first, as in x.gt(0)' });
 }
 
 /** Elements of x where `condition` holds, of y elsewhere; all broadcast, x and y promoted. */
@@ -303,7 +449,12 @@ export function maskedFill_(x: Tensor, mask: Tensor, value: Operand): Tensor {
 function fillRule(op: string, x: Tensor, mask: Tensor, value: Operand): (v: Value, m: Value, ...f: Value[]) => Value {
   if (isTensor(value) && value.ndim > 0) throw new ShapeError(`value must be a number or a 0-d tensor, got shape [${value.shape}]`, { op });
   const shape = broadcastShapes(op, [x.shape, mask.shape]);
-  return (v, m, ...f) => b.select(broadcastTo(m, shape), broadcastTo(isTensor(value) ? castTo(f[0]!, x.element) : scalarValue(value, x.element), shape), broadcastTo(v, shape));
+  return (v, m, ...f) =>
+    b.select(
+      broadcastTo(m, shape),
+      broadcastTo(isTensor(value) ? castTo(f[0]!, x.element) : scalarValue(value, x.element), shape),
+      broadcastTo(v, shape),
+    );
 }
 /** The elements where the mask holds, in order, one-dimensional. Observes the mask: its count is a shape. */
 export function maskedSelect(x: Tensor, mask: Tensor): Tensor {
@@ -313,5 +464,7 @@ export function maskedSelect(x: Tensor, mask: Tensor): Tensor {
 }
 /** Every element set to a number, in place. */
 export const fill_ = (x: Tensor, value: Operand): Tensor =>
-  applyInPlace('fill_', x, srcOf(value), (v, ...f) => broadcastTo(isTensor(value) ? castTo(f[0]!, x.element) : scalarValue(value, x.element), fixedShape(shapeOf(v))));
+  applyInPlace('fill_', x, srcOf(value), (v, ...f) =>
+    broadcastTo(isTensor(value) ? castTo(f[0]!, x.element) : scalarValue(value, x.element), fixedShape(shapeOf(v))),
+  );
 export const zero_ = (x: Tensor): Tensor => applyInPlace('zero_', x, [], (v) => b.reshape(full(0, avalOf(v)), { shape: x.shape }));

@@ -1,15 +1,21 @@
 // Reductions over one, several or all dimensions.
 import { type DType, isFloat } from '../../../runtime/dtype.ts';
 import { ArgumentError, DTypeError, IndexError } from '../../../runtime/errors.ts';
-import { b, full } from '../../ir/builder.ts';
+import { b, full, lit } from '../../ir/builder.ts';
 import { fixedShape } from '../../ir/dim.ts';
 import { avalOf, dtypeOf, shapeOf, type Value } from '../../ir/node.ts';
 import { composite } from '../../ops/composite/table.ts';
+import { convert, full as filled, fromTypedArray, ones, zeros } from '../creation.ts';
 import { dimOf, dimsOf, reducedShape } from '../dims.ts';
-import { type DTypeName, elementOf } from '../dtypes.ts';
+import { type DTypeName, dtypeName, elementOf } from '../dtypes.ts';
 import { apply, applyMany } from '../op.ts';
 import { castTo } from '../operands.ts';
+import { isTensor } from '../pytree.ts';
 import type { Tensor } from '../tensor.ts';
+import { lerp, logicalNot } from './arithmetic.ts';
+import { gather, indexSelect, maskedFill, select, where } from './indexing.ts';
+import { clone, movedim, narrow, unsqueeze } from './shape.ts';
+import { ceil, floor, isnan } from './unary.ts';
 
 export type Dims = number | readonly number[];
 export type ReduceOptions = { readonly keepdim?: boolean; readonly dtype?: DTypeName };
@@ -17,22 +23,33 @@ export type ReduceOptions = { readonly keepdim?: boolean; readonly dtype?: DType
 /** Integers and bools are summed as int64, as in PyTorch. */
 const accumulated = (d: DType): DType => (isFloat(d) ? d : 'i64');
 
-function reduce(op: string, x: Tensor, dim: Dims | undefined, options: ReduceOptions, dtype: DType, f: (v: Value, axes: readonly number[]) => Value): Tensor {
+function reduce(
+  op: string,
+  x: Tensor,
+  dim: Dims | undefined,
+  options: ReduceOptions,
+  dtype: DType,
+  f: (v: Value, axes: readonly number[]) => Value,
+): Tensor {
   const dims = dimsOf(op, dim, x.ndim);
   const shape = reducedShape(x.shape, dims, options.keepdim ?? false);
   const target = options.dtype === undefined ? dtype : elementOf(options.dtype, op);
   return apply(op, [x], (v) => shaped(f(castTo(v, target), dims), shape));
 }
-const shaped = (v: Value, shape: readonly number[]): Value => (fixedShape(shapeOf(v)).length === shape.length ? v : b.reshape(v, { shape }));
+const shaped = (v: Value, shape: readonly number[]): Value =>
+  fixedShape(shapeOf(v)).length === shape.length ? v : b.reshape(v, { shape });
 
 /** Sum over `dim` (default: all). Integers and bools give int64. */
-export const sum = (x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor => reduce('sum', x, dim, options, accumulated(x.element), (v, axes) => b.sum(v, { axes }));
+export const sum = (x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor =>
+  reduce('sum', x, dim, options, accumulated(x.element), (v, axes) => b.sum(v, { axes }));
 /** Product over `dim` (default: all); its gradient is exact where elements are 0. */
-export const prod = (x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor => reduce('prod', x, dim, options, accumulated(x.element), (v, axes) => b.prod(v, { axes }));
+export const prod = (x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor =>
+  reduce('prod', x, dim, options, accumulated(x.element), (v, axes) => b.prod(v, { axes }));
 
 function demandFloat(op: string, x: Tensor, options: ReduceOptions): DType {
   const dtype = options.dtype === undefined ? x.element : elementOf(options.dtype, op);
-  if (!isFloat(dtype)) throw new DTypeError(`is not defined for ${x.dtype} tensors`, { op, fix: "convert with .to('float32') or pass dtype: 'float32'" });
+  if (!isFloat(dtype))
+    throw new DTypeError(`is not defined for ${x.dtype} tensors`, { op, fix: "convert with .to('float32') or pass dtype: 'float32'" });
   return dtype;
 }
 
@@ -47,36 +64,107 @@ export type MomentOptions = ReduceOptions & {
 };
 /** Variance over `dim` (default: all). */
 export function variance(x: Tensor, dim?: Dims, options: MomentOptions = {}): Tensor {
-  return reduce('var', x, dim, options, demandFloat('var', x, options), (v, axes) => composite('variance', [v], { axes, correction: options.correction ?? 1 })[0]!);
+  return reduce(
+    'var',
+    x,
+    dim,
+    options,
+    demandFloat('var', x, options),
+    (v, axes) => composite('variance', [v], { axes, correction: options.correction ?? 1 })[0]!,
+  );
 }
 /** Standard deviation over `dim` (default: all). */
 export function std(x: Tensor, dim?: Dims, options: MomentOptions = {}): Tensor {
-  return reduce('std', x, dim, options, demandFloat('std', x, options), (v, axes) => composite('std', [v], { axes, correction: options.correction ?? 1 })[0]!);
+  return reduce(
+    'std',
+    x,
+    dim,
+    options,
+    demandFloat('std', x, options),
+    (v, axes) => composite('std', [v], { axes, correction: options.correction ?? 1 })[0]!,
+  );
 }
+/** Variance and mean over `dim`, in this order. */
+export const varMean = (x: Tensor, dim?: Dims, options: MomentOptions = {}): [Tensor, Tensor] => [
+  variance(x, dim, options),
+  mean(x, dim, options),
+];
+/** Standard deviation and mean over `dim`, in this order. */
+export const stdMean = (x: Tensor, dim?: Dims, options: MomentOptions = {}): [Tensor, Tensor] => [
+  std(x, dim, options),
+  mean(x, dim, options),
+];
+/** `sum` that counts NaN as 0. */
+export const nansum = (x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor =>
+  sum(isFloat(x.element) ? maskedFill(x, isnan(x), 0) : x, dim, options);
+/** `mean` of what is not NaN. */
+export const nanmean = (x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor => {
+  const dtype = demandFloat('nanmean', x, options);
+  const count = sum(logicalNot(isnan(x)), dim, { ...options, dtype: dtypeName(dtype) });
+  return nansum(x, dim, options).div(count);
+};
 /** log of the sum of exponentials over `dim`, without overflow. */
 export function logsumexp(x: Tensor, dim: Dims, options: ReduceOptions = {}): Tensor {
-  return reduce('logsumexp', x, dim, options, isFloat(x.element) ? x.element : 'f32', (v, axes) => composite('logsumexp', [v], { axes })[0]!);
+  return reduce(
+    'logsumexp',
+    x,
+    dim,
+    options,
+    isFloat(x.element) ? x.element : 'f32',
+    (v, axes) => composite('logsumexp', [v], { axes })[0]!,
+  );
 }
 export type NormOptions = ReduceOptions & { readonly p?: number };
 /** The p-norm over `dim` (default: all; p = 2). */
 export function norm(x: Tensor, dim?: Dims, options: NormOptions = {}): Tensor {
-  return reduce('norm', x, dim, options, demandFloat('norm', x, options), (v, axes) => composite('norm', [v], { axes, p: options.p ?? 2 })[0]!);
+  return reduce(
+    'norm',
+    x,
+    dim,
+    options,
+    demandFloat('norm', x, options),
+    (v, axes) => composite('norm', [v], { axes, p: options.p ?? 2 })[0]!,
+  );
 }
 
 function demandElements(op: string, x: Tensor, dims: readonly number[]): void {
   const empty = dims.find((d) => x.shape[d] === 0);
-  if (empty !== undefined) throw new IndexError(`dimension ${empty} of shape [${x.shape}] is empty, and nothing is the largest or smallest of nothing`, { op });
+  if (empty !== undefined)
+    throw new IndexError(`dimension ${empty} of shape [${x.shape}] is empty, and nothing is the largest or smallest of nothing`, { op });
 }
 
-function extreme(op: string, x: Tensor, dim: Dims | undefined, options: ReduceOptions, f: (v: Value, axes: readonly number[]) => Value): Tensor {
+function extreme(
+  op: string,
+  x: Tensor,
+  dim: Dims | undefined,
+  options: ReduceOptions,
+  f: (v: Value, axes: readonly number[]) => Value,
+): Tensor {
   demandElements(op, x, dimsOf(op, dim, x.ndim));
-  if (x.element === 'bool') return apply(op, [x], (v) => b.cast(shaped(f(b.cast(v, { to: 'u8' }), dimsOf(op, dim, x.ndim)), reducedShape(x.shape, dimsOf(op, dim, x.ndim), options.keepdim ?? false)), { to: 'bool' }));
+  if (x.element === 'bool')
+    return apply(op, [x], (v) =>
+      b.cast(
+        shaped(
+          f(b.cast(v, { to: 'u8' }), dimsOf(op, dim, x.ndim)),
+          reducedShape(x.shape, dimsOf(op, dim, x.ndim), options.keepdim ?? false),
+        ),
+        { to: 'bool' },
+      ),
+    );
   return reduce(op, x, dim, options, x.element, f);
 }
 /** Largest over `dim` (default: all); NaN wins, and ties share the gradient. Throws IndexError for an empty dimension. */
-export const amax = (x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor => extreme('amax', x, dim, options, (v, axes) => b.amax(v, { axes }));
+export const amax = (x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor =>
+  extreme('amax', x, dim, options, (v, axes) => b.amax(v, { axes }));
 /** Smallest over `dim` (default: all). */
-export const amin = (x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor => extreme('amin', x, dim, options, (v, axes) => b.amin(v, { axes }));
+export const amin = (x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor =>
+  extreme('amin', x, dim, options, (v, axes) => b.amin(v, { axes }));
+
+/** The smallest and the largest over `dim` (default: all). */
+export const aminmax = (x: Tensor, dim?: number, options: ReduceOptions = {}): { readonly min: Tensor; readonly max: Tensor } => ({
+  min: amin(x, dim, options),
+  max: amax(x, dim, options),
+});
 
 /** Values and the positions they were found at. */
 export type WithIndices = { readonly values: Tensor; readonly indices: Tensor };
@@ -112,7 +200,12 @@ function position(op: 'argmax' | 'argmin', x: Tensor, dim: number | undefined, o
   const axis = dim === undefined ? 0 : dimOf(op, dim, x.ndim);
   demandElements(op, x, dim === undefined || x.ndim === 0 ? [...x.shape.keys()] : [axis]);
   if (x.element === 'bool') throw new DTypeError('is not defined for bool tensors', { op, fix: "convert with .to('uint8') first" });
-  const shape = dim === undefined ? (options.keepdim ? x.shape.map(() => 1) : []) : reducedShape(x.shape, x.ndim === 0 ? [] : [axis], options.keepdim ?? false);
+  const shape =
+    dim === undefined
+      ? options.keepdim
+        ? x.shape.map(() => 1)
+        : []
+      : reducedShape(x.shape, x.ndim === 0 ? [] : [axis], options.keepdim ?? false);
   return apply(op, [x], (v) => {
     const flat = dim === undefined || x.ndim === 0 ? b.reshape(v, { shape: [x.numel()] }) : v;
     const at = op === 'argmax' ? b.argmax(flat, { axis }) : b.argmin(flat, { axis });
@@ -125,9 +218,17 @@ export const argmin = (x: Tensor, dim?: number, options: ReduceOptions = {}): Te
 
 const truth = (v: Value): Value => b.cast(dtypeOf(v) === 'bool' ? v : b.ne(v, full(0, avalOf(v))), { to: 'u8' });
 /** Whether all (any) elements differ from 0. */
-export const all = (x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor => quantifier('all', x, dim, options, (v, axes) => b.amin(v, { axes }));
-export const any = (x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor => quantifier('any', x, dim, options, (v, axes) => b.amax(v, { axes }));
-function quantifier(op: 'all' | 'any', x: Tensor, dim: Dims | undefined, options: ReduceOptions, f: (v: Value, axes: readonly number[]) => Value): Tensor {
+export const all = (x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor =>
+  quantifier('all', x, dim, options, (v, axes) => b.amin(v, { axes }));
+export const any = (x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor =>
+  quantifier('any', x, dim, options, (v, axes) => b.amax(v, { axes }));
+function quantifier(
+  op: 'all' | 'any',
+  x: Tensor,
+  dim: Dims | undefined,
+  options: ReduceOptions,
+  f: (v: Value, axes: readonly number[]) => Value,
+): Tensor {
   const dims = dimsOf(op, dim, x.ndim);
   const shape = reducedShape(x.shape, dims, options.keepdim ?? false);
   if (dims.some((d) => x.shape[d] === 0)) return apply(op, [x], () => b.reshape(full(op === 'all', { dtype: 'bool', shape }), { shape }));
@@ -146,7 +247,13 @@ export function cumsum(x: Tensor, dim: number, options: Pick<ReduceOptions, 'dty
 export function cumprod(x: Tensor, dim: number, options: Pick<ReduceOptions, 'dtype'> = {}): Tensor {
   return cumulative('cumprod', x, dim, options, b.cumprod);
 }
-function cumulative(op: string, x: Tensor, dim: number, options: Pick<ReduceOptions, 'dtype'>, f: (v: Value, a: { axis: number; reverse: boolean }) => Value): Tensor {
+function cumulative(
+  op: string,
+  x: Tensor,
+  dim: number,
+  options: Pick<ReduceOptions, 'dtype'>,
+  f: (v: Value, a: { axis: number; reverse: boolean }) => Value,
+): Tensor {
   const axis = dimOf(op, dim, x.ndim);
   const dtype = options.dtype === undefined ? accumulated(x.element) : elementOf(options.dtype, op);
   return apply(op, [x], (v) => (x.ndim === 0 ? b.reshape(castTo(v, dtype), { shape: [] }) : f(castTo(v, dtype), { axis, reverse: false })));
@@ -157,7 +264,9 @@ export type SortOptions = { readonly descending?: boolean };
 export function sort(x: Tensor, dim = -1, options: SortOptions = {}): WithIndices {
   const axis = dimOf('sort', dim, x.ndim);
   const [values, indices] = applyMany('sort', [x], (v) =>
-    x.ndim === 0 ? [b.reshape(v, { shape: [] }), full(0, { dtype: 'i64', shape: [] })] : b.sort(v, { axis, descending: options.descending ?? false }),
+    x.ndim === 0
+      ? [b.reshape(v, { shape: [] }), full(0, { dtype: 'i64', shape: [] })]
+      : b.sort(v, { axis, descending: options.descending ?? false }),
   );
   return { values: values!, indices: indices! };
 }
@@ -167,7 +276,129 @@ export const argsort = (x: Tensor, dim = -1, options: SortOptions = {}): Tensor 
 export function topk(x: Tensor, k: number, dim = -1, options: { readonly largest?: boolean } = {}): WithIndices {
   const axis = dimOf('topk', dim, x.ndim);
   const size = x.shape[axis] ?? 1;
-  if (!Number.isInteger(k) || k < 0 || k > size) throw new ArgumentError(`k = ${String(k)} is outside of [0, ${size}], the size of dimension ${axis}`, { op: 'topk' });
+  if (!Number.isInteger(k) || k < 0 || k > size)
+    throw new ArgumentError(`k = ${String(k)} is outside of [0, ${size}], the size of dimension ${axis}`, { op: 'topk' });
   const [values, indices] = applyMany('topk', [x], (v) => b.topk(v, { axis, k, largest: options.largest ?? true }));
   return { values: values!, indices: indices! };
+}
+
+/** One of the sorted values along `axis`, by position, and where it came from. */
+function ranked(op: string, x: Tensor, dim: number, position: number, options: ReduceOptions): WithIndices {
+  const axis = dimOf(op, dim, x.ndim);
+  if (x.ndim === 0) return sort(x);
+  const { values, indices } = sort(x, axis);
+  const pick = (t: Tensor): Tensor => (options.keepdim ? narrow(t, axis, position, 1) : select(t, axis, position));
+  return { values: pick(values), indices: pick(indices) };
+}
+/** The k-th smallest along `dim`, counted from 1, and where it was. */
+export function kthvalue(x: Tensor, k: number, dim = -1, options: ReduceOptions = {}): WithIndices {
+  const size = x.ndim === 0 ? 1 : x.shape[dimOf('kthvalue', dim, x.ndim)]!;
+  if (!Number.isInteger(k) || k < 1 || k > size) throw new ArgumentError(`k = ${String(k)} is outside of [1, ${size}]`, { op: 'kthvalue' });
+  return ranked('kthvalue', x, dim, k - 1, options);
+}
+
+/** The middle value, the lower of two; with `dim`, values and indices. NaN if any is NaN. As `torch.median`. */
+export function median(x: Tensor): Tensor;
+export function median(x: Tensor, dim: number, options?: ReduceOptions): WithIndices;
+export function median(x: Tensor, dim?: number, options: ReduceOptions = {}): Tensor | WithIndices {
+  if (dim === undefined) return x.numel() === 0 ? filled([], Number.NaN, { dtype: x.dtype }) : median(x.reshape([-1]), 0).values;
+  const axis = dimOf('median', dim, x.ndim);
+  demandElements('median', x, x.ndim === 0 ? [] : [axis]);
+  const size = x.shape[axis] ?? 1;
+  const middle = ranked('median', x, axis, (size - 1) >> 1, options);
+  if (!isFloat(x.element)) return middle;
+  // NaN sorts last: the last is NaN if any is.
+  const last = ranked('median', x, axis, size - 1, options);
+  const anyNaN = isnan(last.values);
+  return { values: where(anyNaN, last.values, middle.values), indices: where(anyNaN, last.indices, middle.indices) };
+}
+
+/** The `q`-quantiles along `dim` (default: of all elements), between neighbours by linear interpolation, as `torch.quantile`. */
+export function quantile(x: Tensor, q: number | Tensor, dim?: number, options: ReduceOptions = {}): Tensor {
+  const op = 'quantile';
+  demandFloat(op, x, {});
+  const flat = dim === undefined ? x.reshape([-1]) : x;
+  const axis = dimOf(op, dim ?? 0, flat.ndim);
+  demandElements(op, flat, [axis]);
+  if (typeof q === 'number' && !(q >= 0 && q <= 1)) throw new ArgumentError(`q = ${q} lies outside of [0, 1]`, { op });
+  const last = flat.shape[axis]! - 1;
+  const sorted = sort(flat, axis).values;
+  const at = (isTensor(q) ? q.reshape([-1]) : filled([1], q, { dtype: x.dtype })).mul(last);
+  const below = floor(at);
+  const pick = (position: Tensor): Tensor => indexSelect(sorted, axis, position.to('int64'));
+  const spread = (t: Tensor): Tensor => t.reshape(flat.shape.map((_, i) => (i === axis ? t.numel() : 1)));
+  const found = lerp(pick(below), pick(ceil(at)), spread(at.sub(below)));
+  const anyNaN = any(isnan(flat), axis, { keepdim: true });
+  const clean = maskedFill(found, anyNaN, Number.NaN);
+  const kept =
+    dim === undefined && options.keepdim
+      ? clean.reshape([clean.numel(), ...x.shape.map(() => 1)])
+      : movedimToFront(clean, axis, options.keepdim ?? false);
+  return isTensor(q) && q.ndim > 0 ? kept : select(kept, 0, 0);
+}
+const movedimToFront = (t: Tensor, axis: number, keepdim: boolean): Tensor => {
+  const front = movedim(t, axis, 0);
+  return keepdim ? unsqueeze(front, axis + 1) : front;
+};
+
+/** The largest of each element and all before it along `dim`, and where it stands: the last of equals, as `torch.cummax`. */
+export const cummax = (x: Tensor, dim: number): WithIndices => running('cummax', x, dim, (y, v) => b.le(v, y));
+export const cummin = (x: Tensor, dim: number): WithIndices => running('cummin', x, dim, b.le);
+
+/** `keep(later, earlier)` says whether the later of two stays. Each round compares with the element twice as far ahead. */
+function running(op: string, x: Tensor, dim: number, keep: (later: Value, earlier: Value) => Value): WithIndices {
+  const axis = dimOf(op, dim, x.ndim);
+  if (x.ndim === 0) return { values: clone(x), indices: filled([], 0, { dtype: 'int64' }) };
+  if (x.element === 'bool') throw new DTypeError('is not defined for bool tensors', { op, fix: "convert with .to('uint8') first" });
+  const n = x.shape[axis]!;
+  const [indices] = applyMany(op, [x.detach()], (v) => {
+    let values = v;
+    let at = b.iota({ dtype: 'i64', shape: x.shape, axis });
+    for (let distance = 1; distance < n; distance *= 2) {
+      const ahead = (t: Value): Value => shiftedBy(t, axis, distance);
+      const first = b.lt(b.iota({ dtype: 'i64', shape: x.shape, axis }), full(distance, avalOf(at)));
+      const before = ahead(values);
+      const stays = b.or(b.or(first, keep(values, before)), b.ne(values, values));
+      // A NaN once met stays, whatever comes after it.
+      const mine = b.and(stays, b.or(b.or(first, b.eq(before, before)), b.ne(values, values)));
+      values = b.select(mine, values, before);
+      at = b.select(mine, at, ahead(at));
+    }
+    return [n === 0 ? b.reshape(at, { shape: x.shape }) : at];
+  });
+  return { values: gather(x, axis, indices!), indices: indices! };
+}
+/** Elements moved `distance` towards the end of `axis`; what comes in at the front is not looked at. */
+function shiftedBy(v: Value, axis: number, distance: number): Value {
+  const shape = fixedShape(shapeOf(v));
+  const kept = b.slice(v, {
+    start: shape.map(() => 0),
+    stop: shape.map((n, i) => (i === axis ? n - distance : n)),
+    step: shape.map(() => 1),
+  });
+  return b.pad(kept, lit(0, dtypeOf(v)), {
+    low: shape.map((_, i) => (i === axis ? distance : 0)),
+    high: shape.map(() => 0),
+    interior: shape.map(() => 0),
+  });
+}
+
+/** The sorted elements without repetitions, one-dimensional. Observes x: their number is a shape. */
+export function unique(x: Tensor): Tensor {
+  const sorted = Array.from(x.dataSync() as ArrayLike<number | bigint>);
+  const order = (p: number | bigint, q: number | bigint): number =>
+    p < q ? -1 : p > q ? 1 : Number(Number.isNaN(p)) - Number(Number.isNaN(q));
+  sorted.sort(order);
+  const values = sorted.filter((v, i) => i === 0 || v !== sorted[i - 1]);
+  return fromTypedArray(convert(values, x.element), [values.length], { dtype: x.dtype });
+}
+/** How often each of 0, 1, 2 ... occurs in a one-dimensional integer tensor; `weights` are summed instead. Observes x: its maximum is a shape. */
+export function bincount(x: Tensor, weights?: Tensor, minlength = 0): Tensor {
+  const op = 'bincount';
+  if (isFloat(x.element) || x.element === 'bool' || x.ndim !== 1)
+    throw new DTypeError(`expects a one-dimensional integer tensor, got ${x.dtype}[${x.shape}]`, { op });
+  if (x.numel() > 0 && Number(min(x).itemSync()) < 0) throw new ArgumentError('expects no negative numbers', { op });
+  const size = Math.max(minlength, x.numel() === 0 ? 0 : max(x).itemSync() + 1);
+  const counted = weights ?? ones(x.shape, { dtype: 'int64' });
+  return zeros([size], { dtype: counted.dtype }).scatterAdd(0, x.to('int64'), counted);
 }

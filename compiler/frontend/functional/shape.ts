@@ -1,11 +1,11 @@
 // Shapes: views where strides allow them, copies where not, and joining and splitting.
 import { ArgumentError, DTypeError, IndexError, ShapeError } from '../../../runtime/errors.ts';
-import { b, full } from '../../ir/builder.ts';
+import { b, full, lit } from '../../ir/builder.ts';
 import { avalOf, type Value } from '../../ir/node.ts';
 import { dimOf, dimsOf } from '../dims.ts';
 import { type DTypeName, elementOf } from '../dtypes.ts';
 import { apply, applyInPlace, applyView } from '../op.ts';
-import { castTo, promoteTypes, scalarValue } from '../operands.ts';
+import { broadcastShapes, castTo, promoteTypes, scalarValue } from '../operands.ts';
 import { isTensor } from '../pytree.ts';
 import type { Tensor } from '../tensor.ts';
 import { isContiguous, type ViewStep } from '../view.ts';
@@ -32,7 +32,8 @@ function moved(v: Value, step: ViewStep): Value {
 /** Sizes with at most one -1, which takes what is left. */
 export function inferShape(op: string, count: number, shape: readonly number[]): readonly number[] {
   const open = shape.indexOf(-1);
-  if (shape.some((n) => !Number.isInteger(n) || n < -1) || open !== shape.lastIndexOf(-1)) throw new ShapeError(`shape [${shape}] must hold sizes, and -1 at most once`, { op });
+  if (shape.some((n) => !Number.isInteger(n) || n < -1) || open !== shape.lastIndexOf(-1))
+    throw new ShapeError(`shape [${shape}] must hold sizes, and -1 at most once`, { op });
   const known = shape.reduce((n, d) => (d === -1 ? n : n * d), 1);
   const fits = open < 0 ? known === count : known > 0 && count % known === 0;
   if (!fits) throw new ShapeError(`shape [${shape}] is invalid for input of size ${count}`, { op });
@@ -40,11 +41,13 @@ export function inferShape(op: string, count: number, shape: readonly number[]):
 }
 
 /** The same elements under another shape: a view where possible, else a copy. One size may be -1. */
-export const reshape = (x: Tensor, shape: readonly number[]): Tensor => viewOrCopy('reshape', x, { op: 'reshape', shape: inferShape('reshape', x.numel(), shape) });
+export const reshape = (x: Tensor, shape: readonly number[]): Tensor =>
+  viewOrCopy('reshape', x, { op: 'reshape', shape: inferShape('reshape', x.numel(), shape) });
 /** As `reshape`, but never a copy. Throws ShapeError where strides do not allow it. */
 export function view(x: Tensor, shape: readonly number[]): Tensor {
   const t = applyView('view', x, { op: 'reshape', shape: inferShape('view', x.numel(), shape) });
-  if (t === undefined) throw new ShapeError("view size is not compatible with the input's size and stride", { op: 'view', fix: 'use reshape() instead' });
+  if (t === undefined)
+    throw new ShapeError("view size is not compatible with the input's size and stride", { op: 'view', fix: 'use reshape() instead' });
   return t;
 }
 /** Dimensions `start` to `end` as one. */
@@ -73,7 +76,8 @@ export function unsqueeze(x: Tensor, dim: number): Tensor {
 /** Dimensions in another order. */
 export function permute(x: Tensor, order: readonly number[]): Tensor {
   const dims = order.map((d) => dimOf('permute', d, x.ndim));
-  if (dims.length !== x.ndim || new Set(dims).size !== dims.length) throw new ArgumentError(`[${order}] is no order of ${x.ndim} dimensions`, { op: 'permute' });
+  if (dims.length !== x.ndim || new Set(dims).size !== dims.length)
+    throw new ArgumentError(`[${order}] is no order of ${x.ndim} dimensions`, { op: 'permute' });
   return viewOrCopy('permute', x, { op: 'permute', order: dims });
 }
 /** Two dimensions exchanged. */
@@ -84,9 +88,12 @@ export function transpose(x: Tensor, dim0: number, dim1: number): Tensor {
 }
 /** Rows and columns exchanged. Throws ShapeError beyond two dimensions. */
 export function t(x: Tensor): Tensor {
-  if (x.ndim > 2) throw new ShapeError(`expects at most 2 dimensions, got shape [${x.shape}]`, { op: 't', fix: 'use transpose(dim0, dim1)' });
+  if (x.ndim > 2)
+    throw new ShapeError(`expects at most 2 dimensions, got shape [${x.shape}]`, { op: 't', fix: 'use transpose(dim0, dim1)' });
   return x.ndim < 2 ? viewOrCopy('t', x, { op: 'reshape', shape: x.shape }) : transpose(x, 0, 1);
 }
+export const swapaxes = transpose;
+export const swapdims = transpose;
 /** Dimension `from` moved to place `to`. */
 export function movedim(x: Tensor, from: number, to: number): Tensor {
   const [i, j] = [dimOf('movedim', from, x.ndim), dimOf('movedim', to, x.ndim)];
@@ -100,7 +107,10 @@ export function expand(x: Tensor, shape: readonly number[]): Tensor {
   if (lead < 0) throw new ShapeError(`[${shape}] has fewer dimensions than shape [${x.shape}]`, { op: 'expand' });
   const sizes = shape.map((n, i) => (n === -1 && i >= lead ? x.shape[i - lead]! : n));
   const bad = sizes.findIndex((n, i) => n < 0 || (i >= lead && x.shape[i - lead] !== n && x.shape[i - lead] !== 1));
-  if (bad >= 0) throw new ShapeError(`the expanded size (${sizes[bad]}) must match the existing size (${x.shape[bad - lead]}) at dimension ${bad}`, { op: 'expand' });
+  if (bad >= 0)
+    throw new ShapeError(`the expanded size (${sizes[bad]}) must match the existing size (${x.shape[bad - lead]}) at dimension ${bad}`, {
+      op: 'expand',
+    });
   const at = sizes.map((_, i) => i).filter((i) => i < lead || (x.shape[i - lead] === 1 && sizes[i] !== 1));
   const core = x.shape.filter((_, i) => !at.includes(i + lead));
   const squeezed = core.length === x.ndim ? x : viewOrCopy('expand', x, { op: 'reshape', shape: core });
@@ -118,7 +128,12 @@ export function narrow(x: Tensor, dim: number, start: number, length: number): T
   return part('narrow', x, d, from, from + length);
 }
 function part(op: string, x: Tensor, axis: number, start: number, stop: number, origin?: 'several'): Tensor {
-  const step: ViewStep = { op: 'slice', start: x.shape.map((_, i) => (i === axis ? start : 0)), stop: x.shape.map((n, i) => (i === axis ? stop : n)), step: x.shape.map(() => 1) };
+  const step: ViewStep = {
+    op: 'slice',
+    start: x.shape.map((_, i) => (i === axis ? start : 0)),
+    stop: x.shape.map((n, i) => (i === axis ? stop : n)),
+    step: x.shape.map(() => 1),
+  };
   return (origin === undefined ? applyView(op, x, step) : applyView(op, x, step, origin)) ?? apply(op, [x], (v) => moved(v, step));
 }
 /** Order reversed along `dims`; a copy, as in PyTorch. */
@@ -126,10 +141,39 @@ export function flip(x: Tensor, dims: number | readonly number[]): Tensor {
   const axes = dimsOf('flip', dims, x.ndim);
   return apply('flip', [x], (v) => b.flip(v, { axes }));
 }
-/** Elements shifted along `dim`, those that fall out at the end come in at the front. */
-export function roll(x: Tensor, shift: number, dim: number): Tensor {
-  const axis = dimOf('roll', dim, x.ndim);
-  const n = x.shape[axis]!;
+export const fliplr = (x: Tensor): Tensor => flip(x, 1);
+export const flipud = (x: Tensor): Tensor => flip(x, 0);
+/** Turned by `turns` quarters from the first of `dims` towards the second. */
+export function rot90(x: Tensor, turns = 1, dims: readonly [number, number] = [0, 1]): Tensor {
+  const [i, j] = [dimOf('rot90', dims[0], x.ndim), dimOf('rot90', dims[1], x.ndim)];
+  if (i === j) throw new ArgumentError(`the dimensions [${dims}] must differ`, { op: 'rot90' });
+  switch (((turns % 4) + 4) % 4) {
+    case 1:
+      return transpose(flip(x, j), i, j);
+    case 2:
+      return flip(x, [i, j]);
+    case 3:
+      return flip(transpose(x, i, j), j);
+    case 0:
+      return clone(x);
+    default:
+      throw new ArgumentError(`${turns} is no number of quarter turns`, { op: 'rot90' });
+  }
+}
+/** Elements shifted along `dims`, those that fall out at the end come in at the front; without `dims`, in the flattened tensor. */
+export function roll(x: Tensor, shifts: number | readonly number[], dims?: number | readonly number[]): Tensor {
+  const by = typeof shifts === 'number' ? [shifts] : shifts;
+  if (dims === undefined) {
+    if (by.length !== 1) throw new ArgumentError(`shifts [${by}] need as many dims`, { op: 'roll' });
+    return reshape(rolled(reshape(x, [x.numel()]), by[0]!, 0), x.shape);
+  }
+  const along = typeof dims === 'number' ? [dims] : dims;
+  if (by.length !== along.length) throw new ArgumentError(`shifts [${by}] and dims [${along}] must be equally many`, { op: 'roll' });
+  return by.reduce((t, shift, i) => rolled(t, shift, dimOf('roll', along[i]!, x.ndim)), x.ndim === 0 ? clone(x) : x);
+}
+function rolled(x: Tensor, shift: number, axis: number): Tensor {
+  if (!Number.isInteger(shift)) throw new ArgumentError(`shift ${String(shift)} is no integer`, { op: 'roll' });
+  const n = x.shape[axis] ?? 1;
   const s = n === 0 ? 0 : ((shift % n) + n) % n;
   if (s === 0) return clone(x);
   return cat([part('roll', x, axis, n - s, n), part('roll', x, axis, 0, n - s)], axis);
@@ -172,31 +216,50 @@ export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
   parts.forEach((x, i) => {
     const bad = x.ndim !== first.ndim ? -1 : x.shape.findIndex((n, d) => d !== axis && n !== first.shape[d]);
     if (x.ndim !== first.ndim || bad >= 0)
-      throw new ShapeError(`sizes of tensors must match except in dimension ${axis}: [${first.shape}] and [${x.shape}] (tensor number ${i} in the list)`, { op: 'cat' });
+      throw new ShapeError(
+        `sizes of tensors must match except in dimension ${axis}: [${first.shape}] and [${x.shape}] (tensor number ${i} in the list)`,
+        { op: 'cat' },
+      );
   });
   const dtype = tensors.map((x) => x.element).reduce(promoteTypes);
-  return apply('cat', parts, (...values) => (values.length === 1 ? b.reshape(castTo(values[0]!, dtype), { shape: first.shape }) : b.concat(values.map((v) => castTo(v, dtype)), { axis })));
+  return apply('cat', parts, (...values) =>
+    values.length === 1
+      ? b.reshape(castTo(values[0]!, dtype), { shape: first.shape })
+      : b.concat(
+          values.map((v) => castTo(v, dtype)),
+          { axis },
+        ),
+  );
 }
 /** Tensors of one shape joined along a new dimension. */
 export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
   demandTensors('stack', tensors);
   tensors.forEach((x, i) => {
-    if (x.shape.join() !== tensors[0].shape.join()) throw new ShapeError(`stack expects each tensor to be equal size, but got [${tensors[0].shape}] at entry 0 and [${x.shape}] at entry ${i}`, { op: 'stack' });
+    if (x.shape.join() !== tensors[0].shape.join())
+      throw new ShapeError(
+        `stack expects each tensor to be equal size, but got [${tensors[0].shape}] at entry 0 and [${x.shape}] at entry ${i}`,
+        { op: 'stack' },
+      );
   });
   const axis = dimOf('stack', dim, tensors[0].ndim + 1);
-  return cat(tensors.map((x) => unsqueeze(x, axis)), axis);
+  return cat(
+    tensors.map((x) => unsqueeze(x, axis)),
+    axis,
+  );
 }
 /** Views of `size` elements each along `dim` (the last may be shorter), or of the given sizes. */
 export function split(x: Tensor, size: number | readonly number[], dim = 0): Tensor[] {
   const axis = dimOf('split', dim, x.ndim);
   const n = x.shape[axis]!;
   const sizes = typeof size === 'number' ? pieces(n, size) : size;
-  if (sizes.reduce((a, c) => a + c, 0) !== n) throw new ShapeError(`sizes [${sizes}] do not sum to ${n}, the size of dimension ${axis}`, { op: 'split' });
+  if (sizes.reduce((a, c) => a + c, 0) !== n)
+    throw new ShapeError(`sizes [${sizes}] do not sum to ${n}, the size of dimension ${axis}`, { op: 'split' });
   let start = 0;
   return sizes.map((length) => part('split', x, axis, start, (start += length), 'several'));
 }
 function pieces(n: number, size: number): number[] {
-  if (!Number.isInteger(size) || size <= 0) throw new ArgumentError(`piece size ${String(size)} must be a positive integer`, { op: 'split' });
+  if (!Number.isInteger(size) || size <= 0)
+    throw new ArgumentError(`piece size ${String(size)} must be a positive integer`, { op: 'split' });
   return Array.from({ length: Math.max(1, Math.ceil(n / size)) }, (_, i) => Math.min(size, n - i * size));
 }
 /** `count` views along `dim`, as equal as can be. */
@@ -209,11 +272,15 @@ export function unbind(x: Tensor, dim = 0): Tensor[] {
   const axis = dimOf('unbind', dim, x.ndim);
   if (x.ndim === 0) throw new ShapeError('a 0-d tensor has no dimension to unbind', { op: 'unbind' });
   const shape = x.shape.filter((_, i) => i !== axis);
-  return Array.from({ length: x.shape[axis]! }, (_, i) => applyView('unbind', part('unbind', x, axis, i, i + 1), { op: 'reshape', shape }, 'several')!);
+  return Array.from(
+    { length: x.shape[axis]! },
+    (_, i) => applyView('unbind', part('unbind', x, axis, i, i + 1), { op: 'reshape', shape }, 'several')!,
+  );
 }
 /** Copies side by side: `repeats[i]` along dimension i, new dimensions in front. */
 export function repeat(x: Tensor, repeats: readonly number[]): Tensor {
-  if (repeats.length < x.ndim || repeats.some((r) => !Number.isInteger(r) || r < 0)) throw new ArgumentError(`[${repeats}] must give a count for each of ${x.ndim} dimensions`, { op: 'repeat' });
+  if (repeats.length < x.ndim || repeats.some((r) => !Number.isInteger(r) || r < 0))
+    throw new ArgumentError(`[${repeats}] must give a count for each of ${x.ndim} dimensions`, { op: 'repeat' });
   const lead = repeats.length - x.ndim;
   const sizes = repeats.map((_, i) => x.shape[i - lead] ?? 1);
   return apply('repeat', [x], (v) => {
@@ -223,16 +290,82 @@ export function repeat(x: Tensor, repeats: readonly number[]): Tensor {
   });
 }
 
+/** `repeat` that takes fewer counts than dimensions: they are those of the last. */
+export const tile = (x: Tensor, counts: readonly number[]): Tensor =>
+  repeat(x, [...new Array<number>(Math.max(0, x.ndim - counts.length)).fill(1), ...counts]);
+/** Each element `repeats` times in a row, along `dim` or in the flattened tensor. */
+export function repeatInterleave(x: Tensor, repeats: number, dim?: number): Tensor {
+  if (!Number.isInteger(repeats) || repeats < 0)
+    throw new ArgumentError(`count ${String(repeats)} must be a non-negative integer`, { op: 'repeatInterleave' });
+  const from = dim === undefined || x.ndim === 0 ? reshape(x, [x.numel()]) : x;
+  const axis = dimOf('repeatInterleave', dim ?? 0, from.ndim);
+  const shape = from.shape;
+  const wide = [...shape.slice(0, axis + 1), repeats, ...shape.slice(axis + 1)];
+  return apply('repeatInterleave', [from], (v) =>
+    b.reshape(b.expand(v, { shape: wide, at: [axis + 1] }), { shape: shape.map((n, i) => (i === axis ? n * repeats : n)) }),
+  );
+}
+/** Windows of `size` elements, `step` apart, along `dim`; their elements come last. A copy. */
+export function unfold(x: Tensor, dim: number, size: number, step: number): Tensor {
+  const op = 'unfold';
+  const axis = dimOf(op, dim, x.ndim);
+  const n = x.shape[axis] ?? 1;
+  if (!Number.isInteger(size) || size < 0 || size > n)
+    throw new ArgumentError(`size ${String(size)} is outside of [0, ${n}], the size of dimension ${axis}`, { op });
+  if (!Number.isInteger(step) || step < 1) throw new ArgumentError(`step ${String(step)} must be a positive integer`, { op });
+  if (x.ndim === 0) return reshape(x, size === 0 ? [0] : [1]);
+  const count = Math.floor((n - size) / step) + 1;
+  const offsets = Array.from({ length: size }, (_, i) => stepped(op, x, axis, i, i + (count - 1) * step + 1, step));
+  return size === 0
+    ? apply(op, [x], (v) => full(0, { dtype: avalOf(v).dtype, shape: [...x.shape.map((m, i) => (i === axis ? count : m)), 0] }))
+    : stack(offsets, x.ndim);
+}
+function stepped(op: string, x: Tensor, axis: number, start: number, stop: number, step: number): Tensor {
+  const at = (value: number, others: readonly number[]): number[] => others.map((o, i) => (i === axis ? value : o));
+  const none = x.shape.map(() => 0);
+  return applyView(op, x, {
+    op: 'slice',
+    start: at(start, none),
+    stop: at(stop, x.shape),
+    step: at(
+      step,
+      x.shape.map(() => 1),
+    ),
+  })!;
+}
+
+/** Joined along dimension 1 (vectors: 0), 0, and 2: as columns, as rows, in depth. */
+export const hstack = (tensors: readonly Tensor[]): Tensor => {
+  const list = atLeast('hstack', tensors, 1);
+  return cat(list, list[0]!.ndim === 1 ? 0 : 1);
+};
+export const vstack = (tensors: readonly Tensor[]): Tensor => cat(atLeast('vstack', tensors, 2), 0);
+export const dstack = (tensors: readonly Tensor[]): Tensor => cat(atLeast('dstack', tensors, 3), 2);
+function atLeast(op: string, tensors: readonly Tensor[], rank: 1 | 2 | 3): Tensor[] {
+  demandTensors(op, tensors);
+  return tensors.map((x) => {
+    const row = x.ndim === 0 ? reshape(x, [1]) : x;
+    const matrix = rank > 1 && row.ndim === 1 ? unsqueeze(row, 0) : row;
+    return rank > 2 && matrix.ndim === 2 ? unsqueeze(matrix, 2) : matrix;
+  });
+}
+
 /** Surrounded by `value`; widths in pairs from the last dimension on, as `F.pad`. Negative widths cut off. */
 export function pad(x: Tensor, widths: readonly number[], value = 0): Tensor {
-  if (widths.length % 2 !== 0 || widths.length > 2 * x.ndim) throw new ArgumentError(`[${widths}] must hold pairs for at most ${x.ndim} dimensions`, { op: 'pad' });
+  if (widths.length % 2 !== 0 || widths.length > 2 * x.ndim)
+    throw new ArgumentError(`[${widths}] must hold pairs for at most ${x.ndim} dimensions`, { op: 'pad' });
   const around = x.shape.map((_, i) => [widths[2 * (x.ndim - 1 - i)] ?? 0, widths[2 * (x.ndim - 1 - i) + 1] ?? 0] as const);
-  if (x.shape.some((n, i) => n + around[i]![0] + around[i]![1] < 0)) throw new ShapeError(`widths [${widths}] cut more off than shape [${x.shape}] has`, { op: 'pad' });
+  if (x.shape.some((n, i) => n + around[i]![0] + around[i]![1] < 0))
+    throw new ShapeError(`widths [${widths}] cut more off than shape [${x.shape}] has`, { op: 'pad' });
   return apply('pad', [x], (v) => {
     const start = around.map(([low]) => Math.max(0, -low));
     const stop = around.map(([, high], i) => x.shape[i]! - Math.max(0, -high));
     const cut = b.slice(v, { start, stop, step: x.shape.map(() => 1) });
-    return b.pad(cut, scalarValue(value, x.element), { low: around.map(([l]) => Math.max(0, l)), high: around.map(([, h]) => Math.max(0, h)), interior: x.shape.map(() => 0) });
+    return b.pad(cut, scalarValue(value, x.element), {
+      low: around.map(([l]) => Math.max(0, l)),
+      high: around.map(([, h]) => Math.max(0, h)),
+      interior: x.shape.map(() => 0),
+    });
   });
 }
 
@@ -256,4 +389,90 @@ export function tril(x: Tensor, diagonal = 0): Tensor {
 export function triu(x: Tensor, diagonal = 0): Tensor {
   demandMatrix('triu', x);
   return apply('triu', [x], (v) => b.select(below(v, diagonal - 1), full(0, avalOf(v)), v));
+}
+
+/** The elements (i, i + offset) of dimensions `dim1` and `dim2`, as a last dimension: a view where the strides of both allow it. */
+export function diagonal(x: Tensor, offset = 0, dim1 = 0, dim2 = 1): Tensor {
+  const op = 'diagonal';
+  if (!Number.isInteger(offset)) throw new ArgumentError(`offset ${String(offset)} is no integer`, { op });
+  const [i, j] = [dimOf(op, dim1, x.ndim), dimOf(op, dim2, x.ndim)];
+  if (x.ndim < 2 || i === j) throw new ArgumentError(`dimensions ${dim1} and ${dim2} of [${x.shape}] must be two`, { op });
+  const order = [...x.shape.keys()].filter((d) => d !== i && d !== j);
+  const last = permute(x, [...order, i, j]);
+  const [n, m] = [x.shape[i]!, x.shape[j]!];
+  const count = Math.max(0, Math.min(n + Math.min(0, offset), m - Math.max(0, offset)));
+  const first = offset < 0 ? -offset * m : offset;
+  const lead = last.shape.slice(0, -2);
+  // Row-major, element (i, i) is every (m + 1)-th.
+  const flat = reshape(last, [...lead, n * m]);
+  return count === 0 ? narrow(flat, -1, 0, 0) : stepped(op, flat, lead.length, first, first + (count - 1) * (m + 1) + 1, m + 1);
+}
+/** The last dimension on the diagonal of two new ones, zeros elsewhere. */
+export function diagEmbed(x: Tensor, offset = 0): Tensor {
+  if (!Number.isInteger(offset)) throw new ArgumentError(`offset ${String(offset)} is no integer`, { op: 'diagEmbed' });
+  if (x.ndim === 0) throw new ShapeError('a 0-d tensor has no elements to put on a diagonal', { op: 'diagEmbed' });
+  const n = x.shape.at(-1)! + Math.abs(offset);
+  const shape = [...x.shape.slice(0, -1), n, n];
+  return apply('diagEmbed', [x], (v) => {
+    const rank = shape.length;
+    const lead = x.shape.slice(0, -1).map(() => 0);
+    const { dtype } = avalOf(v);
+    // Aligned with columns (or rows, below the main diagonal), then kept where the two positions differ by `offset`.
+    const low = Math.max(0, offset);
+    const row = b.pad(v, lit(0, dtype), { low: [...lead, low], high: [...lead, n - x.shape.at(-1)! - low], interior: [...lead, 0] });
+    const wide = b.expand(row, { shape, at: [rank - 2] });
+    const position = (axis: number): Value => b.iota({ dtype: 'i32', shape, axis });
+    const on = b.eq(b.add(position(rank - 2), full(offset, { dtype: 'i32', shape })), position(rank - 1));
+    return b.select(on, wide, full(0, { dtype, shape }));
+  });
+}
+/** Of a vector the matrix with it on a diagonal, of a matrix its diagonal. */
+export function diag(x: Tensor, offset = 0): Tensor {
+  if (x.ndim !== 1 && x.ndim !== 2)
+    throw new ShapeError(`expects a vector or a matrix, got shape [${x.shape}]`, { op: 'diag', fix: 'use diagonal() or diagEmbed()' });
+  return x.ndim === 1 ? diagEmbed(x, offset) : clone(diagonal(x, offset));
+}
+/** Sum of the diagonal of a matrix. */
+export function trace(x: Tensor): Tensor {
+  if (x.ndim !== 2) throw new ShapeError(`expects a matrix, got shape [${x.shape}]`, { op: 'trace' });
+  return diagonal(x).sum();
+}
+/** One grid for each of several vectors: its elements vary along its own dimension and repeat along the others. Views. */
+export function meshgrid(tensors: readonly Tensor[], options: { readonly indexing?: 'ij' | 'xy' } = {}): Tensor[] {
+  demandTensors('meshgrid', tensors);
+  const { indexing = 'ij' } = options;
+  if (indexing !== 'ij' && indexing !== 'xy')
+    throw new ArgumentError(`indexing '${String(indexing)}' is neither 'ij' nor 'xy'`, { op: 'meshgrid' });
+  for (const x of tensors) if (x.ndim > 1) throw new ShapeError(`expects vectors, got shape [${x.shape}]`, { op: 'meshgrid' });
+  const swap = indexing === 'xy' && tensors.length > 1;
+  const place = (i: number): number => (swap && i < 2 ? 1 - i : i);
+  const shape = tensors.map((_, i) => tensors[place(i)]!.numel());
+  return tensors.map((x, i) =>
+    expand(
+      reshape(
+        x,
+        shape.map((_, d) => (d === place(i) ? x.numel() : 1)),
+      ),
+      shape,
+    ),
+  );
+}
+/** All ways to take one element of each vector, a row each. */
+export function cartesianProd(...tensors: readonly Tensor[]): Tensor {
+  demandTensors('cartesianProd', tensors);
+  return tensors.length === 1
+    ? tensors[0]
+    : stack(
+        meshgrid(tensors).map((g) => reshape(g, [g.numel()])),
+        1,
+      );
+}
+/** All to one shape; views. */
+export function broadcastTensors(...tensors: readonly Tensor[]): Tensor[] {
+  demandTensors('broadcastTensors', tensors);
+  const shape = broadcastShapes(
+    'broadcastTensors',
+    tensors.map((x) => x.shape),
+  );
+  return tensors.map((x) => expand(x, shape));
 }

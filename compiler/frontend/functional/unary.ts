@@ -18,7 +18,8 @@ const float =
 const same =
   (op: string, f: One) =>
   (x: Tensor): Tensor => {
-    if (isTensor(x) && x.element === 'bool') throw new DTypeError('is not defined for bool tensors', { op, fix: "convert with .to('int64') first" });
+    if (isTensor(x) && x.element === 'bool')
+      throw new DTypeError('is not defined for bool tensors', { op, fix: "convert with .to('int64') first" });
     return elementwise(op, [x], f);
   };
 /** Rounding leaves integers as they are. */
@@ -51,6 +52,22 @@ export const erf = float('erf', b.erf);
 export const erfc = float('erfc', (x) => b.sub(full(1, avalOf(x)), b.erf(x)));
 export const sigmoid = float('sigmoid', b.sigmoid);
 
+/** log(x / (1 - x)), the inverse of sigmoid; with `eps` x is first held in [eps, 1 - eps]. */
+export function logit(x: Tensor, eps?: number): Tensor {
+  const held = eps === undefined ? x : x.clamp(eps, 1 - eps);
+  return elementwise('logit', [held], (v) => b.log(b.div(v, b.sub(full(1, avalOf(v)), v))), floating);
+}
+/** sin(pi x) / (pi x), and 1 at 0. */
+export const sinc = float('sinc', (x) => {
+  const isZero = b.eq(x, full(0, avalOf(x)));
+  const angle = b.mul(b.select(isZero, full(1, avalOf(x)), x), full(Math.PI, avalOf(x)));
+  return b.select(isZero, full(1, avalOf(x)), b.div(b.sin(angle), angle));
+});
+/** Degrees to radians. */
+export const deg2rad = float('deg2rad', (x) => b.mul(x, full(Math.PI / 180, avalOf(x))));
+/** Radians to degrees. */
+export const rad2deg = float('rad2deg', (x) => b.mul(x, full(180 / Math.PI, avalOf(x))));
+
 export const neg = same('neg', b.neg);
 export const abs = same('abs', b.abs);
 export const sign = same('sign', b.sign);
@@ -79,13 +96,33 @@ export const sigmoid_ = inPlace('sigmoid_', b.sigmoid);
 export const neg_ = (x: Tensor): Tensor => elementwiseInPlace('neg_', x, [], b.neg);
 export const abs_ = (x: Tensor): Tensor => elementwiseInPlace('abs_', x, [], b.abs);
 
+export const square_ = (x: Tensor): Tensor => elementwiseInPlace('square_', x, [], (v) => b.mul(v, v));
+export const reciprocal_ = inPlace('reciprocal_', b.recip);
+const roundingInPlace =
+  (op: string, f: One) =>
+  (x: Tensor): Tensor =>
+    elementwiseInPlace(op, x, [], (v) => (isFloat(dtypeOf(v)) ? f(v) : v));
+export const floor_ = roundingInPlace('floor_', b.floor);
+export const ceil_ = roundingInPlace('ceil_', b.ceil);
+export const trunc_ = roundingInPlace('trunc_', b.trunc);
+export const round_ = roundingInPlace('round_', b.round);
+
 // Predicates give bool.
 const isInfinite = (x: Value): Value => b.eq(b.abs(x), full(Number.POSITIVE_INFINITY, avalOf(x)));
 const never = (x: Value): Value => full(false, { dtype: 'bool', shape: avalOf(x).shape });
 const always = (x: Value): Value => full(true, { dtype: 'bool', shape: avalOf(x).shape });
 export const isnan = (x: Tensor): Tensor => elementwise('isnan', [x], (v) => b.ne(v, b.reshape(v, { shape: avalOf(v).shape })));
 export const isinf = (x: Tensor): Tensor => elementwise('isinf', [x], (v) => (isFloat(dtypeOf(v)) ? isInfinite(v) : never(v)));
-export const isfinite = (x: Tensor): Tensor => elementwise('isfinite', [x], (v) => (isFloat(dtypeOf(v)) ? b.lt(b.abs(v), full(Number.POSITIVE_INFINITY, avalOf(v))) : always(v)));
+export const isfinite = (x: Tensor): Tensor =>
+  elementwise('isfinite', [x], (v) => (isFloat(dtypeOf(v)) ? b.lt(b.abs(v), full(Number.POSITIVE_INFINITY, avalOf(v))) : always(v)));
+
+/** Whether the sign bit is set: of negative numbers, and of minus zero. */
+export const signbit = (x: Tensor): Tensor =>
+  elementwise('signbit', [x], (v) => {
+    if (dtypeOf(v) === 'bool') return never(v);
+    const negative = b.lt(v, full(0, avalOf(v)));
+    return isFloat(dtypeOf(v)) ? b.or(negative, b.lt(b.recip(v), full(0, avalOf(v)))) : negative;
+  });
 
 /** NaN, infinity and minus infinity replaced by numbers; by default 0 and the largest finite values. */
 export function nanToNum(x: Tensor, options: { readonly nan?: number; readonly posinf?: number; readonly neginf?: number } = {}): Tensor {

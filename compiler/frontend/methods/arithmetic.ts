@@ -59,4 +59,60 @@ export abstract class ArithmeticMethods extends ObserveMethods {
   pow_(this: Tensor, exponent: Operand): Tensor {
     return f.pow_(this, exponent);
   }
+  /** `floorDivide` in place. */
+  floorDivide_(this: Tensor, other: Operand): Tensor {
+    return f.floorDivide_(this, other);
+  }
+  /** `remainder` in place. */
+  remainder_(this: Tensor, other: Operand): Tensor {
+    return f.remainder_(this, other);
+  }
+  /** `fmod` in place. */
+  fmod_(this: Tensor, other: Operand): Tensor {
+    return f.fmod_(this, other);
+  }
+  /** sqrt(this^2 + other^2), without overflow on the way. */
+  hypot(this: Tensor, other: Operand): Tensor {
+    return f.hypot(this, other);
+  }
+  /** log(exp(this) + exp(other)), without overflow. */
+  logaddexp(this: Tensor, other: Operand): Tensor {
+    return f.logaddexp(this, other);
+  }
+  /** The size of this with the sign of other. */
+  copysign(this: Tensor, other: Operand): Tensor {
+    return f.copysign(this, other);
+  }
+  /** this * log(other), and 0 where this is 0. */
+  xlogy(this: Tensor, other: Operand): Tensor {
+    return f.xlogy(this, other);
+  }
+  /** 0, `values` or 1 where this is negative, 0 or positive; no derivative. */
+  heaviside(this: Tensor, values: Operand): Tensor {
+    return f.heaviside(this, values);
+  }
+  /** this + weight * (end - this). */
+  lerp(this: Tensor, end: Tensor, weight: Operand): Tensor {
+    return f.lerp(this, end, weight);
+  }
+  /** `lerp` in place. */
+  lerp_(this: Tensor, end: Tensor, weight: Operand): Tensor {
+    return f.lerp_(this, end, weight);
+  }
+  /** this + value * x * y. */
+  addcmul(this: Tensor, x: Tensor, y: Tensor, options?: Parameters<typeof f.addcmul>[3]): Tensor {
+    return f.addcmul(this, x, y, options);
+  }
+  /** `addcmul` in place. */
+  addcmul_(this: Tensor, x: Tensor, y: Tensor, options?: Parameters<typeof f.addcmul>[3]): Tensor {
+    return f.addcmul_(this, x, y, options);
+  }
+  /** this + value * x / y. */
+  addcdiv(this: Tensor, x: Tensor, y: Tensor, options?: Parameters<typeof f.addcdiv>[3]): Tensor {
+    return f.addcdiv(this, x, y, options);
+  }
+  /** `addcdiv` in place. */
+  addcdiv_(this: Tensor, x: Tensor, y: Tensor, options?: Parameters<typeof f.addcdiv>[3]): Tensor {
+    return f.addcdiv_(this, x, y, options);
+  }
 }

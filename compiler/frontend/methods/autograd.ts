@@ -1,7 +1,7 @@
 // Tensor methods about gradients.
 import { AutogradError } from '../../../runtime/errors.ts';
+import { type BackwardOptions, backward } from '../autograd/backward.ts';
 import type { GradFn, TensorHook } from '../autograd/graph.ts';
-import { backward, type BackwardOptions } from '../autograd/backward.ts';
 import { demandGradDType, edgeOf, Handle } from '../handle.ts';
 import { newTensor } from '../op.ts';
 import { currentInterval } from '../record.ts';
@@ -23,14 +23,18 @@ export abstract class AutogradMethods extends Handle {
   requiresGrad_(this: Tensor, on = true): Tensor {
     if (on) demandGradDType(this, 'requiresGrad_');
     if (!on && !this.isLeaf)
-      throw new AutogradError('you can only change requiresGrad of leaf tensors', { op: 'requiresGrad_', fix: 'use detach() to take a computed value out of the graph' });
+      throw new AutogradError('you can only change requiresGrad of leaf tensors', {
+        op: 'requiresGrad_',
+        fix: 'use detach() to take a computed value out of the graph',
+      });
     if (this.isLeaf) this.wantsGrad = on;
     return this;
   }
 
   /** True unless the tensor is the result of an op that is recorded for differentiation. */
   get isLeaf(): boolean {
-    return (edgeOf(this as unknown as Tensor)?.fn.variable ?? this) === (this as unknown);
+    const edge = edgeOf(this as unknown as Tensor);
+    return edge === null || edge.fn.variable === (this as unknown);
   }
 
   /** The function that made the tensor, or null for leaves; walk on by its `nextFunctions`. */
@@ -47,8 +51,13 @@ export abstract class AutogradMethods extends Handle {
     if (gradient !== null) {
       if (gradient === (this as unknown)) throw new AutogradError("can't assign a tensor as its own grad", { op: 'grad' });
       if (gradient.shape.join() !== this.layout.shape.join())
-        throw new AutogradError(`attempting to assign a gradient of size [${gradient.shape}] to a tensor of size [${this.layout.shape}]`, { op: 'grad' });
-      if (gradient.element !== this.element) throw new AutogradError(`attempting to assign a gradient of dtype ${gradient.element} to a tensor of dtype ${this.element}`, { op: 'grad' });
+        throw new AutogradError(`attempting to assign a gradient of size [${gradient.shape}] to a tensor of size [${this.layout.shape}]`, {
+          op: 'grad',
+        });
+      if (gradient.element !== this.element)
+        throw new AutogradError(`attempting to assign a gradient of dtype ${gradient.element} to a tensor of dtype ${this.element}`, {
+          op: 'grad',
+        });
     }
     this.gradient = gradient;
     currentInterval().touched.add(this);

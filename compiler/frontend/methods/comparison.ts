@@ -81,4 +81,24 @@ export abstract class ComparisonMethods extends UnaryMethods {
   bitwiseNot(this: Tensor): Tensor {
     return f.bitwiseNot(this);
   }
+  /** The larger of each pair; a NaN gives way. */
+  fmax(this: Tensor, other: Operand): Tensor {
+    return f.fmax(this, other);
+  }
+  /** The smaller of each pair; a NaN gives way. */
+  fmin(this: Tensor, other: Operand): Tensor {
+    return f.fmin(this, other);
+  }
+  /** Whether elements differ by no more than atol + rtol |other|. */
+  isclose(this: Tensor, other: Tensor, options?: f.Closeness): Tensor {
+    return f.isclose(this, other, options);
+  }
+  /** Whether all elements are close. Observes both. */
+  allclose(this: Tensor, other: Tensor, options?: f.Closeness): boolean {
+    return f.allclose(this, other, options);
+  }
+  /** Whether shape and all elements are equal. Observes both. */
+  equal(this: Tensor, other: Tensor): boolean {
+    return f.equal(this, other);
+  }
 }

@@ -3,7 +3,7 @@ import { allocate, type TypedArray } from '../../../runtime/dtype.ts';
 import { ArgumentError } from '../../../runtime/errors.ts';
 import { applyInPlace } from '../op.ts';
 import { defaultGenerator, fillBernoulli, fillNormal, fillRandint, fillUniform, type Generator } from '../random.ts';
-import { leafOf, type LeafRecord } from '../record.ts';
+import { type LeafRecord, leafOf } from '../record.ts';
 import type { Tensor } from '../tensor.ts';
 import { ActivationMethods } from './activation.ts';
 
@@ -41,7 +41,8 @@ export abstract class DrawMethods extends ActivationMethods {
   }
   /** Integers in [low, high). */
   random_(this: Tensor, low: number, high: number, options: DrawOptions = {}): Tensor {
-    if (!Number.isInteger(low) || !Number.isInteger(high) || low >= high) throw new ArgumentError(`no integer lies in [${low}, ${high})`, { op: 'random_' });
+    if (!Number.isInteger(low) || !Number.isInteger(high) || low >= high)
+      throw new ArgumentError(`no integer lies in [${low}, ${high})`, { op: 'random_' });
     return drawInto('random_', this, (out) => fillRandint(out, low, high, options.generator ?? defaultGenerator));
   }
 }

@@ -1,6 +1,6 @@
 // Tensor methods: indexing. What each does in detail is written at its function in functional/indexing.ts.
 import * as f from '../functional/indexing.ts';
-import type { Operand } from '../operands.ts';
+import type { Operand, Scalar } from '../operands.ts';
 import type { Tensor } from '../tensor.ts';
 import { ShapeMethods } from './shape.ts';
 
@@ -68,5 +68,41 @@ export abstract class IndexMethods extends ShapeMethods {
   /** This where `condition` holds, else `other`. */
   where(this: Tensor, condition: Tensor, other: Operand): Tensor {
     return f.where(condition, this, other);
+  }
+  /** Along `dim`, the elements at the positions of `index`; both broadcast elsewhere. */
+  takeAlongDim(this: Tensor, index: Tensor, dim?: number): Tensor {
+    return f.takeAlongDim(this, index, dim);
+  }
+  /** Elements by position in the flattened tensor. */
+  take(this: Tensor, index: Tensor): Tensor {
+    return f.take(this, index);
+  }
+  /** With slices of `source` added along `dim` at the positions of `index`. */
+  indexAdd(this: Tensor, dim: number, index: Tensor, source: Tensor, options?: Parameters<typeof f.indexAdd>[4]): Tensor {
+    return f.indexAdd(this, dim, index, source, options);
+  }
+  /** `indexAdd` in place. */
+  indexAdd_(this: Tensor, dim: number, index: Tensor, source: Tensor, options?: Parameters<typeof f.indexAdd>[4]): Tensor {
+    return f.indexAdd_(this, dim, index, source, options);
+  }
+  /** With slices of `source` written along `dim` at the positions of `index`. */
+  indexCopy(this: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
+    return f.indexCopy(this, dim, index, source);
+  }
+  /** `indexCopy` in place. */
+  indexCopy_(this: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
+    return f.indexCopy_(this, dim, index, source);
+  }
+  /** With `value` in slices along `dim`. */
+  indexFill(this: Tensor, dim: number, index: Tensor, value: Scalar): Tensor {
+    return f.indexFill(this, dim, index, value);
+  }
+  /** `indexFill` in place. */
+  indexFill_(this: Tensor, dim: number, index: Tensor, value: Scalar): Tensor {
+    return f.indexFill_(this, dim, index, value);
+  }
+  /** `nonzero`, one row for each position. */
+  argwhere(this: Tensor): Tensor {
+    return f.nonzero(this);
   }
 }

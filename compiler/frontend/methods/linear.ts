@@ -28,4 +28,28 @@ export abstract class LinearMethods extends IndexMethods {
   outer(this: Tensor, other: Tensor): Tensor {
     return f.outer(this, other);
   }
+  /** beta * this + alpha * (x @ y). */
+  addmm(this: Tensor, x: Tensor, y: Tensor, options?: Parameters<typeof f.addmm>[3]): Tensor {
+    return f.addmm(this, x, y, options);
+  }
+  /** `addmm` for stacks of matrices. */
+  baddbmm(this: Tensor, x: Tensor, y: Tensor, options?: Parameters<typeof f.baddbmm>[3]): Tensor {
+    return f.baddbmm(this, x, y, options);
+  }
+  /** Products summed over the last dimensions of both. */
+  inner(this: Tensor, other: Tensor): Tensor {
+    return f.inner(this, other);
+  }
+  /** Kronecker product. */
+  kron(this: Tensor, other: Tensor): Tensor {
+    return f.kron(this, other);
+  }
+  /** Cross product of vectors of three elements. */
+  cross(this: Tensor, other: Tensor, dim?: number): Tensor {
+    return f.cross(this, other, dim);
+  }
+  /** The p-norm of the difference. */
+  dist(this: Tensor, other: Tensor, p?: number): Tensor {
+    return f.dist(this, other, p);
+  }
 }

@@ -4,6 +4,7 @@ import { ArgumentError } from '../../../runtime/errors.ts';
 import { numel } from '../../ir/dim.ts';
 import { observe } from '../boundary.ts';
 import { type DTypeName, dtypeName } from '../dtypes.ts';
+import { toText } from '../format.ts';
 import { recording } from '../record.ts';
 import type { Tensor } from '../tensor.ts';
 import { AutogradMethods } from './autograd.ts';
@@ -63,7 +64,11 @@ export abstract class ObserveMethods extends AutogradMethods {
   }
   /** As `item()`, at once; CPU devices only. */
   itemSync(this: Tensor): number {
-    if (this.numel() !== 1) throw new ArgumentError(`a tensor with ${this.numel()} elements cannot be converted to a number`, { op: 'item', fix: 'index one element, or reduce first' });
+    if (this.numel() !== 1)
+      throw new ArgumentError(`a tensor with ${this.numel()} elements cannot be converted to a number`, {
+        op: 'item',
+        fix: 'index one element, or reduce first',
+      });
     return Number(observe(recording(() => this.value()))[0]!);
   }
 
@@ -93,7 +98,27 @@ export abstract class ObserveMethods extends AutogradMethods {
   [Symbol.toPrimitive](this: Tensor, hint: 'number' | 'string' | 'default'): number | string {
     if (hint === 'string') return this.toString();
     if (this.numel() !== 1)
-      throw new ArgumentError(`a tensor of shape [${this.shape}] was used as a number`, { op: 'tensor', fix: 'compare with methods such as gt(), and reduce with any() or all()' });
+      throw new ArgumentError(`a tensor of shape [${this.shape}] was used as a number`, {
+        op: 'tensor',
+        fix: 'compare with methods such as gt(), and reduce with any() or all()',
+      });
     return this.itemSync();
+  }
+
+  /** As PyTorch prints it: `tensor([1., 2.], requiresGrad=true)`. Observes the tensor. */
+  override toString(this: Tensor): string {
+    return toText(this);
+  }
+  /** What `console.log` shows in Node. */
+  [Symbol.for('nodejs.util.inspect.custom')](this: Tensor): string {
+    return toText(this);
+  }
+  /** What `console.log` shows in Deno. */
+  [Symbol.for('Deno.customInspect')](this: Tensor): string {
+    return toText(this);
+  }
+  /** Nested arrays, so that a tensor in JSON is its numbers. */
+  toJSON(this: Tensor): Nested {
+    return this.tolistSync();
   }
 }

@@ -92,4 +92,46 @@ export abstract class ReductionMethods extends ComparisonMethods {
   min(this: Tensor, dim?: number, options?: f.ReduceOptions): Tensor | f.WithIndices {
     return dim === undefined ? f.min(this) : f.min(this, dim, options);
   }
+  /** `sum` that counts NaN as 0. */
+  nansum(this: Tensor, dim?: f.Dims, options?: f.ReduceOptions): Tensor {
+    return f.nansum(this, dim, options);
+  }
+  /** `mean` of what is not NaN. */
+  nanmean(this: Tensor, dim?: f.Dims, options?: f.ReduceOptions): Tensor {
+    return f.nanmean(this, dim, options);
+  }
+  /** The smallest and the largest over `dim`. */
+  aminmax(this: Tensor, dim?: number, options?: f.ReduceOptions): { readonly min: Tensor; readonly max: Tensor } {
+    return f.aminmax(this, dim, options);
+  }
+  /** The k-th smallest along `dim`, counted from 1, and where it was. */
+  kthvalue(this: Tensor, k: number, dim?: number, options?: f.ReduceOptions): f.WithIndices {
+    return f.kthvalue(this, k, dim, options);
+  }
+  /** The `q`-quantiles along `dim`, by linear interpolation. */
+  quantile(this: Tensor, q: number | Tensor, dim?: number, options?: f.ReduceOptions): Tensor {
+    return f.quantile(this, q, dim, options);
+  }
+  /** The largest so far along `dim`, and where it stands. */
+  cummax(this: Tensor, dim: number): f.WithIndices {
+    return f.cummax(this, dim);
+  }
+  /** The smallest so far along `dim`, and where it stands. */
+  cummin(this: Tensor, dim: number): f.WithIndices {
+    return f.cummin(this, dim);
+  }
+  /** The sorted elements without repetitions. Observes the tensor. */
+  unique(this: Tensor): Tensor {
+    return f.unique(this);
+  }
+  /** How often each of 0, 1, 2 ... occurs. Observes the tensor. */
+  bincount(this: Tensor, weights?: Tensor, minlength?: number): Tensor {
+    return f.bincount(this, weights, minlength);
+  }
+  /** The middle value, the lower of two; with `dim` values and indices. */
+  median(this: Tensor): Tensor;
+  median(this: Tensor, dim: number, options?: f.ReduceOptions): f.WithIndices;
+  median(this: Tensor, dim?: number, options?: f.ReduceOptions): Tensor | f.WithIndices {
+    return dim === undefined ? f.median(this) : f.median(this, dim, options);
+  }
 }

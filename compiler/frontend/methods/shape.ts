@@ -1,6 +1,7 @@
 // Tensor methods: shapes, views, joining and splitting. What each does in detail is written at its function in functional/shape.ts.
-import * as f from '../functional/shape.ts';
+
 import type { DTypeName } from '../dtypes.ts';
+import * as f from '../functional/shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { isContiguous } from '../view.ts';
 import { ReductionMethods } from './reduction.ts';
@@ -66,9 +67,9 @@ export abstract class ShapeMethods extends ReductionMethods {
   flip(this: Tensor, dims: number | readonly number[]): Tensor {
     return f.flip(this, dims);
   }
-  /** Elements shifted along `dim`, around the end. */
-  roll(this: Tensor, shift: number, dim: number): Tensor {
-    return f.roll(this, shift, dim);
+  /** Elements shifted along `dims`, around the end. */
+  roll(this: Tensor, shifts: number | readonly number[], dims?: number | readonly number[]): Tensor {
+    return f.roll(this, shifts, dims);
   }
   /** A copy in its own storage; gradients flow through. */
   clone(this: Tensor): Tensor {
@@ -137,5 +138,78 @@ export abstract class ShapeMethods extends ReductionMethods {
   /** Whether the elements lie densely in row-major order. */
   isContiguous(): boolean {
     return isContiguous(this.layout);
+  }
+  /** Order of columns reversed; a copy. */
+  fliplr(this: Tensor): Tensor {
+    return f.fliplr(this);
+  }
+  /** Order of rows reversed; a copy. */
+  flipud(this: Tensor): Tensor {
+    return f.flipud(this);
+  }
+  /** Turned by quarters from the first of `dims` towards the second. */
+  rot90(this: Tensor, turns?: number, dims?: readonly [number, number]): Tensor {
+    return f.rot90(this, turns, dims);
+  }
+  /** `transpose`. */
+  swapaxes(this: Tensor, axis0: number, axis1: number): Tensor {
+    return f.swapaxes(this, axis0, axis1);
+  }
+  /** `transpose`. */
+  swapdims(this: Tensor, dim0: number, dim1: number): Tensor {
+    return f.swapdims(this, dim0, dim1);
+  }
+  /** Copies side by side; counts are those of the last dimensions. */
+  tile(this: Tensor, counts: readonly number[]): Tensor {
+    return f.tile(this, counts);
+  }
+  /** Each element several times in a row. */
+  repeatInterleave(this: Tensor, repeats: number, dim?: number): Tensor {
+    return f.repeatInterleave(this, repeats, dim);
+  }
+  /** Windows of `size` elements, `step` apart, along `dim`; their elements come last. */
+  unfold(this: Tensor, dim: number, size: number, step: number): Tensor {
+    return f.unfold(this, dim, size, step);
+  }
+  /** The elements (i, i + offset) of two dimensions, as a last dimension. */
+  diagonal(this: Tensor, offset?: number, dim1?: number, dim2?: number): Tensor {
+    return f.diagonal(this, offset, dim1, dim2);
+  }
+  /** The last dimension on the diagonal of two new ones. */
+  diagEmbed(this: Tensor, offset?: number): Tensor {
+    return f.diagEmbed(this, offset);
+  }
+  /** Of a vector the matrix with it on a diagonal, of a matrix its diagonal. */
+  diag(this: Tensor, offset?: number): Tensor {
+    return f.diag(this, offset);
+  }
+  /** Sum of the diagonal of a matrix. */
+  trace(this: Tensor): Tensor {
+    return f.trace(this);
+  }
+  /** `reshape` to the shape of another. */
+  reshapeAs(this: Tensor, like: Tensor): Tensor {
+    return f.reshape(this, like.shape);
+  }
+  /** `view` in the shape of another. */
+  viewAs(this: Tensor, like: Tensor): Tensor {
+    return f.view(this, like.shape);
+  }
+  /** In the dtype of another. */
+  typeAs(this: Tensor, like: Tensor): Tensor {
+    return f.to(this, like.dtype);
+  }
+  /** In uint8; fractions are cut off. */
+  byte(this: Tensor): Tensor {
+    return f.to(this, 'uint8');
+  }
+  /** Dimensions in reverse order; a view. */
+  get T(): Tensor {
+    const self = this as unknown as Tensor;
+    return f.permute(self, [...self.shape.keys()].reverse());
+  }
+  /** The last two dimensions exchanged; a view. */
+  get mT(): Tensor {
+    return f.transpose(this as unknown as Tensor, -2, -1);
   }
 }

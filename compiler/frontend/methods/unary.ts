@@ -196,4 +196,48 @@ export abstract class UnaryMethods extends ArithmeticMethods {
   nanToNum(this: Tensor, options?: Parameters<typeof f.nanToNum>[1]): Tensor {
     return f.nanToNum(this, options);
   }
+  /** log(x / (1 - x)); with `eps` x is first held in [eps, 1 - eps]. */
+  logit(this: Tensor, eps?: number): Tensor {
+    return f.logit(this, eps);
+  }
+  /** sin(pi x) / (pi x), and 1 at 0. */
+  sinc(this: Tensor): Tensor {
+    return f.sinc(this);
+  }
+  /** Degrees to radians. */
+  deg2rad(this: Tensor): Tensor {
+    return f.deg2rad(this);
+  }
+  /** Radians to degrees. */
+  rad2deg(this: Tensor): Tensor {
+    return f.rad2deg(this);
+  }
+  /** Whether the sign bit is set. */
+  signbit(this: Tensor): Tensor {
+    return f.signbit(this);
+  }
+  /** `square` in place. */
+  square_(this: Tensor): Tensor {
+    return f.square_(this);
+  }
+  /** `reciprocal` in place. */
+  reciprocal_(this: Tensor): Tensor {
+    return f.reciprocal_(this);
+  }
+  /** `floor` in place. */
+  floor_(this: Tensor): Tensor {
+    return f.floor_(this);
+  }
+  /** `ceil` in place. */
+  ceil_(this: Tensor): Tensor {
+    return f.ceil_(this);
+  }
+  /** `trunc` in place. */
+  trunc_(this: Tensor): Tensor {
+    return f.trunc_(this);
+  }
+  /** `round` in place. */
+  round_(this: Tensor): Tensor {
+    return f.round_(this);
+  }
 }

@@ -13,17 +13,18 @@ const isNaN = (x: Value): Value => b.ne(x, x);
 const isEqual = (x: Value, y: Value): Value => b.eq(x, y);
 
 /** fmax and fmin: as max and min, but a NaN gives way to the other operand. Ties share the gradient. */
-function unlessNaN(doc: string, pick: (x: Value, y: Value) => Value, wins: (x: Value, y: Value) => Value): CompositeRule<Pair, Record<never, never>> {
+function unlessNaN(
+  doc: string,
+  pick: (x: Value, y: Value) => Value,
+  wins: (x: Value, y: Value) => Value,
+): CompositeRule<Pair, Record<never, never>> {
   return composite<Pair>({
     doc,
     body: ([x, y]) => [b.select(isNaN(x), y, b.select(isNaN(y), x, pick(x, y)))],
     vjp: ([ct], { inputs: [x, y] }, wanted) => {
       const half = keepIf(isEqual(x, y), b.mul(ct!, constant(0.5, ct!)));
       const toX = b.or(wins(x, y), isNaN(y));
-      return [
-        wanted[0] ? b.select(toX, ct!, half) : null,
-        wanted[1] ? b.select(b.or(toX, isEqual(x, y)), half, ct!) : null,
-      ];
+      return [wanted[0] ? b.select(toX, ct!, half) : null, wanted[1] ? b.select(b.or(toX, isEqual(x, y)), half, ct!) : null];
     },
     samples,
   });

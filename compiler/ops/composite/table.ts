@@ -10,8 +10,8 @@ import { crossEntropy, crossEntropyOfProbabilities, nllLoss } from './crossEntro
 import { dropout } from './dropout.ts';
 import * as loss from './loss.ts';
 import { batchNorm, batchNormEval, groupNorm, layerNorm, rmsNorm } from './normalize.ts';
-import { avgPool, maxPool, maxPoolIndices } from './pooling.ts';
 import * as pairs from './pairs.ts';
+import { avgPool, maxPool, maxPoolIndices } from './pooling.ts';
 import type { AnyComposite, Applied, CompositeRule } from './rule.ts';
 import { logSoftmax, logsumexp, softmax } from './softmax.ts';
 import { mean, norm, std, variance, xlogy } from './statistics.ts';
