@@ -250,6 +250,7 @@ describe('optimisers', () => {
 describe('the set of Programs', () => {
   /** Graph texts, without the user's lines, of what a loop compiles that observes now and then. */
   async function graphsOf(each: () => void): Promise<string[]> {
+    stepBoundary();
     const graphs: string[] = [];
     const stop = onCompile((e) => void graphs.push(e.program.notes.graph.replaceAll(/ loc\("[^"]*"\)/g, '')));
     const m = model();
