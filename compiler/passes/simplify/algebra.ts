@@ -1,6 +1,6 @@
 // Algebra that holds bit for bit in IEEE arithmetic and in wrapping integers. Each rule lowers the number of nodes or the cost of one,
 // or brings constants to the right.
-import { isFloat, isInteger } from '../../../runtime/dtype.ts';
+import { isInteger } from '../../../runtime/dtype.ts';
 import { b, build } from '../../ir/builder.ts';
 import { literalNumber, literalOf } from '../../ir/literal.ts';
 import { dtypeOf, shapeOf, type Value } from '../../ir/node.ts';
@@ -8,7 +8,7 @@ import { literalIn, number, p, value } from '../pattern.ts';
 import { type Rule, rule, ruleOn } from '../rewrite.ts';
 import { splatTo } from './splat.ts';
 
-const [c, x, y] = [value('c'), value('x'), value('y')];
+const [x, y] = [value('x'), value('y')];
 const ifInteger = (v: Value): Value | undefined => (isInteger(dtypeOf(v)) ? v : undefined);
 
 /** Powers of two whose reciprocal is normal in every float dtype: dividing by them is multiplying by the reciprocal, rounded alike. */
@@ -50,47 +50,4 @@ export const algebra: readonly Rule[] = [
   ruleOn('rounding twice is rounding once', ['floor', 'ceil', 'trunc', 'round'], ({ inputs: [v] }) =>
     v.node.op === 'floor' || v.node.op === 'ceil' || v.node.op === 'trunc' || v.node.op === 'round' ? v : undefined,
   ),
-  rule('not not x = x', p.not(p.not(x)), ({ x }) => x),
-  rule('not (x = y) is x != y', p.not(p.eq(x, y)), ({ x, y }) => b.ne(x, y)),
-  rule('not (x != y) is x = y', p.not(p.ne(x, y)), ({ x, y }) => b.eq(x, y)),
-  rule('x and x = x', p.and(x, x), ({ x }) => x),
-  rule('x or x = x', p.or(x, x), ({ x }) => x),
-  rule('x and true = x', p.and(x, number(1)), ({ x }) => x),
-  rule('x or false = x', p.or(x, number(0)), ({ x }) => x),
-  rule('bitNot bitNot x = x', p.bitNot(p.bitNot(x)), ({ x }) => x),
-  rule('select(c, x, x) = x', p.select(c, x, x), ({ x }) => x),
-  rule('select(true, x, y) = x', p.select(number(1), x, y), ({ x }) => x),
-  rule('select(false, x, y) = y', p.select(number(0), x, y), ({ y }) => y),
-  rule('select(not c, x, y) = select(c, y, x)', p.select(p.not(c), x, y), ({ c, x, y }) => b.select(c, y, x)),
-  rule('select(c, 1, 0) = cast c', p.select(c, number(1), number(0)), ({ c }, { dtype }) => {
-    return dtype === 'bool' ? c : b.cast(c, { to: dtype });
-  }),
-  ...casts(),
 ];
-
-function casts(): readonly Rule[] {
-  /** Dtypes that hold every value of a dtype exactly. */
-  const widened: Readonly<Record<string, readonly string[]>> = {
-    bool: ['u8', 'i32', 'i64', 'f16', 'f32', 'f64'],
-    u8: ['i32', 'i64', 'f16', 'f32', 'f64'],
-    i32: ['i64', 'f64'],
-    f16: ['f32', 'f64'],
-    f32: ['f64'],
-  };
-  return [
-    ruleOn('a cast to the same dtype is none', ['cast', 'bitcast'], ({ inputs: [v], attrs: { to } }) =>
-      dtypeOf(v) === to ? v : undefined,
-    ),
-    ruleOn('a cast of a widening cast is one cast', ['cast'], ({ inputs: [v], attrs: { to } }) => {
-      if (v.node.op !== 'cast') return undefined;
-      const [inner] = v.node.inputs;
-      const from = dtypeOf(inner);
-      const via = dtypeOf(v);
-      if (!(widened[from]?.includes(via) ?? false)) return undefined;
-      // A float too large for an integer has no agreed value, an integer that wraps has: the two ways may differ.
-      if (from === to) return inner;
-      const isSafe = isFloat(to) || isFloat(from) === isFloat(via) || (widened[from]?.includes(to) ?? false);
-      return isSafe ? b.cast(inner, { to }) : undefined;
-    }),
-  ];
-}

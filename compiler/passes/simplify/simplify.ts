@@ -3,8 +3,10 @@
 import type { Pass } from '../pass.ts';
 import { index, type Rule, rewrite } from '../rewrite.ts';
 import { algebra } from './algebra.ts';
+import { casts } from './casts.ts';
 import { contractions } from './contractions.ts';
 import { folding } from './fold.ts';
+import { logic } from './logic.ts';
 import { reductions } from './reductions.ts';
 import { views } from './views.ts';
 
@@ -12,7 +14,7 @@ import { views } from './views.ts';
  * Termination: folding and algebra lower the cost or the number of nodes, or bring a constant to the right; views merge, move towards inputs
  * through expands (permute, reshape), or towards outputs through reductions and elementwise ops (reshape), never back.
  */
-export const simplifyRules: readonly Rule[] = [...folding, ...algebra, ...views, ...reductions, ...contractions];
+export const simplifyRules: readonly Rule[] = [...folding, ...algebra, ...logic, ...casts, ...views, ...reductions, ...contractions];
 const rules = index(simplifyRules);
 
 export const simplify: Pass = {
