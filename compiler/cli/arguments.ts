@@ -1,0 +1,100 @@
+// Reads a command line by the table of commands; the same table prints the help.
+import { parseArgs } from 'node:util';
+
+export type Option = {
+  /** What the help calls the value of the option; a switch has none. */
+  readonly takes?: string;
+  readonly help: string;
+};
+
+/** What a command gets: its file, its options, and what stood behind `--`, which is for the user's program. */
+export type Invocation = {
+  readonly file: string;
+  /** A switch that is on has the value ''. */
+  readonly options: ReadonlyMap<string, string>;
+  readonly rest: readonly string[];
+};
+
+export type Command = {
+  readonly summary: string;
+  readonly options: Readonly<Record<string, Option>>;
+  readonly example: string;
+  readonly run: (invocation: Invocation) => Promise<number>;
+};
+export type Commands = Readonly<Record<string, Command>>;
+
+/** A command line that means nothing. Its message is the one line that is shown. */
+export class UsageError extends Error {}
+
+const shared: Readonly<Record<string, Option>> = { help: { help: 'show this text' } };
+
+/** What stands behind the name of a command; undefined where help is asked for. */
+export function readArguments(name: string, command: Command, args: readonly string[]): Invocation | undefined {
+  const options = new Map<string, string>();
+  const files: string[] = [];
+  const rest: string[] = [];
+  let isRest = false;
+  for (const token of tokensOf(command, args)) {
+    if (token.kind === 'option-terminator') isRest = true;
+    else if (token.kind === 'positional') (isRest ? rest : files).push(token.value);
+    else options.set(token.name, optionValue(name, command, token.name, token.value));
+  }
+  if (options.has('help')) return undefined;
+  const [file, second] = files;
+  if (file === undefined) throw new UsageError(`${name} wants a FILE, as in \`${command.example}\``);
+  if (second !== undefined) throw new UsageError(`${name} takes one FILE, not '${second}' too; arguments for ${file} go behind \`--\``);
+  return { file, options, rest };
+}
+
+/** Lenient parsing, so that the messages are ours: `-1` behind an option is its value, and an unknown option has a name of ours to suggest. */
+function tokensOf(command: Command, args: readonly string[]) {
+  const options = Object.entries({ ...command.options, ...shared }).map(
+    ([name, { takes }]) => [name, { type: takes === undefined ? ('boolean' as const) : ('string' as const) }] as const,
+  );
+  return parseArgs({ args: [...args], options: Object.fromEntries(options), strict: false, tokens: true }).tokens;
+}
+
+function optionValue(command: string, { options }: Command, name: string, value: string | undefined): string {
+  const option = Object.hasOwn(options, name) ? options[name] : Object.hasOwn(shared, name) ? shared[name] : undefined;
+  if (option === undefined) {
+    const known = Object.keys({ ...options, ...shared }).map((o) => `--${o}`);
+    throw new UsageError(`${command} has no option ${name.length === 1 ? '-' : '--'}${name}; it has ${known.join(', ')}`);
+  }
+  if (option.takes === undefined && value !== undefined) throw new UsageError(`--${name} takes no value`);
+  if (option.takes !== undefined && (value === undefined || value === ''))
+    throw new UsageError(`--${name} wants ${option.takes}: ${option.help}`);
+  return value ?? '';
+}
+
+/** The help of the whole command line. */
+export function overview(commands: Commands): string {
+  const lines = Object.entries(commands).map(([name, { summary }]) => [`fluxion ${name} FILE`, summary] as const);
+  return [
+    'Usage: fluxion COMMAND [options] FILE [-- arguments of FILE]',
+    '',
+    ...columns(lines),
+    '',
+    'FILE is a JavaScript or TypeScript program, which is run, or graphs as text (.ir).',
+    '`fluxion COMMAND --help` tells the options of a command; `fluxion --version` the version.',
+  ].join('\n');
+}
+
+export function helpOf(name: string, { summary, options, example }: Command): string {
+  const lines = Object.entries({ ...options, ...shared }).map(
+    ([option, { takes, help }]) => [`--${option}${takes === undefined ? '' : ` ${takes}`}`, help] as const,
+  );
+  return [
+    `Usage: fluxion ${name} [options] FILE [-- arguments of FILE]`,
+    '',
+    `${summary}.`,
+    '',
+    ...columns(lines),
+    '',
+    `Example: ${example}`,
+  ].join('\n');
+}
+
+function columns(lines: readonly (readonly [string, string])[]): string[] {
+  const width = Math.max(...lines.map(([left]) => left.length));
+  return lines.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`);
+}

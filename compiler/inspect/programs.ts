@@ -1,0 +1,32 @@
+// Collects the graphs that are compiled while it watches, each distinct one once, with the Programs that came of them.
+import type { Program } from '../../runtime/program.ts';
+import type { Target } from '../../runtime/target.ts';
+import { type Graph, graphHash, sameGraph } from '../ir/node.ts';
+import { onCompile } from '../jit/structure.ts';
+import { compileGraph } from '../lower/compile.ts';
+
+/** A graph and its Program, which a graph that came as text has only when it is asked for. */
+export type Inspected = { readonly name: string; readonly graph: Graph; readonly program: () => Program };
+
+/** Graphs compiled since `watch`, in order. Equal ones count once: the same recipe may be cut out of several recordings. */
+export type Watch = { readonly programs: () => readonly Inspected[]; readonly stop: () => void };
+
+export function watch(): Watch {
+  const seen = new Map<number, Inspected[]>();
+  const programs: Inspected[] = [];
+  const stop = onCompile(({ program }, graph) => {
+    const hash = graphHash(graph);
+    const alike = seen.get(hash) ?? [];
+    if (alike.some((other) => sameGraph(other.graph, graph))) return;
+    const inspected: Inspected = { name: `program${programs.length + 1}`, graph, program: () => program };
+    seen.set(hash, [...alike, inspected]);
+    programs.push(inspected);
+  });
+  return { programs: () => programs, stop };
+}
+
+/** A graph that nobody has compiled yet. */
+export function inspectedGraph(name: string, graph: Graph, target: Target): Inspected {
+  let program: Program | undefined;
+  return { name, graph, program: () => (program ??= compileGraph(graph, target, { name })) };
+}

@@ -1,0 +1,59 @@
+// What a Program costs, as data: per kernel the work and the traffic, per Program their sums and the memory of its intermediates.
+import type { KernelCode, Program } from '../../runtime/program.ts';
+
+export type KernelReport = {
+  readonly name: string;
+  readonly flops: number;
+  /** Distinct bytes, whatever the number of times that they are touched. */
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  /** The ops it came from, each with the user's line where known. */
+  readonly origin: readonly string[];
+  /** The generated function. */
+  readonly source: string;
+};
+
+export type ProgramReport = {
+  readonly name: string;
+  readonly graph: string;
+  /** One for each launch, in the order of launches: a kernel that is launched twice stands here twice. */
+  readonly kernels: readonly KernelReport[];
+  readonly flops: number;
+  readonly bytesMoved: number;
+  readonly arenaBytes: number;
+  /** The largest set of intermediates alive at once: no plan needs less. */
+  readonly liveBytes: number;
+  /** Why neighbours stayed apart. */
+  readonly unfused: readonly string[];
+};
+
+/** A kernel as it is run: a function of its buffers, the numbers of the launch, and what to call on bad data. */
+export function functionText({ name, params, source }: KernelCode): string {
+  const body = source.replace(/\n$/, '').replaceAll(/^(?=.)/gm, '  ');
+  return `function ${name}(${params.join(', ')}) {\n${body}\n}`;
+}
+
+/** The costs of a Program; `graph` is the text to show for it, by default what was recorded. */
+export function reportOf(program: Program, name: string = program.name, graph: string = program.notes.graph): ProgramReport {
+  const kernels = program.launches.map((launch): KernelReport => {
+    const kernel = program.kernels[launch.kernel]!;
+    const { name, flops, bytesRead, bytesWritten, origin } = kernel;
+    return { name, flops, bytesRead, bytesWritten, origin, source: functionText(kernel) };
+  });
+  return {
+    name,
+    graph,
+    kernels,
+    flops: total(kernels, (k) => k.flops),
+    bytesMoved: total(kernels, (k) => k.bytesRead + k.bytesWritten),
+    arenaBytes: program.arenaBytes,
+    liveBytes: program.liveBytes,
+    unfused: program.notes.unfused,
+  };
+}
+
+function total(kernels: readonly KernelReport[], of: (kernel: KernelReport) => number): number {
+  let sum = 0;
+  for (const kernel of kernels) sum += of(kernel);
+  return sum;
+}
