@@ -21,7 +21,7 @@ import { print } from '../ir/print.ts';
 import { schedule } from '../passes/order.ts';
 import { runPipeline } from '../passes/pipeline.ts';
 import { type ArenaPlan, type Lifetime, planArena } from './arena.ts';
-import { inPlacePairs } from './in-place.ts';
+import { inPlaceOf } from './in-place.ts';
 import { lowerKernel, originOf } from './kernel.ts';
 import { scheduleKernel } from './schedule.ts';
 import { trafficOf } from './traffic.ts';
@@ -212,19 +212,19 @@ function placeIntermediates(
   return { plan, offsetOf: (stored) => plan.offsets[slotOf.get(stored)!]! };
 }
 
-/** For each result that may overwrite a dying operand: that operand. Each is taken over once. */
+/** For each result that may overwrite a dying operand: that operand. Each is taken over once, and only where it is bound once. */
 function takeOvers(node: KernelNode, kernel: Kernel, dies: (stored: Value) => boolean): Map<Value, Value> {
-  const operands = node.inputs.filter((v) => !isSlot(v)).map(baseOf);
   const result = new Map<Value, Value>();
-  const taken = new Set<Value>();
-  if (!operands.some(dies)) return result;
-  for (const [o, r] of inPlacePairs(kernel)) {
-    const operand = operands[o]!;
-    const value = node.values[r - operands.length]!;
-    const isBoundOnce = operands.indexOf(operand) === operands.lastIndexOf(operand);
-    if (!dies(operand) || taken.has(operand) || result.has(value) || !isBoundOnce) continue;
-    taken.add(operand);
-    result.set(value, operand);
-  }
+  const operands = node.inputs.filter((v) => !isSlot(v)).map(baseOf);
+  const dying = operands.flatMap((v, o) => (dies(v) && operands.indexOf(v) === operands.lastIndexOf(v) ? [o] : []));
+  if (dying.length === 0) return result;
+  const inPlace = inPlaceOf(kernel);
+  const taken = new Set<number>();
+  node.values.forEach((value, r) => {
+    const donor = dying.find((o) => !taken.has(o) && inPlace.mayOverwrite(operands.length + r, o));
+    if (donor === undefined) return;
+    taken.add(donor);
+    result.set(value, operands[donor]!);
+  });
   return result;
 }

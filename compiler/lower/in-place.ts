@@ -1,57 +1,91 @@
-// Which results of a kernel may be written over which of its operands: where every element is read for the last time before it is written.
+// Which operand of a kernel a result may be written over: one of which every element is read for the last time before it is written.
 import type { Expr, Kernel, Position, Stmt } from '../../kernels/loop.ts';
-import { samePosition } from '../../kernels/position.ts';
+import { axesOf } from '../../kernels/position.ts';
 import { bytesPerElement } from '../../runtime/dtype.ts';
 
-type Access = { readonly buffer: string; readonly at: Position | undefined; readonly kind: 'load' | 'store' };
+/** `place` tells elements apart: two accesses of one iteration with the same place are of the same element. Undefined: any element. */
+type Access = { readonly buffer: string; readonly kind: 'load' | 'store'; readonly place: string | undefined };
 
-/**
- * Pairs [operand, result] of parameter positions. A result is stored once at each element, so its position tells iterations apart: an operand
- * that is only ever read at that same position, and nowhere behind the store, has been read there for the last time when it is overwritten.
- */
-export function inPlacePairs(kernel: Kernel): readonly (readonly [operand: number, result: number])[] {
-  const accesses = accessesOf(kernel.body);
-  const byBuffer = new Map<string, { first: number; last: number; list: Access[] }>();
-  accesses.forEach((access, i) => {
-    const seen = byBuffer.get(access.buffer);
-    if (seen === undefined) byBuffer.set(access.buffer, { first: i, last: i, list: [access] });
-    else {
-      seen.last = i;
-      seen.list.push(access);
-    }
-  });
-  const pairs: (readonly [number, number])[] = [];
-  kernel.params.forEach((result, r) => {
-    const stores = byBuffer.get(result.name);
-    const at = stores?.list[0]?.at;
-    if (result.access !== 'write' || at === undefined || stores!.list.length !== 1) return;
-    kernel.params.forEach((operand, o) => {
-      const loads = byBuffer.get(operand.name);
-      if (operand.access !== 'read' || loads === undefined || loads.last > stores!.first) return;
-      if (operand.length !== result.length || bytesPerElement[operand.dtype] !== bytesPerElement[result.dtype]) return;
-      if (loads.list.every((load) => load.at !== undefined && samePosition(load.at, at))) pairs.push([o, r]);
-    });
-  });
-  return pairs;
+/** What a statement accesses, in order; of a loop also by the statements in it. */
+type Trace = { readonly accesses: readonly Access[]; readonly inner: readonly Trace[] };
+
+export type InPlace = { readonly mayOverwrite: (result: number, operand: number) => boolean };
+
+/** Answers for parameters given by their positions. */
+export function inPlaceOf(kernel: Kernel): InPlace {
+  const traces = tracesOf(kernel.body, new Map());
+  return {
+    mayOverwrite(result, operand) {
+      const [to, from] = [kernel.params[result]!, kernel.params[operand]!];
+      const sameBytes = to.length === from.length && bytesPerElement[to.dtype] === bytesPerElement[from.dtype];
+      if (!sameBytes || to.access !== 'write' || from.access !== 'read') return false;
+      const touched = traces.flatMap((t) => t.accesses).filter((a) => a.buffer === to.name || a.buffer === from.name);
+      return touched.every((a) => a.place !== undefined) && readsFirst(traces, to.name, from.name);
+    },
+  };
 }
 
-/** Loads and stores in the order in which one iteration makes them. A routine's accesses have no position. */
-function accessesOf(body: readonly Stmt[]): Access[] {
+/**
+ * Whether the statements read each element of `from` before they write it to `to`. Each element is written once, so iterations write disjoint
+ * sets: it is enough that they read nothing but what they write themselves, and all of it before they write; or that this holds for each
+ * statement on its own (tiles and tails).
+ */
+function readsFirst(traces: readonly Trace[], to: string, from: string): boolean {
+  const written = new Set<string | undefined>();
+  let wroteBefore = false;
+  let ordered = true;
+  const reads: Access[] = [];
+  for (const { accesses } of traces)
+    for (const a of accesses) {
+      if (a.buffer === to) {
+        written.add(a.place);
+        wroteBefore = true;
+      } else if (a.buffer === from) {
+        reads.push(a);
+        ordered &&= !wroteBefore;
+      }
+    }
+  if (ordered && reads.every((a) => written.has(a.place))) return true;
+  return traces.every((t) => !t.accesses.some((a) => a.buffer === from) || (t.inner.length > 0 && readsFirst(t.inner, to, from)));
+}
+
+type Extents = ReadonlyMap<string, string>;
+
+function tracesOf(body: readonly Stmt[], extents: Extents): Trace[] {
+  return body.map((stmt): Trace => {
+    if (stmt.kind !== 'loop') return { accesses: accessesOf(stmt, extents), inner: [] };
+    const inner = tracesOf(stmt.body, new Map(extents).set(stmt.axis, `${JSON.stringify(stmt.extent)}/${stmt.step ?? 1}`));
+    return { accesses: inner.flatMap((t) => t.accesses), inner };
+  });
+}
+
+/** The position as text, with how far its axes run: loops that follow each other may share a name. */
+function placeText(at: Position, extents: Extents): string {
+  const text = JSON.stringify(at, (_, v: unknown) => (typeof v === 'bigint' ? `${v}n` : v));
+  return [text, ...[...axesOf(at)].map((axis) => extents.get(axis))].join(' ');
+}
+
+function accessesOf(stmt: Exclude<Stmt, { kind: 'loop' }>, extents: Extents): Access[] {
   const found: Access[] = [];
   const inPosition = (at: Position): void => {
     switch (at.kind) {
       case 'const':
       case 'axis':
-        return;
+        break;
       case 'add':
         inPosition(at.a);
-        return inPosition(at.b);
+        inPosition(at.b);
+        break;
       case 'mul':
       case 'div':
       case 'mod':
-        return inPosition(at.a);
+        inPosition(at.a);
+        break;
       case 'value':
-        return inExpr(at.value);
+        inExpr(at.value);
+        break;
+      default:
+        at satisfies never;
     }
   };
   const inExpr = (expr: Expr): void => {
@@ -59,51 +93,62 @@ function accessesOf(body: readonly Stmt[]): Access[] {
       case 'literal':
       case 'ref':
       case 'slot':
-        return;
+        break;
       case 'load':
         inPosition(expr.at);
-        found.push({ buffer: expr.buffer, at: expr.at, kind: 'load' });
-        return;
+        found.push({ buffer: expr.buffer, kind: 'load', place: placeText(expr.at, extents) });
+        break;
       case 'position':
-        return inPosition(expr.at);
+        inPosition(expr.at);
+        break;
       case 'call':
-        return expr.args.forEach(inExpr);
+        for (const arg of expr.args) inExpr(arg);
+        break;
       case 'cast':
       case 'bitcast':
-        return inExpr(expr.value);
+        inExpr(expr.value);
+        break;
       case 'choose':
         for (const bound of expr.when) inPosition(bound.at);
         inExpr(expr.then);
-        return inExpr(expr.else);
+        inExpr(expr.else);
+        break;
+      default:
+        expr satisfies never;
     }
   };
-  const inStmt = (stmt: Stmt): void => {
-    switch (stmt.kind) {
-      case 'loop':
-        return stmt.body.forEach(inStmt);
-      case 'let':
-      case 'assign':
-      case 'accumulate':
-      case 'check':
-        return inExpr(stmt.value);
-      case 'var':
-        return inExpr(stmt.init);
-      case 'scratch':
-        return stmt.init === undefined ? undefined : inExpr(stmt.init);
-      case 'store':
-      case 'update':
-        inExpr(stmt.value);
-        inPosition(stmt.at);
-        found.push({ buffer: stmt.buffer, at: stmt.kind === 'store' ? stmt.at : undefined, kind: 'store' });
-        return;
-      case 'if':
-        inExpr(stmt.test);
-        stmt.then.forEach(inStmt);
-        return stmt.else.forEach(inStmt);
-      case 'library':
-        for (const buffer of stmt.buffers) found.push({ buffer, at: undefined, kind: 'store' });
-    }
+  const nested = (body: readonly Stmt[]): void => {
+    for (const { accesses } of tracesOf(body, extents)) for (const access of accesses) found.push(access);
   };
-  body.forEach(inStmt);
+  switch (stmt.kind) {
+    case 'let':
+    case 'assign':
+    case 'accumulate':
+    case 'check':
+      inExpr(stmt.value);
+      break;
+    case 'var':
+      inExpr(stmt.init);
+      break;
+    case 'scratch':
+      if (stmt.init !== undefined) inExpr(stmt.init);
+      break;
+    case 'store':
+    case 'update':
+      inExpr(stmt.value);
+      inPosition(stmt.at);
+      found.push({ buffer: stmt.buffer, kind: 'store', place: stmt.kind === 'store' ? placeText(stmt.at, extents) : undefined });
+      break;
+    case 'if':
+      inExpr(stmt.test);
+      nested(stmt.then);
+      nested(stmt.else);
+      break;
+    case 'library':
+      for (const buffer of stmt.buffers) found.push({ buffer, kind: 'store', place: undefined });
+      break;
+    default:
+      stmt satisfies never;
+  }
   return found;
 }
