@@ -17,9 +17,9 @@ type Named<T> = readonly [name: string, value: T];
 /** Names of buffers, and whether state dicts have them. */
 const buffersOf = Symbol('buffers');
 
-// biome-ignore lint/style/useShorthandFunctionType: it merges with the class, whose constructor makes instances callable
 export interface Module {
   /** Calling a module is calling its `forward`: `model(x)`. */
+  // biome-ignore lint/style/useShorthandFunctionType: only an interface merges with the class
   (...args: Parameters<this['forward']>): ReturnType<this['forward']>;
 }
 

@@ -48,7 +48,7 @@ export class Adam extends Optimizer<AdamOptions, State, Numbers> {
   }
 
   constructor(params: Params<AdamOptions>, options: Partial<Readonly<AdamOptions>> = {}) {
-    super(params, { ...defaults, ...options });
+    super(params, defaults, options);
   }
 
   protected override validate({ lr, betas, eps, weightDecay }: AdamOptions): void {

@@ -41,9 +41,10 @@ export abstract class Optimizer<O extends { lr: number }, S extends ParamState, 
   readonly #before: StepHook[] = [];
   readonly #after: StepHook[] = [];
 
-  /** `defaults` has every option, so its keys are the names that groups may use. */
-  constructor(params: Params<O>, defaults: O) {
-    this.defaults = defaults;
+  /** `defaults` has every option, so its keys are the names that `options` and groups may use. */
+  constructor(params: Params<O>, defaults: O, options: Partial<Readonly<O>>) {
+    demandOptions(this.name, options, defaults);
+    this.defaults = { ...defaults, ...options };
     if (isTensor(params) || typeof (params as Iterable<unknown> | null)?.[Symbol.iterator] !== 'function')
       throw new ArgumentError('params must be an iterable of tensors or of groups', {
         op: this.name,
@@ -74,9 +75,7 @@ export abstract class Optimizer<O extends { lr: number }, S extends ParamState, 
     if (typeof given !== 'object' || given === null || !('params' in given))
       throw new ArgumentError('a group is an object with params', { op, fix: 'write { params: [...], lr: 0.1 }' });
     const { params, ...options } = given;
-    const unknown = Object.keys(options).find((key) => !Object.hasOwn(this.defaults, key));
-    if (unknown !== undefined)
-      throw new KeyError(`there is no option '${unknown}'`, { op, fix: `choose from ${Object.keys(this.defaults).join(', ')}` });
+    demandOptions(op, options, this.defaults);
     const group = { ...this.defaults, ...options, params: isTensor(params) ? [params] : [...params] } as ParamGroup<O>;
     this.validate(group);
     const seen = new Set(this.paramGroups.flatMap((g) => g.params));
@@ -195,16 +194,16 @@ export abstract class Optimizer<O extends { lr: number }, S extends ParamState, 
   }
 
   #loadedOptions(op: string, group: ParamGroup<O>, saved: object): Partial<O> {
-    const known = { ...this.defaults, initialLr: 0 };
-    const options = Object.entries(saved).map(([key, value]): [string, unknown] => {
-      if (!Object.hasOwn(known, key))
-        throw new KeyError(`there is no option '${key}'`, { op, fix: `choose from ${Object.keys(known).join(', ')}` });
-      return [key, value];
-    });
-    const loaded = Object.fromEntries(options) as Partial<O>;
+    demandOptions(op, saved, { ...this.defaults, initialLr: 0 });
+    const loaded = { ...saved } as Partial<O>;
     this.validate({ ...group, ...loaded });
     return loaded;
   }
+}
+
+function demandOptions(op: string, options: object, known: object): void {
+  const unknown = Object.keys(options).find((key) => !Object.hasOwn(known, key));
+  if (unknown !== undefined) throw new KeyError(`there is no option '${unknown}'`, { op, fix: `choose from ${Object.keys(known).join(', ')}` });
 }
 
 /** Counts one more update of each, and says how many that makes. They were equal when recorded; a replay must find them so. */

@@ -30,7 +30,7 @@ export class SGD extends Optimizer<SGDOptions, State, Numbers> {
   }
 
   constructor(params: Params<SGDOptions>, options: Partial<Readonly<SGDOptions>> = {}) {
-    super(params, { lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false, ...options });
+    super(params, { lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false }, options);
   }
 
   protected override validate({ lr, momentum, dampening, weightDecay, nesterov }: SGDOptions): void {
