@@ -12,7 +12,15 @@ export const defaultGenerator = new Generator();
 
 /** Seeds the default generator: creation functions, initialisation and shuffling then give PyTorch's numbers for that seed. */
 export function manualSeed(seed: number | bigint): Generator {
+  stream = 0;
   return defaultGenerator.manualSeed(seed);
+}
+
+let stream = 0;
+/** The number of the next counter-based draw, as dropout makes them: `manualSeed` starts to count anew. */
+export function nextStream(): number {
+  stream = (stream + 1) | 0;
+  return stream;
 }
 
 /** The seed that the default generator began with. */

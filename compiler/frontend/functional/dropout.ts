@@ -4,24 +4,9 @@ import type { Value } from '../../ir/node.ts';
 import { composite } from '../../ops/composite/table.ts';
 import { apply } from '../op.ts';
 import { scalarValue } from '../operands.ts';
-import { initialSeed } from '../random.ts';
+import { initialSeed, nextStream } from '../random.ts';
 import { hostSlot } from '../record.ts';
 import type { Tensor } from '../tensor.ts';
-
-let stream = 0;
-let streamsOf: bigint | undefined;
-
-/** The next stream under the current seed; `manualSeed` starts them anew. */
-function nextStream(): number {
-  const seed = initialSeed();
-  if (seed !== streamsOf) {
-    streamsOf = seed;
-    stream = 0;
-  }
-  return (stream = (stream + 1) | 0);
-}
-/** Starts the streams anew, also where the seed is the one before. */
-export const restartStreams = (): void => void (streamsOf = undefined);
 
 /** Key and stream of a draw, as slots that each replay reads anew. */
 export const counterSlots = (): [Value, Value] => [
