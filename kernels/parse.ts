@@ -356,7 +356,7 @@ function condition(p: Parser): Condition {
 // ---- positions
 
 function position(p: Parser): Position {
-  let sum = factor(p);
+  let sum = isSymbol(p, '-') && p.tokens[p.next + 1]!.kind !== 'integer' ? constant(0) : factor(p);
   for (;;) {
     if (accept(p, '+')) sum = add(sum, factor(p));
     else if (accept(p, '-')) sum = add(sum, mul(factor(p), -1));

@@ -142,6 +142,30 @@ export const samePosition = (a: Position, b: Position): boolean => a === b || ke
 export const asConstant = (position: Position): number | undefined =>
   position.kind === 'const' && typeof position.value === 'number' ? position.value : undefined;
 
+/**
+ * The terms of a sum as people write them: signs apart, and the constant in front where the sum would start with a minus (`7 - i`).
+ */
+export function summandsOf(position: Position): { readonly isNegative: boolean; readonly term: Position }[] {
+  const terms: { readonly isNegative: boolean; readonly term: Position }[] = [];
+  for (let p: Position | undefined = position; p !== undefined; ) {
+    const last: Position = p.kind === 'add' ? p.b : p;
+    const positive = negated(last);
+    terms.push(positive === undefined ? { isNegative: false, term: last } : { isNegative: true, term: positive });
+    p = p.kind === 'add' ? p.a : undefined;
+  }
+  terms.reverse();
+  const constant = terms.at(-1)!;
+  if (terms[0]!.isNegative && !constant.isNegative && constant.term.kind === 'const') terms.unshift(terms.pop()!);
+  return terms;
+}
+
+/** What a negative term subtracts. */
+function negated(p: Position): Position | undefined {
+  if (p.kind === 'const' && typeof p.value === 'number' && p.value < 0) return constant(-p.value);
+  if (p.kind === 'mul' && typeof p.by === 'number' && p.by < 0) return p.by === -1 ? p.a : { kind: 'mul', a: p.a, by: -p.by };
+  return undefined;
+}
+
 // ---- terms
 
 function termsOf(position: Position): Term[] {

@@ -8,6 +8,7 @@
 // Operands carry no dtype: literals do, names have that of their declaration, and functions follow their rule. Sizes are written #n, slots $0.
 import { literalText } from './literal.ts';
 import type { Condition, Expr, Extent, Kernel, Position, Stmt } from './loop.ts';
+import { summandsOf } from './position.ts';
 import type { ScalarName } from './scalar.ts';
 
 export function printKernel(k: Kernel): string {
@@ -135,13 +136,15 @@ export function positionText(p: Position, precedence = 0): string {
       return extentText(p.value);
     case 'axis':
       return p.axis;
-    case 'add': {
-      const right = negated(p.b);
-      const text = right === undefined ? `+ ${positionText(p.b, 1)}` : `- ${positionText(right, 1)}`;
-      return parenthesised(`${positionText(p.a)} ${text}`, 0);
+    case 'add':
+    case 'mul': {
+      const summands = summandsOf(p);
+      if (p.kind === 'mul' && !summands[0]!.isNegative) return parenthesised(`${positionText(p.a, 1)}*${extentText(p.by)}`, 1);
+      const text = summands.map(
+        ({ isNegative, term }, i) => `${isNegative ? (i === 0 ? '-' : '- ') : i === 0 ? '' : '+ '}${positionText(term, 1)}`,
+      );
+      return parenthesised(text.join(' '), 0);
     }
-    case 'mul':
-      return parenthesised(`${positionText(p.a, 1)}*${extentText(p.by)}`, 1);
     case 'div':
       return parenthesised(`${positionText(p.a, 1)} div ${extentText(p.by)}`, 1);
     case 'mod':
@@ -151,11 +154,4 @@ export function positionText(p: Position, precedence = 0): string {
     default:
       return p satisfies never;
   }
-}
-
-/** What to subtract instead of adding `p`. */
-function negated(p: Position): Position | undefined {
-  if (p.kind === 'const' && typeof p.value === 'number' && p.value < 0) return { kind: 'const', value: -p.value };
-  if (p.kind === 'mul' && typeof p.by === 'number' && p.by < 0) return p.by === -1 ? p.a : { kind: 'mul', a: p.a, by: -p.by };
-  return undefined;
 }

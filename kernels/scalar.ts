@@ -74,7 +74,8 @@ export const scalar = {
   // rounding and sign
   neg: { arity: 1, dtype: 'same', f64: (x) => -x },
   abs: { arity: 1, dtype: 'same', f64: Math.abs },
-  sign: { arity: 1, dtype: 'same', f64: Math.sign },
+  /** 0 for both zeros, and, as PyTorch has it, for NaN. */
+  sign: { arity: 1, dtype: 'same', f64: (x) => (x > 0 ? 1 : x < 0 ? -1 : 0) },
   floor: { arity: 1, dtype: 'same', f64: Math.floor },
   ceil: { arity: 1, dtype: 'same', f64: Math.ceil },
   trunc: { arity: 1, dtype: 'same', f64: Math.trunc },

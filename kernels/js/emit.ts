@@ -3,7 +3,7 @@ import type { DType } from '../../runtime/dtype.ts';
 import { InternalError } from '../../runtime/errors.ts';
 import { literalValue } from '../literal.ts';
 import type { Condition, Expr, Extent, Kernel, Position, Stmt } from '../loop.ts';
-import { asConstant, boundsOf, type Ranges } from '../position.ts';
+import { boundsOf, type Ranges, summandsOf } from '../position.ts';
 import { scalar } from '../scalar.ts';
 import { type Code, comment, conditional, element, fround, infix, invoke, number, Precedence, prefix, primary, quoted } from './code.ts';
 import { type HelperName, helpers, preludeOf } from './prelude.ts';
@@ -53,13 +53,8 @@ export function emit(kernel: Kernel): EmittedKernel {
     return declare(e, p.name);
   });
   statements(e, kernel.body);
-  const lines = [
-    ...kernel.comment.map(comment),
-    ...preludeOf(e.helpers),
-    ...[...e.slots].sort((a, b) => a - b).map((i) => `const slot${i} = ${slotCode(e, i).text};`),
-    ...e.scratch,
-    ...e.lines,
-  ];
+  const slots = [...e.slots].sort((a, b) => a - b).map((i) => `const slot${i} = ${slotCode(e, i).text};`);
+  const lines = [...kernel.comment.map(comment), ...preludeOf(e.helpers), ...slots, ...e.scratch, ...e.lines];
   return { name: identifierOf(kernel.name), source: `${lines.join('\n')}\n`, params: [...params, 'slots', 'fail'] };
 }
 
@@ -327,20 +322,10 @@ function position(e: Emission, p: Position): Code {
       return number(extent(p.value));
     case 'axis':
       return primary(nameOf(e, p.axis));
-    case 'add': {
-      const constant = asConstant(p.b);
-      if (constant !== undefined && constant < 0) return infix(position(e, p.a), '-', number(-constant));
-      if (p.b.kind === 'mul' && typeof p.b.by === 'number' && p.b.by < 0) return infix(position(e, p.a), '-', position(e, positive(p.b)));
-      // Of a sum that starts with a negative term, `n - 1 - i` is the readable order.
-      if (constant !== undefined && p.a.kind === 'mul' && p.a.by === -1) return infix(number(constant), '-', position(e, p.a.a));
-      return infix(position(e, p.a), '+', position(e, p.b));
-    }
+    case 'add':
+      return sumOf(e, p);
     case 'mul':
-      return p.by === -1
-        ? prefix('-', position(e, p.a))
-        : p.by === 1
-          ? position(e, p.a)
-          : infix(position(e, p.a), '*', number(extent(p.by)));
+      return p.by === -1 ? prefix('-', position(e, p.a)) : infix(position(e, p.a), '*', number(extent(p.by)));
     case 'div':
       return quotient(e, p);
     case 'mod':
@@ -352,7 +337,15 @@ function position(e: Emission, p: Position): Code {
   }
 }
 
-const positive = (p: Extract<Position, { kind: 'mul' }>): Position => (p.by === -1 ? p.a : { kind: 'mul', a: p.a, by: -(p.by as number) });
+function sumOf(e: Emission, p: Position): Code {
+  let sum: Code | undefined;
+  for (const { isNegative, term } of summandsOf(p)) {
+    const code = position(e, term);
+    if (sum !== undefined) sum = infix(sum, isNegative ? '-' : '+', code);
+    else sum = isNegative ? prefix('-', code) : code;
+  }
+  return sum!;
+}
 
 /** `| 0` lets engines divide integers; it is right only where the position is known to be a small natural number. */
 const isSmallNatural = (at: Position, ranges: Ranges): boolean => {

@@ -19,6 +19,7 @@ export type HelperName =
   | 'minBigInt'
   | 'maxBigInt'
   | 'absBigInt'
+  | 'sign'
   | 'signBigInt'
   | 'threefry'
   | 'toBigInt'
@@ -160,6 +161,12 @@ function maxBigInt(x, y) {
     text: `
 function absBigInt(x) {
   return BigInt.asIntN(64, x < 0n ? -x : x);
+}`,
+  },
+  sign: {
+    text: `
+function sign(x) {
+  return x > 0 ? 1 : x < 0 ? -1 : 0;
 }`,
   },
   signBigInt: {

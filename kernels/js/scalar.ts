@@ -60,7 +60,7 @@ const f64: Printers<Print> = {
   atan2: math('atan2'),
   neg: one((x) => prefix('-', x)),
   abs: math('abs'),
-  sign: math('sign'),
+  sign: helper('sign'),
   floor: math('floor'),
   ceil: math('ceil'),
   trunc: math('trunc'),

@@ -1,8 +1,8 @@
 // Steps on loops that keep every result bit for bit: split, interchange, merge siblings, peel a tail.
 import { InternalError } from '../../runtime/errors.ts';
-import type { Position, Stmt } from '../loop.ts';
+import type { Expr, Position, Stmt } from '../loop.ts';
 import { add, axis, constant, mul, samePosition } from '../position.ts';
-import { effectsOf, type Loop, rename } from './rewrite.ts';
+import { effectsOf, type Loop, rename, valuesIn } from './rewrite.ts';
 
 export const refuse = (step: string, why: string): InternalError => new InternalError(why, { op: `schedule ${step}` });
 
@@ -110,7 +110,7 @@ const dependsOnlyOn = (place: Position, name: string): boolean =>
 function placesOf(body: readonly Stmt[], name: string): Position[] {
   const places: Position[] = [];
   const stack = [...body];
-  const visit = (e: Parameters<typeof loadsOf>[0]): void => {
+  const visit = (e: Expr): void => {
     for (const load of loadsOf(e)) if (load.buffer === name) places.push(load.at);
   };
   for (let s = stack.pop(); s !== undefined; s = stack.pop()) {
@@ -120,6 +120,7 @@ function placesOf(body: readonly Stmt[], name: string): Position[] {
       stack.push(...s.then, ...s.else);
     } else if (s.kind === 'store' || s.kind === 'update') {
       if (s.buffer === name) places.push(s.at);
+      for (const e of valuesIn(s.at)) visit(e);
       visit(s.value);
     } else if (s.kind === 'var') visit(s.init);
     else if (s.kind === 'scratch') {
@@ -133,18 +134,27 @@ function placesOf(body: readonly Stmt[], name: string): Position[] {
 
 type Load = { readonly buffer: string; readonly at: Position };
 
-function loadsOf(e: import('../loop.ts').Expr): Load[] {
+/** Loads of an expression, those that find a position included. */
+function loadsOf(e: Expr): Load[] {
   switch (e.kind) {
+    case 'literal':
+    case 'ref':
+    case 'slot':
+      return [];
     case 'load':
-      return [{ buffer: e.buffer, at: e.at }];
+      return [{ buffer: e.buffer, at: e.at }, ...loadsWithin(e.at)];
+    case 'position':
+      return loadsWithin(e.at);
     case 'call':
       return e.args.flatMap(loadsOf);
     case 'cast':
     case 'bitcast':
       return loadsOf(e.value);
     case 'choose':
-      return [...loadsOf(e.then), ...loadsOf(e.else)];
+      return [...e.when.flatMap((b) => loadsWithin(b.at)), ...loadsOf(e.then), ...loadsOf(e.else)];
     default:
-      return [];
+      return e satisfies never;
   }
 }
+
+const loadsWithin = (p: Position): Load[] => valuesIn(p).flatMap(loadsOf);

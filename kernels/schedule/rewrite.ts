@@ -141,11 +141,27 @@ export function mentioned(e: Expr, into: Set<string> = new Set()): Set<string> {
 
 export function mentionedIn(p: Position, into: Set<string> = new Set()): Set<string> {
   axesOf(p, into);
-  mapValues(p, (e) => {
-    mentioned(e, into);
-    return e;
-  });
+  for (const e of valuesIn(p)) mentioned(e, into);
   return into;
+}
+
+/** Expressions that a position takes its value from. */
+export function valuesIn(p: Position): Expr[] {
+  switch (p.kind) {
+    case 'const':
+    case 'axis':
+      return [];
+    case 'add':
+      return [...valuesIn(p.a), ...valuesIn(p.b)];
+    case 'mul':
+    case 'div':
+    case 'mod':
+      return valuesIn(p.a);
+    case 'value':
+      return [p.value];
+    default:
+      return p satisfies never;
+  }
 }
 
 /** What statements mention: axes, scalars and buffers that they read, and names that they write or declare. */

@@ -108,6 +108,16 @@ describe('merge', () => {
     expect(() => merge(loopOf(scalar, 1), loopOf(scalar, 2))).toThrow(/s is written in one of the loops/);
   });
 
+  it('sees a buffer that decides a position', () => {
+    const kernel = parseKernel(`
+      kernel @k(x: read i32[8], p: update i32[8], y: write f32[8], t: read f32[8]) {
+        par i: 8 { p[i] = x[i] }
+        par j: 7 { y[j] = t[value(p[j + 1])] }
+      }
+    `);
+    expect(() => merge({ ...loopOf(kernel), extent: 7 }, loopOf(kernel, 1))).toThrow(/p is written in one of the loops/);
+  });
+
   it('refuses other extents', () => {
     const uneven = around('par i: 24 { y[i] = x[i] } par j: 23 { z[j] = x[j] }');
     expect(() => merge(loopOf(uneven), loopOf(uneven, 1))).toThrow(/different extents/);
