@@ -80,7 +80,8 @@ export function cutIntoUnits(graph: Graph, target: Target): Units {
   };
   const isStored = (value: Value): boolean => {
     const { node } = baseOf(value);
-    return roots.has(node) || node.op === 'input';
+    // A slot that is an output as well is copied for the caller; kernels read the number itself.
+    return node.op !== 'slot' && (roots.has(node) || node.op === 'input');
   };
 
   const anchors = new Map<Node, Node>();
