@@ -79,7 +79,8 @@ export function expressions(nest: Nest, known: Known, requests: readonly Request
     return root;
   });
   for (let i = search.order.length - 1; i >= 0; i--) decide(search.order[i]!);
-  for (const demand of search.order) write(nest, demand);
+  const whole = new Set(roots);
+  for (const demand of search.order) write(nest, demand, whole.has(demand));
   return roots.map((root) => (root.bind ? root.expr! : total(root.expr!, root.guard)));
 }
 
@@ -312,13 +313,13 @@ function isFree({ known, value }: Demand): boolean {
 
 // ---- write
 
-function write(nest: Nest, demand: Demand): void {
+function write(nest: Nest, demand: Demand, isRoot: boolean): void {
   const { value, at, guard, level } = demand;
   const { inputs, write: writeFormula } = demand.formula;
   const expr = demand.known ?? writeFormula(inputs.map((input) => input.expr!));
   demand.expr = expr;
   demand.size = inputs.reduce((n, input) => n + input.size, 1);
-  if (demand.size > longestExpression) demand.bind = true;
+  if (demand.size > longestExpression && !isRoot) demand.bind = true;
   if (!demand.bind || (expr.kind === 'ref' && demand.name === undefined)) return;
   const name = demand.name ?? fresh(nest, identifier(nameOf(value)));
   nest.depth.set(name, level);

@@ -46,7 +46,9 @@ function readsFirst(traces: readonly Trace[], to: string, from: string): boolean
       }
     }
   if (ordered && reads.every((a) => written.has(a.place))) return true;
-  return traces.every((t) => !t.accesses.some((a) => a.buffer === from) || (t.inner.length > 0 && readsFirst(t.inner, to, from)));
+  const [only] = traces;
+  if (traces.length === 1) return only!.inner.length > 0 && readsFirst(only!.inner, to, from);
+  return traces.every((t) => readsFirst([t], to, from));
 }
 
 type Extents = ReadonlyMap<string, string>;

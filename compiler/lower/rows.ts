@@ -267,7 +267,7 @@ const sideLoops = ({ nest, side }: Rows, body: (at: readonly Position[]) => void
     nest,
     side.map((s) => s.axis),
     'par',
-    (at) => body(at.map((p, s) => add(p, side[s]!.start))),
+    (at) => body(at.map((p, s) => add(side[s]!.start, p))),
   );
 
 /** Sums of up to so many floats in their own precision are not cut into blocks. */
