@@ -170,6 +170,7 @@ const u8: IntegerPrinters = {
   pow: narrowed(helper('powerInteger')),
   bitNot: narrowed(bitwise.bitNot),
   shl: narrowed(operator('<<')),
+  threefry: narrowed(threefry),
   neg: narrowed(one((x) => prefix('-', x))),
   abs: same,
 };
@@ -201,8 +202,9 @@ const i64: IntegerPrinters = {
   max: helper('maxBigInt'),
   shl: shifted64('<<'),
   shr: shifted64('>>'),
-  threefry: () => {
-    throw new InternalError('threefry takes i32', { op: 'emit' });
+  threefry: (args, need) => {
+    const words = args.map((x) => invoke('Number', invoke('BigInt.asIntN', number(32), x)));
+    return invoke('BigInt', threefry(words, need));
   },
   neg: one((x) => wrap64(prefix('-', x))),
   abs: helper('absBigInt'),
@@ -214,8 +216,16 @@ const i64: IntegerPrinters = {
   select,
 };
 
-/** Bools are 0 or 1: sums are "or" and products are "and" nowhere, so arithmetic on them is refused by the verifier. */
-const bool = { ...u8, bitNot: one((x) => infix(x, '^', number(1))) };
+/** Bools are 0 or 1, integers of one bit; arithmetic on them the verifier lets through nowhere. */
+const oneBit = (print: Print): Print => {
+  return (args, need) => infix(print(args, need), '&', number(1));
+};
+const bool: IntegerPrinters = {
+  ...u8,
+  bitNot: one((x) => infix(x, '^', number(1))),
+  shl: oneBit(operator('<<')),
+  threefry: oneBit(threefry),
+};
 
 /** The printer of a function whose operands have this dtype. */
 export function printerOf(fn: ScalarName, dtype: DType): Print {
@@ -290,6 +300,8 @@ const viewNames: Readonly<Partial<Record<DType, string>>> = { f32: 'Float32', f6
 export function bitcast(x: Code, from: DType, to: DType, need: (name: HelperName) => void): Code {
   const write = viewNames[from];
   const read = viewNames[to];
+  if (from === 'bool' && to === 'u8') return x;
+  if (from === 'u8' && to === 'bool') return infix(x, '&', number(1));
   if (write === undefined || read === undefined) throw new InternalError(`no bitcast from ${from} to ${to}`, { op: 'emit' });
   if (from === to) return x;
   need('bits');

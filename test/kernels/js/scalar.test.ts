@@ -76,7 +76,7 @@ const takes = (fn: ScalarName, dtype: DType): boolean => {
 
 /** What the float64 meaning is in a dtype: rounded, wrapped, or exact by BigInt where float64 is too narrow. */
 function expected(fn: ScalarName, dtype: DType, args: readonly number[]): number | bigint {
-  const isLogical = resultOf(fn, dtype) === 'bool';
+  const isLogical = ['compare', 'logical'].includes(scalar[fn].dtype);
   const [x = 0, y = 0] = args;
   if (fn === 'mul' && dtype === 'i32') return Number(BigInt.asIntN(32, BigInt(x) * BigInt(y)));
   if (fn === 'mul' && dtype === 'i64') return BigInt(x) * BigInt(y);
@@ -197,6 +197,22 @@ describe('integer division by zero', () => {
 });
 
 describe('threefry', () => {
+  it('wraps to the width of other integers', () => {
+    const word = scalar.threefry.f64(1, 2, 3);
+    const draw = (dtype: DType, values: readonly number[]): number =>
+      Number(
+        apply(
+          values.map((v) => ({ dtype, values: [v] })),
+          dtype,
+          call('threefry', dtype),
+        )[0],
+      );
+    expect(draw('i64', [1, 2, 3])).toBe(word);
+    expect(draw('i64', [2 ** 32 + 1, 2, 3])).toBe(word);
+    expect(draw('u8', [1, 2, 3])).toBe(word & 255);
+    expect(draw('bool', [1, 0, 1])).toBe(scalar.threefry.f64(1, 0, 1) & 1);
+  });
+
   it('draws the bits that the reference draws', () => {
     const [keys, streams, indices] = [
       [0, 1, -1, 123456789],
@@ -308,6 +324,13 @@ describe('casts', () => {
     expect(bitcast('f32', 'i32', [1, -0])).toEqual([0x3f800000, -(2 ** 31)]);
     expect(bitcast('i32', 'f32', [0x40490fdb])).toEqual([Math.fround(Math.PI)]);
     expect(bitcast('f64', 'i64', [1])).toEqual([0x3ff0000000000000n]);
+  });
+
+  it('bitcast between bool and u8 keeps one bit', () => {
+    const value = (from: DType, to: DType, values: readonly number[]): (number | bigint)[] =>
+      apply([{ dtype: from, values }], to, ([x]) => ({ kind: 'bitcast', dtype: to, value: x! }));
+    expect(value('bool', 'u8', [0, 1])).toEqual([0, 1]);
+    expect(value('u8', 'bool', [0, 1, 254, 255])).toEqual([0, 1, 0, 1]);
   });
 
   it('refuse float16 by name', () => {
