@@ -85,19 +85,19 @@ function checkLaunch(program: Program, launch: Launch, i: number): void {
 function checkRef(program: Program, ref: BufferRef, i: number): void {
   switch (ref.space) {
     case 'input':
-      return demand(program.inputs[ref.index] !== undefined, () => `launches[${i}] reads input ${ref.index} of ${program.inputs.length}`);
+      demand(program.inputs[ref.index] !== undefined, () => `launches[${i}] reads input ${ref.index} of ${program.inputs.length}`);
+      return;
     case 'output': {
       const port = program.outputs[ref.index];
-      return demand(
+      demand(
         port !== undefined && port.alias === undefined,
         () => `launches[${i}] uses output ${ref.index}, which has no buffer of its own`,
       );
+      return;
     }
     case 'constant':
-      return demand(
-        program.constants[ref.index] !== undefined,
-        () => `launches[${i}] reads constant ${ref.index} of ${program.constants.length}`,
-      );
+      demand(program.constants[ref.index] !== undefined, () => `launches[${i}] reads constant ${ref.index} of ${program.constants.length}`);
+      return;
     case 'arena': {
       demand(isDType(ref.dtype) && isSize(ref.offset) && isSize(ref.length), () => `launches[${i}] has a damaged arena buffer`);
       demand(
@@ -105,7 +105,8 @@ function checkRef(program: Program, ref: BufferRef, i: number): void {
         () => `launches[${i}] uses arena offset ${ref.offset}, which is not a multiple of ${arenaAlignment}`,
       );
       const end = ref.offset + ref.length * bytesPerElement[ref.dtype];
-      return demand(end <= program.arenaBytes, () => `launches[${i}] reaches byte ${end} of an arena of ${program.arenaBytes}`);
+      demand(end <= program.arenaBytes, () => `launches[${i}] reaches byte ${end} of an arena of ${program.arenaBytes}`);
+      return;
     }
     default:
       ref satisfies never;

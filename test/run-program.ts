@@ -24,7 +24,12 @@ export function referenceFrom(buffer: TypedArray, dtype: DType, shape: readonly 
 export const poison = ({ arena }: Executable): void => void new Uint8Array(arena).fill(0xff);
 
 /** Compiles a graph and runs it once on data for all its inputs, slots among them, with a poisoned arena. */
-export function run(graph: Graph, data: readonly Reference[], target: Target = jsTarget, options: CompileOptions = {}): readonly Reference[] {
+export function run(
+  graph: Graph,
+  data: readonly Reference[],
+  target: Target = jsTarget,
+  options: CompileOptions = {},
+): readonly Reference[] {
   return runOn(load(compileGraph(graph, target, options)), graph, data);
 }
 

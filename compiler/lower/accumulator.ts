@@ -1,5 +1,6 @@
 // Accumulators of reductions: scalars inside a row, or arrays in scratch where several rows are walked side by side.
 import type { Expr, Position } from '../../kernels/loop.ts';
+import { zero } from '../../kernels/position.ts';
 import type { ScalarName } from '../../kernels/scalar.ts';
 import { type DType, isFloat } from '../../runtime/dtype.ts';
 import { InternalError } from '../../runtime/errors.ts';
@@ -87,7 +88,10 @@ const read = ({ name, dtype, width }: Accumulator, at: Position): Expr =>
 
 /** Adds one element, `value`, that lies at `place` of the reduced axis; `at` is its row among those side by side. */
 export function accumulate(nest: Nest, a: Accumulator, at: Position, value: Expr, place: Position): void {
-  if (a.index !== undefined) return accumulateIndex(nest, a, a.index, at, value, place);
+  if (a.index !== undefined) {
+    accumulateIndex(nest, a, a.index, at, value, place);
+    return;
+  }
   const cast: Expr = value.dtype === a.dtype ? value : { kind: 'cast', dtype: a.dtype, value };
   emit(
     nest,
@@ -123,9 +127,8 @@ function accumulateIndex(nest: Nest, a: Accumulator, index: string, at: Position
 
 /** Adds a finished block to the whole. */
 export function fold(nest: Nest, part: Accumulator, whole: Accumulator): void {
-  if (whole.width === 1)
-    return accumulate(nest, whole, { kind: 'const', value: 0 }, read(part, { kind: 'const', value: 0 }), { kind: 'const', value: 0 });
-  loop(nest, { name: `${part.name}_at`, extent: whole.width }, 'par', (at) => accumulate(nest, whole, at, read(part, at), at));
+  if (whole.width === 1) accumulate(nest, whole, zero, read(part, zero), zero);
+  else loop(nest, { name: `${part.name}_at`, extent: whole.width }, 'par', (at) => accumulate(nest, whole, at, read(part, at), at));
 }
 
 /** The reduction's result, in its own dtype. */

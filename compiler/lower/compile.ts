@@ -164,7 +164,7 @@ type Homes = ReadonlyMap<Value, BufferRef>;
 /** Where values that cross the border lie. An output that is stored elsewhere already is an alias of that. */
 function placeOutputs(graph: Graph, inputs: readonly Value[]): { readonly outputs: readonly OutputPort[]; readonly homes: Homes } {
   const homes = new Map<Value, BufferRef>();
-  inputs.forEach((v, index) => homes.set(v, { space: 'input', index }));
+  for (const [index, v] of inputs.entries()) homes.set(v, { space: 'input', index });
   const outputs = graph.outputs.map((value, index): OutputPort => {
     const port = portOf(value, `output${index}`);
     const stored = baseOf(value);

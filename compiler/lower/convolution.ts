@@ -6,7 +6,7 @@ import { bytesPerElement } from '../../runtime/dtype.ts';
 import { fixed, fixedShape } from '../ir/dim.ts';
 import { dtypeOf, type NodeOf, shapeOf, type Value } from '../ir/node.ts';
 import { decided } from './condition.ts';
-import { product, storeResults } from './contraction.ts';
+import { product, storeResults } from './epilogue.ts';
 import { expression, expressions, zeroOf } from './expression.ts';
 import { type Axis, axesFor, axisFor, blocks, declare, emit, loop, loops, type Nest } from './nest.ts';
 import { elements, type Region } from './region.ts';
@@ -16,11 +16,14 @@ type Conv = NodeOf<'conv'> | NodeOf<'convInputGrad'> | NodeOf<'convWeightGrad'>;
 export function lowerConvolution(nest: Nest, region: Region, node: Conv): void {
   switch (node.op) {
     case 'conv':
-      return correlate(nest, region, forward(node));
+      correlate(nest, region, forward(node));
+      return;
     case 'convInputGrad':
-      return correlate(nest, region, backward(node));
+      correlate(nest, region, backward(node));
+      return;
     case 'convWeightGrad':
-      return weightGradient(nest, region, node);
+      weightGradient(nest, region, node);
+      return;
   }
 }
 
@@ -147,13 +150,13 @@ function correlate(nest: Nest, region: Region, c: Correlation): void {
                   region.known,
                   outputs.map((oAt) => ({ value: c.weights, at: c.weightAt(gAt, oAt, cAt, k) })),
                 );
-                sums.forEach((name, i) => emit(nest, { kind: 'accumulate', name, fn: 'add', value: product(element, weights[i]!, dtype) }));
+                for (const [i, name] of sums.entries())
+                  emit(nest, { kind: 'accumulate', name, fn: 'add', value: product(element, weights[i]!, dtype) });
               }
             }),
           );
-          outputs.forEach((oAt, i) =>
-            storeResults(nest, region, c.node, { kind: 'ref', dtype, name: sums[i]! }, [nAt, add(mul(gAt, c.outputs), oAt), ...qAt]),
-          );
+          for (const [i, oAt] of outputs.entries())
+            storeResults(nest, region, c.node, { kind: 'ref', dtype, name: sums[i]! }, [nAt, add(mul(gAt, c.outputs), oAt), ...qAt]);
         });
       }),
     );

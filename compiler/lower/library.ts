@@ -7,7 +7,7 @@ import { fixed, fixedShape } from '../ir/dim.ts';
 import { dtypeOf, type NodeOf, nodesOf, shapeOf, type Value } from '../ir/node.ts';
 import { rules } from '../ops/table.ts';
 import { identity } from './accumulator.ts';
-import { converted } from './contraction.ts';
+import { converted } from './epilogue.ts';
 import { expression, expressions } from './expression.ts';
 import { axesFor, declare, emit, loop, loops, type Nest } from './nest.ts';
 import { elements, type Region } from './region.ts';
@@ -16,15 +16,19 @@ export function lowerLibrary(nest: Nest, region: Region): void {
   const node = nodesOf(region.graph).find((n) => rules[n.op].lower.kind === 'library');
   switch (node?.op) {
     case 'sort':
-      return sortInto(nest, region, node, [Number(node.attrs.descending), -1]);
+      sortInto(nest, region, node, [Number(node.attrs.descending), -1]);
+      return;
     case 'topk':
-      return sortInto(nest, region, node, [Number(node.attrs.largest), node.attrs.k]);
+      sortInto(nest, region, node, [Number(node.attrs.largest), node.attrs.k]);
+      return;
     case 'cumsum':
     case 'cumprod':
-      return runAlong(nest, region, node);
+      runAlong(nest, region, node);
+      return;
     case 'scatterAdd':
     case 'scatterSet':
-      return scatter(nest, region, node);
+      scatter(nest, region, node);
+      return;
     default:
       throw new InternalError(`a kernel of the form library holds ${node?.op ?? 'no library op'}`, { op: 'lower' });
   }

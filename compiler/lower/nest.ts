@@ -70,7 +70,10 @@ export function loop(nest: Nest, { name, extent }: Axis, mode: Mode, body: (at: 
 export function loops(nest: Nest, axes: readonly Axis[], mode: Mode, body: (at: readonly Position[]) => void): void {
   const at: Position[] = [];
   const open = (i: number): void => {
-    if (i === axes.length) return body([...at]);
+    if (i === axes.length) {
+      body([...at]);
+      return;
+    }
     loop(nest, axes[i]!, mode, (position) => {
       at.push(position);
       open(i + 1);
@@ -85,7 +88,10 @@ export function loops(nest: Nest, axes: readonly Axis[], mode: Mode, body: (at: 
  * an axis that is no longer than a block stays whole.
  */
 export function blocks(nest: Nest, { name, extent }: Axis, size: number, mode: Mode, body: (within: Axis, start: Position) => void): void {
-  if (extent <= size) return body({ name, extent }, zero);
+  if (extent <= size) {
+    body({ name, extent }, zero);
+    return;
+  }
   const whole = Math.floor(extent / size);
   loop(nest, { name: `${name}_block`, extent: whole }, mode, (block) => body({ name: `${name}_in`, extent: size }, mul(block, size)));
   const rest = extent - whole * size;

@@ -64,21 +64,19 @@ function keptValues(
   const isFull = (value: Value): boolean => sameShape(shapeOf(value), space) && !given.has(value);
   const rootsOf = ({ reductions, full }: Phase): Value[] => [...reductions.map((n) => n.inputs[0]!), ...full.map((i) => graph.outputs[i]!)];
   const first = new Map<Value, number>();
-  phases.forEach((phase, p) =>
+  for (const [p, phase] of phases.entries())
     visit(rootsOf(phase), (value) => {
       if (!first.has(value)) first.set(value, p);
       return isFull(value);
-    }),
-  );
+    });
   const kept = new Set<Value>();
   const costs = coneCosts(graph);
-  phases.forEach((phase, p) =>
+  for (const [p, phase] of phases.entries())
     visit(rootsOf(phase), (value) => {
       const earlier = first.get(value)! < p && isFull(value);
       if (earlier && costs.get(value.node)! > recomputeCost) kept.add(value);
       return !kept.has(value) && isFull(value);
-    }),
-  );
+    });
   return [...kept].map((value) => ({ value, phase: first.get(value)! }));
 }
 

@@ -9,7 +9,10 @@ import { elements, type Region, store } from './region.ts';
 
 export function lowerPointwise(nest: Nest, { graph, writes, known, space }: Region): void {
   const [only] = graph.outputs;
-  if (graph.outputs.length === 1 && only!.node.op === 'concat') return storePieces(nest, known, only!, writes[0]!.name);
+  if (graph.outputs.length === 1 && only!.node.op === 'concat') {
+    storePieces(nest, known, only!, writes[0]!.name);
+    return;
+  }
   storeAligned(nest, known, graph.outputs, writes, space);
 }
 

@@ -34,15 +34,18 @@ export function regionOf(node: NodeOf<'kernel'>, slotIndex: readonly (number | u
   };
   const leaves = new Map<Value, (at: readonly Position[]) => Expr>();
   const reads: Param[] = [];
-  graph.inputs.forEach((value, i) => {
+  for (const [i, value] of graph.inputs.entries()) {
     const { dtype } = avalOf(value);
     const index = slotIndex[i];
-    if (index !== undefined) return leaves.set(value, () => ({ kind: 'slot', dtype, index }));
+    if (index !== undefined) {
+      leaves.set(value, () => ({ kind: 'slot', dtype, index }));
+      continue;
+    }
     const { name, ...rest } = param(value, 'x', 'read');
     const shape = fixedShape(shapeOf(value));
     reads.push({ name, ...rest });
-    return leaves.set(value, (at) => ({ kind: 'load', dtype, buffer: name, at: linearize(at, shape) }));
-  });
+    leaves.set(value, (at) => ({ kind: 'load', dtype, buffer: name, at: linearize(at, shape) }));
+  }
   const writes = graph.outputs.map((value) => param(value, 'y', 'write'));
   return {
     graph,
@@ -64,9 +67,8 @@ export function store(nest: Nest, known: Known, stores: readonly Store[]): void 
     known,
     stores.map(({ value, at }) => ({ value, at, bind: stores.length > 1 })),
   );
-  stores.forEach(({ into, at, shape }, i) =>
-    emit(nest, { kind: 'store', buffer: into.name, at: linearize(at, shape, nest.extents), value: values[i]! }),
-  );
+  for (const [i, { into, at, shape }] of stores.entries())
+    emit(nest, { kind: 'store', buffer: into.name, at: linearize(at, shape, nest.extents), value: values[i]! });
 }
 
 /** How many elements a shape has. */

@@ -122,7 +122,7 @@ function walkRows(rows: Rows): void {
 
 /** The loop over the reduced axes. */
 function walkElements(rows: Rows, phase: Phase): void {
-  const { nest, region, plan } = rows;
+  const { nest, region } = rows;
   const width = elements(rows.side.map((s) => s.axis.extent));
   const accumulators = phase.reductions.map((node) => accumulatorFor(nest, node, region.target, width));
   const keeps = new Map(phase.keep.map((value) => [value, keepIn(rows, value, width)]));
@@ -199,14 +199,14 @@ function finishRows(rows: Rows, phase: Phase, p: number): void {
       rows,
       sideAt.map((position, s) => sub(position, rows.side[s]!.start)),
     );
-    values.forEach((value, i) => emit(nest, { kind: 'store', buffer: names[i]!, at: row, value }));
+    for (const [i, value] of values.entries()) emit(nest, { kind: 'store', buffer: names[i]!, at: row, value });
     store(
       nest,
       known,
       phase.row.map((i) => ({ value: region.graph.outputs[i]!, into: region.writes[i]!, at, shape })),
     );
   });
-  made.forEach((value, i) => rows.ofRow.set(value, names[i]!));
+  for (const [i, value] of made.entries()) rows.ofRow.set(value, names[i]!);
 }
 
 function knownTo(rows: Rows): Known {
@@ -234,9 +234,9 @@ function knownTo(rows: Rows): Known {
 /** Coordinates in the space. */
 function coordinates({ layout, outerAt }: Rows, reducedAt: readonly Position[], sideAt: readonly Position[]): Position[] {
   const at: Position[] = [];
-  layout.outer.forEach((d, i) => (at[d] = outerAt[i]!));
-  layout.reduced.forEach((d, i) => (at[d] = reducedAt[i]!));
-  layout.side.forEach((d, i) => (at[d] = sideAt[i]!));
+  for (const [i, d] of layout.outer.entries()) at[d] = outerAt[i]!;
+  for (const [i, d] of layout.reduced.entries()) at[d] = reducedAt[i]!;
+  for (const [i, d] of layout.side.entries()) at[d] = sideAt[i]!;
   return at;
 }
 
@@ -283,8 +283,10 @@ function reducedLoops(
 ): void {
   const { nest, layout, axes } = rows;
   const reduced = layout.reduced.map((d) => axes[d]!);
-  if (!wholes.some(wantsBlocks) || elements(reduced.map((a) => a.extent)) <= longestRun)
-    return loops(nest, reduced, 'serial', (at) => body(at, wholes));
+  if (!wholes.some(wantsBlocks) || elements(reduced.map((a) => a.extent)) <= longestRun) {
+    loops(nest, reduced, 'serial', (at) => body(at, wholes));
+    return;
+  }
   let longest = 0;
   reduced.forEach((a, i) => {
     if (a.extent > reduced[longest]!.extent) longest = i;

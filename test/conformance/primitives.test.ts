@@ -24,7 +24,8 @@ describe.each(targets)('on $name', (target) => {
           expect(`${actual[result]!.dtype}[${actual[result]!.shape}]`, title).toBe(`${e.dtype}[${e.shape}]`);
           e.data.forEach((value, i) => {
             const apart = ulpsApart(actual[result]!.data[i]!, value, e.dtype);
-            if (!(apart <= rules[op].ulp)) expect.fail(`${title}: result ${result} at ${i} is ${actual[result]!.data[i]}, ${apart} ulp from ${value}`);
+            if (!(apart <= rules[op].ulp))
+              expect.fail(`${title}: result ${result} at ${i} is ${actual[result]!.data[i]}, ${apart} ulp from ${value}`);
           });
         });
       }

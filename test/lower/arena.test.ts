@@ -50,7 +50,9 @@ test('a chain of 50 000 values is planned by the sweep', () => {
   const { offsets, arenaBytes, liveBytes } = planArena(chain);
   expect(liveBytes).toBe(320);
   expect(arenaBytes).toBeLessThanOrEqual(2 * liveBytes);
-  expect(chain.every((c, i) => i === 0 || offsets[i]! + c.bytes <= offsets[i - 1]! || offsets[i - 1]! + chain[i - 1]!.bytes <= offsets[i]!)).toBe(true);
+  expect(
+    chain.every((c, i) => i === 0 || offsets[i]! + c.bytes <= offsets[i - 1]! || offsets[i - 1]! + chain[i - 1]!.bytes <= offsets[i]!),
+  ).toBe(true);
 });
 
 test('nothing takes nothing', () => {
