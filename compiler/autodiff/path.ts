@@ -10,12 +10,13 @@ export type Path = {
   readonly carries: (v: Value) => boolean;
 };
 
-/** Inputs are independent variables: nothing flows through one of them to another. */
-export function pathBetween(inputs: readonly Value[], outputs: readonly Value[]): Path {
+/** Inputs are independent variables: nothing flows through one of them to another, nor through a value that is held `fixed`. */
+export function pathBetween(inputs: readonly Value[], outputs: readonly Value[], fixed: readonly Value[] = []): Path {
   const sources = new Set(inputs);
   const nodes = new Set<Node>();
   const isInput = (v: Value): boolean => sources.has(v);
-  const carries = (v: Value): boolean => isContinuous(v) && (sources.has(v) || nodes.has(v.node));
-  for (const n of postorder(outputs, inputs)) if (n.inputs.some(carries) && isDifferentiable(n)) nodes.add(n);
+  const held = new Set(fixed);
+  const carries = (v: Value): boolean => isContinuous(v) && (sources.has(v) || (nodes.has(v.node) && !held.has(v)));
+  for (const n of postorder(outputs, [...inputs, ...fixed])) if (n.inputs.some(carries) && isDifferentiable(n)) nodes.add(n);
   return { nodes: [...nodes], isInput, carries };
 }

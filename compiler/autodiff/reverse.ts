@@ -10,10 +10,15 @@ import { pathBetween } from './path.ts';
 
 /**
  * The cotangent of each input, given one of each output; null stands for zero. `inputs` are independent variables: the walk stops
- * at them, and what lies behind gets nothing. Only nodes between inputs and outputs are visited, each once.
+ * at them, as at `fixed` ones, and what lies behind gets nothing. Only nodes between inputs and outputs are visited, each once.
  */
-export function pullback(outputs: readonly Value[], cotangents: readonly Maybe[], inputs: readonly Value[]): Maybe[] {
-  const path = pathBetween(inputs, outputs);
+export function pullback(
+  outputs: readonly Value[],
+  cotangents: readonly Maybe[],
+  inputs: readonly Value[],
+  fixed: readonly Value[] = [],
+): Maybe[] {
+  const path = pathBetween(inputs, outputs, fixed);
   const total = new Map<Value, Value>();
   const give = (v: Value, ct: Value, from: string): void => {
     if (!sameAval(avalOf(v), avalOf(ct)))

@@ -1,9 +1,9 @@
 // The state behind a tensor: its storage, how it looks into it, and where it stands in the graph of gradients.
 import type { DType } from '../../runtime/dtype.ts';
 import { AutogradError } from '../../runtime/errors.ts';
-import { avalOf, type Value } from '../ir/node.ts';
+import { avalOf, isLeaf, type Value } from '../ir/node.ts';
 import { type Edge, GradFn } from './autograd/graph.ts';
-import { recording } from './record.ts';
+import { bufferOf, currentInterval, recordedOf, recording, resolve } from './record.ts';
 import { read, type Storage } from './storage.ts';
 import type { Tensor } from './tensor.ts';
 import { applyChain, contiguous, type Layout, type ViewStep } from './view.ts';
@@ -51,9 +51,11 @@ export abstract class Handle {
     const stored = read(this.storage);
     if (this.via === undefined) return stored;
     const { chain } = this.via;
-    if (this.seen?.version !== this.storage.version)
-      this.seen = { version: this.storage.version, value: recording(() => applyChain(stored, chain)) };
-    return this.seen.value;
+    const seen = this.seen;
+    // After a boundary, a view that nobody computed is read through its base again, which costs nothing.
+    if (seen?.version === this.storage.version && isAtHand(seen.value)) seen.value = resolve(seen.value);
+    else this.seen = { version: this.storage.version, value: recording(() => applyChain(stored, chain)) };
+    return this.seen!.value;
   }
 
   /** Told the view's value where it is at hand, so that it need not be read through the chain. */
@@ -61,6 +63,9 @@ export abstract class Handle {
     this.seen = { version: this.storage.version, value };
   }
 }
+
+/** Whether the value is recorded in the current interval, or realised. */
+const isAtHand = (v: Value): boolean => isLeaf(v.node.op) || recordedOf(v.node).interval === currentInterval() || bufferOf(v) !== undefined;
 
 /** Where the gradient of a tensor goes: to the function that made it, to its accumulator, or nowhere. */
 export function edgeOf(t: Tensor): Edge | null {

@@ -187,6 +187,8 @@ function differentiate(
       outputs,
       values,
       inputs.filter((_, i) => useful[i]),
+      // An operand without gradient may be computed from one that has one: detach() shares its value.
+      inputs.filter((_, i) => !useful[i]),
     );
     at = 0;
     const grads = inputs.map((_, i) => (useful[i] ? (found[at++] ?? null) : null));
