@@ -1,11 +1,9 @@
 // Optimisers, schedulers and clipping: PyTorch's trajectories (test/oracle), and what must not change from step to step.
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { compile } from '../../compiler/frontend/compile.ts';
 import { ones, tensor, zeros } from '../../compiler/frontend/creation.ts';
-import { Linear, MSELoss } from '../../compiler/frontend/nn/index.ts';
 import {
   Adam,
-  type AdamOptions,
   AdamW,
   CosineAnnealingLR,
   clipGradNorm_,
@@ -17,10 +15,8 @@ import {
   OneCycleLR,
   ReduceLROnPlateau,
   SGD,
-  type SGDOptions,
   StepLR,
 } from '../../compiler/frontend/optim/index.ts';
-import { manualSeed } from '../../compiler/frontend/random.ts';
 import type { Tensor } from '../../compiler/frontend/tensor.ts';
 import { ArgumentError, AutogradError, KeyError, ShapeError } from '../../runtime/errors.ts';
 import { difference, readOracle, type Stored, tensorOf } from '../oracle/tensors.ts';
@@ -87,7 +83,9 @@ describe('trajectories of PyTorch', () => {
       const compared = k < chaosFrom ? [...w.dataSync(), ...b.dataSync()] : [...w.dataSync()];
       compared.forEach((x, i) => {
         const want = Number(expected[i]);
-        expect(Math.abs(Number(x) - want), `step ${k + 1}, element ${i}: ${x}, not ${want}`).toBeLessThan(1e-5 * Math.max(1, Math.abs(want)));
+        expect(Math.abs(Number(x) - want), `step ${k + 1}, element ${i}: ${x}, not ${want}`).toBeLessThan(
+          1e-5 * Math.max(1, Math.abs(want)),
+        );
       });
     });
   });
@@ -307,14 +305,17 @@ describe('schedules of PyTorch', () => {
     LinearLR: (o, options) => new LinearLR(o, options),
     OneCycleLR: (o, { maxLr, ...rest }) => new OneCycleLR(o, maxLr!, rest),
   };
-  test.each(oracle.schedules.filter((s) => Object.hasOwn(make, s.name)).map((s) => [s.name, s] as const))('%s', (name, { options, rates }) => {
-    const sgd = new SGD([param([1])], { lr: 0.1 });
-    const schedule = make[name]!(sgd, options);
-    rates.forEach((expected, k) => {
-      expect(sgd.paramGroups[0]!.lr).toBeCloseTo(expected, 12);
-      if (k < rates.length - 1) schedule.step();
-    });
-  });
+  test.each(oracle.schedules.filter((s) => Object.hasOwn(make, s.name)).map((s) => [s.name, s] as const))(
+    '%s',
+    (name, { options, rates }) => {
+      const sgd = new SGD([param([1])], { lr: 0.1 });
+      const schedule = make[name]!(sgd, options);
+      rates.forEach((expected, k) => {
+        expect(sgd.paramGroups[0]!.lr).toBeCloseTo(expected, 12);
+        if (k < rates.length - 1) schedule.step();
+      });
+    },
+  );
 
   test('LambdaLR has a function for each group, and counts from the first rates', () => {
     const [p, q] = [param([1]), param([1])];
@@ -387,19 +388,22 @@ describe('schedules of PyTorch', () => {
 });
 
 describe('clipping', () => {
-  test.each(oracle.clips.map((c) => [`${c.name} ${JSON.stringify(c.args)}`, c] as const))('%s as PyTorch', (_name, { name, args, gradients, total, clipped }) => {
-    const params = gradients.map((g) => {
-      const p = zeros(g.shape, { requiresGrad: true });
-      p.grad = tensorOf(g);
-      return p;
-    });
-    if (name === 'clipGradValue_') clipGradValue_(params, Number(args.clipValue));
-    else {
-      const norm = clipGradNorm_(params, Number(args.maxNorm), args.normType === undefined ? {} : { normType: Number(args.normType) });
-      expect(difference(norm, total!)).toBeUndefined();
-    }
-    params.forEach((p, i) => void expect(difference(p.grad!, clipped[i]!)).toBeUndefined());
-  });
+  test.each(oracle.clips.map((c) => [`${c.name} ${JSON.stringify(c.args)}`, c] as const))(
+    '%s as PyTorch',
+    (_name, { name, args, gradients, total, clipped }) => {
+      const params = gradients.map((g) => {
+        const p = zeros(g.shape, { requiresGrad: true });
+        p.grad = tensorOf(g);
+        return p;
+      });
+      if (name === 'clipGradValue_') clipGradValue_(params, Number(args.clipValue));
+      else {
+        const norm = clipGradNorm_(params, Number(args.maxNorm), args.normType === undefined ? {} : { normType: Number(args.normType) });
+        expect(difference(norm, total!)).toBeUndefined();
+      }
+      params.forEach((p, i) => void expect(difference(p.grad!, clipped[i]!)).toBeUndefined());
+    },
+  );
 
   test('refuses what is not finite only when asked to', () => {
     const p = param([1]);

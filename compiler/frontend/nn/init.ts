@@ -13,7 +13,7 @@ export type InitOptions = { readonly generator?: Generator | undefined };
 function filled(t: Tensor, fill: (out: TypedArray) => void): Tensor {
   const out = allocate(t.element, t.numel());
   fill(out);
-  if (t.view === undefined) overwrite(t, out);
+  if (t.via === undefined) overwrite(t, out);
   else noGrad(() => void t.copy_(fromTypedArray(out, t.shape)));
   return t;
 }

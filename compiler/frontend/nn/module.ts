@@ -176,10 +176,11 @@ export abstract class Module {
             op: 'stateDict',
             fix: 'keep the parent outside of the module, say in a closure',
           });
-      for (const [name, value] of module.members()) {
-        const owned = value instanceof Parameter || value instanceof Counter || (isTensor(value) && module[buffersOf].get(name) === true);
-        if (owned) slots.push([join(prefix, name), value]);
-      }
+      const members = module.members();
+      const isBuffer = ([name, value]: Named<unknown>): boolean =>
+        value instanceof Counter || (isTensor(value) && module[buffersOf].get(name) === true);
+      const owned = [...members.filter(([, value]) => value instanceof Parameter), ...members.filter(isBuffer)] as Slot[];
+      for (const [name, value] of owned) slots.push([join(prefix, name), value]);
       for (const [child, below] of module.namedChildren().reverse()) stack.push({ name: join(prefix, child), module: below, above: top });
     }
     return slots;

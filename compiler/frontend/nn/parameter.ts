@@ -12,7 +12,7 @@ export class Parameter extends Tensor {
   constructor(data: Tensor, requiresGrad = true) {
     if (!isTensor(data))
       throw new ArgumentError(`expected a tensor, got ${typeof data}`, { op: 'Parameter', fix: 'write new Parameter(randn([2, 3]))' });
-    super((data.view === undefined ? kept(data) : stateCopy(data)).storage);
+    super((data.via === undefined ? kept(data) : stateCopy(data)).storage);
     if (requiresGrad) this.requiresGrad_();
   }
 }

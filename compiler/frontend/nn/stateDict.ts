@@ -76,6 +76,6 @@ function elementsFor(target: Tensor | Counter, value: Tensor): TypedArray {
 
 function assign(target: Tensor | Counter, data: TypedArray): void {
   if (target instanceof Counter) target.value = Number(data[0]);
-  else if (target.view === undefined) overwrite(target, data);
+  else if (target.via === undefined) overwrite(target, data);
   else noGrad(() => void target.copy_(fromTypedArray(data, target.shape)));
 }

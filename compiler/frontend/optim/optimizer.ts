@@ -203,7 +203,8 @@ export abstract class Optimizer<O extends { lr: number }, S extends ParamState, 
 
 function demandOptions(op: string, options: object, known: object): void {
   const unknown = Object.keys(options).find((key) => !Object.hasOwn(known, key));
-  if (unknown !== undefined) throw new KeyError(`there is no option '${unknown}'`, { op, fix: `choose from ${Object.keys(known).join(', ')}` });
+  if (unknown !== undefined)
+    throw new KeyError(`there is no option '${unknown}'`, { op, fix: `choose from ${Object.keys(known).join(', ')}` });
 }
 
 /** Counts one more update of each, and says how many that makes. They were equal when recorded; a replay must find them so. */
