@@ -9,7 +9,7 @@ import { type Edge, GradFn } from './autograd/graph.ts';
 import { isGradEnabled } from './autograd/mode.ts';
 import { flushBefore } from './boundary.ts';
 import { edgeOf, requiresGradOf, type View } from './handle.ts';
-import { beginOp, recording } from './record.ts';
+import { beginOp, currentInterval, recording } from './record.ts';
 import { read, type Storage, storageOf, write } from './storage.ts';
 import type { Tensor } from './tensor.ts';
 import { applyStep, isWritable, type Layout, layoutAfter, type ViewStep, writeThrough } from './view.ts';
@@ -43,6 +43,7 @@ function record(
 
 /** A reshape to its own shape is a new name for a value; simplification takes it out again. */
 export function distinct(values: readonly Value[]): Value[] {
+  if (values.length < 2 || (values.length === 2 && values[0] !== values[1])) return [...values];
   const seen = new Set<Value>();
   return values.map((v) => {
     const own = seen.has(v) ? b.reshape(v, { shape: avalOf(v).shape }) : v;
@@ -165,8 +166,8 @@ function store(self: Tensor, value: Value, from: Edge | undefined): void {
   const base = self.via?.base;
   if (base === undefined) {
     write(self.storage, value);
-    self.edge = from;
-    if (from !== undefined) self.edgeSerial++;
+    // Without gradients the history stays what it was, whatever the elements are now.
+    if (from !== undefined) rebase(self, from);
     return;
   }
   const before = read(self.storage);
@@ -177,6 +178,12 @@ function store(self: Tensor, value: Value, from: Edge | undefined): void {
   write(self.storage, after);
   self.sawValue(value);
   if (from === undefined && into === null) return;
-  base.edge = { fn: new GradFn('CopySlices', [into, from ?? null], { inputs: [old, part], outputs: [after] }), index: 0 };
-  base.edgeSerial++;
+  rebase(base, { fn: new GradFn('CopySlices', [into, from ?? null], { inputs: [old, part], outputs: [after] }), index: 0 });
+}
+
+/** Gives a tensor another history. */
+function rebase(t: Tensor, edge: Edge): void {
+  t.edge = edge;
+  t.edgeSerial++;
+  if (t.storage.born !== currentInterval()) currentInterval().repeatable = false;
 }

@@ -2,7 +2,7 @@
 import { type DType, isFloat } from '../../runtime/dtype.ts';
 import { ArgumentError, ShapeError } from '../../runtime/errors.ts';
 import { b, lit } from '../ir/builder.ts';
-import { fixedShape } from '../ir/dim.ts';
+import { fixedShape, sameShape } from '../ir/dim.ts';
 import { dtypeOf, shapeOf, type Value } from '../ir/node.ts';
 import { apply, applyInPlace } from './op.ts';
 import { isTensor } from './pytree.ts';
@@ -24,27 +24,35 @@ const scalarType = (s: Scalar): DType => (typeof s === 'boolean' ? 'bool' : type
 
 /** PyTorch's result type: tensors with dimensions decide, unless a 0-d tensor, or else a number, is of a higher category. */
 export function resultType(operands: readonly Operand[]): DType {
+  /** The widest of each rank: tensors with dimensions, 0-d tensors, numbers. */
+  const widest: (DType | undefined)[] = [undefined, undefined, undefined];
+  for (const o of operands) {
+    const rank = rankOf(o);
+    const dtype = isTensor(o) ? o.element : scalarType(o);
+    const known = widest[rank];
+    widest[rank] = known === undefined ? dtype : promoteTypes(known, dtype);
+  }
   let result: DType | undefined;
-  for (const rank of ['dimensioned', 'zeroDim', 'number'] as const) {
-    const here = operands.filter((o) => rankOf(o) === rank).map((o) => (isTensor(o) ? o.element : scalarType(o)));
-    if (here.length === 0) continue;
-    const widest = here.reduce(promoteTypes);
-    if (result === undefined || category(widest) > category(result)) result = result === undefined ? widest : promoteTypes(result, widest);
+  for (const dtype of widest) {
+    if (dtype === undefined) continue;
+    if (result === undefined) result = dtype;
+    else if (category(dtype) > category(result)) result = promoteTypes(result, dtype);
   }
   return result ?? 'f32';
 }
-const rankOf = (o: Operand): 'dimensioned' | 'zeroDim' | 'number' => (!isTensor(o) ? 'number' : o.ndim === 0 ? 'zeroDim' : 'dimensioned');
+const rankOf = (o: Operand): 0 | 1 | 2 => (!isTensor(o) ? 2 : o.ndim === 0 ? 1 : 0);
 
 /** The shape that all broadcast to. Throws ShapeError naming both shapes and the dimension. */
 export function broadcastShapes(op: string, shapes: readonly (readonly number[])[]): readonly number[] {
-  let result: readonly number[] = [];
-  for (const shape of shapes) result = broadcastTwo(op, result, shape);
+  let result = shapes[0] ?? [];
+  for (let i = 1; i < shapes.length; i++) if (!sameShape(result, shapes[i]!)) result = broadcastTwo(op, result, shapes[i]!);
   return result;
 }
 
 function broadcastTwo(op: string, x: readonly number[], y: readonly number[]): readonly number[] {
   const rank = Math.max(x.length, y.length);
-  return Array.from({ length: rank }, (_, i) => {
+  const result: number[] = [];
+  for (let i = 0; i < rank; i++) {
     const m = x[i - rank + x.length] ?? 1;
     const n = y[i - rank + y.length] ?? 1;
     if (m !== n && m !== 1 && n !== 1)
@@ -52,12 +60,14 @@ function broadcastTwo(op: string, x: readonly number[], y: readonly number[]): r
         op,
         fix: 'sizes must be equal or 1, counted from the right',
       });
-    return m === 1 ? n : m;
-  });
+    result.push(m === 1 ? n : m);
+  }
+  return result;
 }
 
 /** Axes of size 1 that must grow are taken out and inserted anew: `expand` only ever inserts. */
 export function broadcastTo(x: Value, shape: readonly number[]): Value {
+  if (sameShape(shapeOf(x), shape)) return x;
   const from = fixedShape(shapeOf(x));
   const lead = shape.length - from.length;
   const at = shape.map((_, i) => i).filter((i) => i < lead || (from[i - lead] === 1 && shape[i] !== 1));
@@ -96,7 +106,7 @@ function plan(
   operands: readonly Operand[],
   options: ElementwiseOptions,
 ): { dtype: DType; shape: readonly number[]; tensors: Tensor[] } {
-  operands.forEach((o, i) => demandOperand(op, o, i));
+  for (let i = 0; i < operands.length; i++) demandOperand(op, operands[i], i);
   let dtype = options.dtype ?? resultType(operands);
   if (options.float && !isFloat(dtype)) dtype = 'f32';
   if (options.noBool && dtype === 'bool') dtype = 'i64';

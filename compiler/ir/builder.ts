@@ -56,21 +56,21 @@ export function build(op: OpName, operands: readonly Value[], attrs: object = {}
 /** Ops whose number of results is part of their data, so that the builder always gives a list. */
 const listResults: ReadonlySet<string> = new Set<OpName>(['cond', 'whileLoop', 'scan', 'composite', 'kernel', 'sort', 'topk']);
 
+const noAttrs = {};
+const noRegions: readonly Graph[] = [];
+
 export const b = Object.fromEntries(
-  Object.entries(opset).map(([name, s]) => [
-    name,
-    (...args: unknown[]) => {
-      const many = s.operands === 'many';
-      const n = many ? 1 : s.operands.length;
-      const node = build(
-        name as OpName,
-        (many ? args[0] : args.slice(0, n)) as Value[],
-        (args[n] as object | undefined) ?? {},
-        (args[n + 1] as Graph[] | undefined) ?? [],
-      );
-      return listResults.has(name) ? node.values : node.values[0];
-    },
-  ]),
+  Object.entries(opset).map(([name, { operands }]) => {
+    const many = operands === 'many';
+    const n = many ? 1 : operands.length;
+    const isList = listResults.has(name);
+    const make = (...args: unknown[]): unknown => {
+      const inputs = (many ? args[0] : args.length === n ? args : args.slice(0, n)) as readonly Value[];
+      const node = build(name as OpName, inputs, (args[n] ?? noAttrs) as object, (args[n + 1] ?? noRegions) as readonly Graph[]);
+      return isList ? node.values : node.values[0];
+    };
+    return [name, make];
+  }),
 ) as unknown as Builder;
 
 /** A literal that the library needs: never for a user's number, which is a slot. */
