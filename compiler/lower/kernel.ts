@@ -39,7 +39,7 @@ export function lowerKernel(
     params: region.params,
     slots,
     comment: originOf(node),
-    body: collapse(bodyOf(nest), nest.names),
+    body: collapse(bodyOf(nest), nest.names.taken),
   };
 }
 

@@ -2,6 +2,7 @@
 import type { Expr, Param, Position, Stmt } from '../../kernels/loop.ts';
 import { axis, constant, mul, zero } from '../../kernels/position.ts';
 import type { Value } from '../ir/node.ts';
+import { type Names, namesTaken, unique } from './names.ts';
 
 /** Coordinates of an element, one position an axis. Interned per nest, so that equal coordinates are the same object. */
 export type Place = readonly Position[];
@@ -16,14 +17,14 @@ export type Nest = {
   readonly extents: Map<string, number>;
   /** By name of an axis, a binding or scratch: the level whose body it belongs to. */
   readonly depth: Map<string, number>;
-  readonly names: Set<string>;
+  readonly names: Names;
   readonly places: Map<string, Place>;
   readonly interned: Set<Place>;
 };
 
 /** A nest whose body may use the parameters. */
 export function nestOver(params: readonly Param[]): Nest {
-  const names = new Set(params.map((p) => p.name));
+  const names = namesTaken(params.map((p) => p.name));
   return { levels: [{ body: [], bound: new Map() }], extents: new Map(), depth: new Map(), names, places: new Map(), interned: new Set() };
 }
 
@@ -33,10 +34,7 @@ export const emit = (nest: Nest, stmt: Stmt): void => void nest.levels[innermost
 
 /** A name like `base` that nothing else in the kernel has. */
 export function fresh(nest: Nest, base: string): string {
-  let name = base;
-  for (let n = 2; nest.names.has(name); n++) name = `${base}_${n}`;
-  nest.names.add(name);
-  return name;
+  return unique(nest.names, base);
 }
 
 /** A fresh name that belongs to the innermost open body. */
@@ -57,7 +55,7 @@ export function loop(nest: Nest, { name, extent }: Axis, mode: Mode, body: (at: 
     return;
   }
   nest.extents.set(name, extent);
-  nest.names.add(name);
+  nest.names.taken.add(name);
   nest.levels.push({ body: [], bound: new Map() });
   nest.depth.set(name, innermost(nest));
   body(axis(name));

@@ -5,7 +5,7 @@ import type { Target } from '../../runtime/target.ts';
 import { fixed, fixedShape, numel } from '../ir/dim.ts';
 import { avalOf, dtypeOf, type Graph, type NodeOf, shapeOf, type Value } from '../ir/node.ts';
 import { expressions, type Known } from './expression.ts';
-import { identifier } from './names.ts';
+import { identifier, namesTaken, unique } from './names.ts';
 import { emit, type Nest } from './nest.ts';
 
 export type Region = {
@@ -24,12 +24,9 @@ export type Region = {
 /** `slotIndex[i]` is where input i, if it is a slot, stands in the launch's block of numbers. */
 export function regionOf(node: NodeOf<'kernel'>, slotIndex: readonly (number | undefined)[], target: Target): Region {
   const graph = node.regions[0]!;
-  const taken = new Set<string>();
+  const taken = namesTaken();
   const param = (value: Value, fallback: string, access: Param['access']): Param => {
-    const base = identifier(value.node.name?.split(',')[value.index] || fallback);
-    let name = base;
-    for (let n = 2; taken.has(name); n++) name = `${base}_${n}`;
-    taken.add(name);
+    const name = unique(taken, identifier(value.node.name?.split(',')[value.index] || fallback));
     return { name, dtype: dtypeOf(value), access, length: fixed(numel(shapeOf(value))) };
   };
   const leaves = new Map<Value, (at: readonly Position[]) => Expr>();
