@@ -1,5 +1,78 @@
-// The main door: `import { tensor, nn, optim, compile, F } from 'fluxion'`.
+// The main door: `import { tensor, nn, optim, compile, F } from 'fluxion'`. Names are PyTorch's, in camelCase.
 
-export * from './frontend/creation.ts';
+// Errors: all derive from FluxionError.
+export {
+  ArgumentError,
+  AutogradError,
+  DataError,
+  DeviceError,
+  DTypeError,
+  type ErrorFacts,
+  FluxionError,
+  IndexError,
+  InternalError,
+  IRError,
+  KeyError,
+  OutOfMemoryError,
+  ProgramError,
+  ShapeError,
+  WorkerError,
+} from '../runtime/errors.ts';
+export type { BackwardOptions, GradOptions } from './frontend/autograd/backward.ts';
+export type { GradFn } from './frontend/autograd/graph.ts';
+// Gradients.
+export * as autograd from './frontend/autograd/index.ts';
+export { enableGrad, isGradEnabled, noGrad, setGradEnabled } from './frontend/autograd/mode.ts';
+// Compilation of whole functions.
+export { type Compiled, compile } from './frontend/compile.ts';
+export {
+  arange,
+  bernoulli,
+  type CreationOptions,
+  empty,
+  emptyLike,
+  eye,
+  fromTypedArray,
+  full,
+  fullLike,
+  linspace,
+  logspace,
+  multinomial,
+  normal,
+  ones,
+  onesLike,
+  type RandomOptions,
+  rand,
+  randint,
+  randLike,
+  randn,
+  randnLike,
+  randperm,
+  tensor,
+  zeros,
+  zerosLike,
+} from './frontend/creation.ts';
+export * as data from './frontend/data/index.ts';
+export { DataLoader, Dataset, IterableDataset, TensorDataset } from './frontend/data/index.ts';
 export type { DTypeName } from './frontend/dtypes.ts';
+export { type PrintOptions, setPrintOptions } from './frontend/format.ts';
+export { clamp, clamp_, logSoftmax, relu, relu_, softmax } from './frontend/functional/activation.ts';
+// Functions of tensors: `torch.*`.
+export * from './frontend/functional/arithmetic.ts';
+export * as F from './frontend/functional/index.ts';
+export * from './frontend/functional/indexing.ts';
+export * from './frontend/functional/linear.ts';
+export { promoteTypes, resultType } from './frontend/functional/promotion.ts';
+export * from './frontend/functional/reductions.ts';
+export { variance as var } from './frontend/functional/reductions.ts';
+export * from './frontend/functional/shape.ts';
+export * from './frontend/functional/unary.ts';
+export type { Nested } from './frontend/methods/observe.ts';
+
+// Networks, optimisers and data.
+export * as nn from './frontend/nn/index.ts';
+export type { Operand, Scalar } from './frontend/operands.ts';
+export * as optim from './frontend/optim/index.ts';
+export { Generator, initialSeed, manualSeed } from './frontend/random.ts';
+// Tensors and how they are made.
 export { Tensor } from './frontend/tensor.ts';

@@ -126,7 +126,7 @@ export type Printers<P> = { readonly [K in Exclude<ScalarName, Derived>]: P } & 
 
 function floorDivide(x: number, y: number): number {
   const r = x % y;
-  if (y === 0 || !Number.isFinite(x)) return x / y;
+  if (y === 0) return x / y;
   const q = (x - r) / y;
   return Math.round(r !== 0 && !sameSign(r, y) ? q - 1 : q);
 }

@@ -9,7 +9,17 @@ import { demandGradDType } from './handle.ts';
 import { parseNested } from './literals.ts';
 import type { Nested } from './methods/observe.ts';
 import { apply, newTensor } from './op.ts';
-import { defaultGenerator, fillNormal, fillRandint, fillRandperm, fillUniform, type Generator } from './random.ts';
+import { castTo } from './operands.ts';
+import {
+  defaultGenerator,
+  multinomial as drawPositions,
+  fillBernoulliFrom,
+  fillNormal,
+  fillRandint,
+  fillRandperm,
+  fillUniform,
+  type Generator,
+} from './random.ts';
 import { type LeafRecord, leafOf, slot } from './record.ts';
 import { storageOf, storageOfData } from './storage.ts';
 import type { Tensor } from './tensor.ts';
@@ -22,7 +32,7 @@ export type CreationOptions = {
 export type RandomOptions = CreationOptions & { readonly generator?: Generator };
 
 /** Elements that one array may have; indices stay exact and typed arrays allocatable. */
-const maxElements = 2 ** 32;
+const maxElements = 2 ** 31;
 
 /** Sizes as given by a caller: non-negative integers whose product an array can hold. Throws ShapeError or OutOfMemoryError. */
 export function checkedShape(op: string, shape: readonly number[], dtype: DType): readonly number[] {
@@ -145,24 +155,56 @@ export const emptyLike = (t: Tensor, options: CreationOptions = {}): Tensor => z
 export const randLike = (t: Tensor, options: RandomOptions = {}): Tensor => rand(t.shape, { ...options, ...like(t, options) });
 export const randnLike = (t: Tensor, options: RandomOptions = {}): Tensor => randn(t.shape, { ...options, ...like(t, options) });
 
-/** `start, start + step, ...` below `end`; one argument counts from 0. int64 if all are integers, as `torch.arange`. */
-export function arange(start: number, end?: number, step = 1, options: CreationOptions = {}): Tensor {
-  const [from, to] = end === undefined ? [0, start] : [start, end];
+/**
+ * `start, start + step, ...` below `end`; one number counts from 0. int64 if all are integers, else float32, as `torch.arange`.
+ * Throws ArgumentError where the step leads away from the end.
+ */
+export function arange(end: number, options?: CreationOptions): Tensor;
+export function arange(start: number, end: number, options?: CreationOptions): Tensor;
+export function arange(start: number, end: number, step: number, options?: CreationOptions): Tensor;
+export function arange(...given: readonly (number | CreationOptions | undefined)[]): Tensor {
+  const op = 'arange';
+  const { numbers, options } = numbersAndOptions(op, given, 3);
+  const [from, to, step] = numbers.length < 2 ? [0, numbers[0]!, 1] : [numbers[0]!, numbers[1]!, numbers[2] ?? 1];
   if (![from, to, step].every(Number.isFinite) || step === 0 || (to - from) / step < 0)
     throw new ArgumentError(`no range leads from ${from} to ${to} by steps of ${step}`, {
-      op: 'arange',
+      op,
       fix: 'give the step the sign of end - start',
     });
-  const count = Math.ceil((to - from) / step);
-  const dtype = checkedElement('arange', options.dtype, [from, to, step].every(Number.isInteger) ? 'i64' : 'f32');
-  const shape = checkedShape('arange', [count], dtype);
-  const t = apply('arange', [], () => {
+  const whole = [from, to, step].every(Number.isInteger);
+  const dtype = checkedElement(op, options.dtype, whole ? 'i64' : 'f32');
+  if (dtype === 'bool') throw new DTypeError('counts in no bool', { op, fix: "use dtype: 'int64' and compare" });
+  const shape = checkedShape(op, [Math.ceil((to - from) / step)], dtype);
+  if (!whole) {
+    // In float64, as PyTorch: a float32 step would drift.
+    const values = Float64Array.from({ length: shape[0]! }, (_, i) => from + step * i);
+    return leaf(newTensor(storageOfData(convert(values, dtype), dtype, shape)), options, op);
+  }
+  const t = apply(op, [], () => {
     const position = b.iota({ dtype, shape, axis: 0 });
     if (from === 0 && step === 1) return position;
     return b.add(b.mul(position, spread(slot(step, dtype), shape)), spread(slot(from, dtype), shape));
   });
-  return leaf(t, options, 'arange');
+  return leaf(t, options, op);
 }
+
+/** Leading numbers, then options. */
+function numbersAndOptions(
+  op: string,
+  given: readonly (number | CreationOptions | undefined)[],
+  most: number,
+): { numbers: number[]; options: CreationOptions } {
+  const list = given.filter((v) => v !== undefined);
+  const last = list.at(-1);
+  const options = typeof last === 'object' && last !== null ? last : {};
+  const numbers = typeof last === 'object' ? list.slice(0, -1) : list;
+  numbers.forEach((v, i) => {
+    if (typeof v !== 'number') throw new ArgumentError(`argument ${i} is ${describeKind(v)}, not a number`, { op });
+  });
+  if (numbers.length === 0 || numbers.length > most) throw new ArgumentError(`takes 1 to ${most} numbers, got ${numbers.length}`, { op });
+  return { numbers: numbers as number[], options };
+}
+const describeKind = (v: unknown): string => (v === null ? 'null' : typeof v === 'object' ? 'an object' : `a ${typeof v}`);
 
 /** `count` numbers from `start` to `end`, both included. */
 export function linspace(start: number, end: number, count: number, options: CreationOptions = {}): Tensor {
@@ -174,12 +216,25 @@ export function linspace(start: number, end: number, count: number, options: Cre
   return leaf(newTensor(storageOfData(convert(values, dtype), dtype, [n])), options, 'linspace');
 }
 
+/** `count` numbers from base ** start to base ** end, equally spaced in the exponent. */
+export const logspace = (start: number, end: number, count: number, options: CreationOptions & { readonly base?: number } = {}): Tensor => {
+  const { base = 10, ...rest } = options;
+  const exponents = linspace(start, end, count, { dtype: 'float64' });
+  const values = Float64Array.from(exponents.dataSync() as Float64Array, (e) => base ** e);
+  const dtype = checkedElement('logspace', rest.dtype, 'f32');
+  return leaf(newTensor(storageOfData(convert(values, dtype), dtype, [values.length])), rest, 'logspace');
+};
+
 /** The identity matrix of n rows, or ones on the diagonal of an n x m matrix. */
-export function eye(n: number, m = n, options: CreationOptions = {}): Tensor {
+export function eye(n: number, options?: CreationOptions): Tensor;
+export function eye(n: number, m: number, options?: CreationOptions): Tensor;
+export function eye(...given: readonly (number | CreationOptions | undefined)[]): Tensor {
+  const { numbers, options } = numbersAndOptions('eye', given, 2);
   const dtype = checkedElement('eye', options.dtype, 'f32');
-  const shape = checkedShape('eye', [n, m], dtype);
+  const shape = checkedShape('eye', [numbers[0]!, numbers[1] ?? numbers[0]!], dtype);
+  const position = (axis: number): Value => b.iota({ dtype: 'i32', shape, axis });
   return leaf(
-    apply('eye', [], () => b.cast(b.eq(b.iota({ dtype: 'i32', shape, axis: 0 }), b.iota({ dtype: 'i32', shape, axis: 1 })), { to: dtype })),
+    apply('eye', [], () => castTo(b.eq(position(0), position(1)), dtype)),
     options,
     'eye',
   );
@@ -232,6 +287,34 @@ export function randint(low: number, high: number, shape: readonly number[], opt
 /** The integers below n in random order, int64; PyTorch's order for a seed. */
 export function randperm(n: number, options: RandomOptions = {}): Tensor {
   return drawn('randperm', [n], options, 'i64', (out, g) => fillRandperm(out, g));
+}
+
+/** Normally distributed around `mean` with deviation `std`; PyTorch's numbers for a seed. */
+export function normal(mean: number, std: number, shape: readonly number[], options: RandomOptions = {}): Tensor {
+  demandFloat('normal', options.dtype);
+  if (!(std >= 0)) throw new ArgumentError(`standard deviation ${std} must not be negative`, { op: 'normal' });
+  return drawn('normal', shape, options, 'f32', (out, g) => fillNormal(out, mean, std, g));
+}
+/** 1 with the probability that stands in each element of `p`, else 0, in p's dtype; PyTorch's numbers for a seed. Observes p at each draw. */
+export function bernoulli(p: Tensor, options: Pick<RandomOptions, 'generator'> = {}): Tensor {
+  if (!isFloat(p.element)) throw new DTypeError(`probabilities must be floating, not ${p.dtype}`, { op: 'bernoulli' });
+  return drawn('bernoulli', p.shape, { ...options, dtype: p.dtype }, 'f32', (out, g) => fillBernoulliFrom(out, p.dataSync(), g));
+}
+/** `count` positions of each row of weights, int64, drawn in proportion to the weights. Observes the weights. */
+export function multinomial(
+  weights: Tensor,
+  count: number,
+  options: { readonly replacement?: boolean; readonly generator?: Generator } = {},
+): Tensor {
+  const op = 'multinomial';
+  if (!isFloat(weights.element) || weights.ndim < 1 || weights.ndim > 2)
+    throw new ArgumentError(`weights must be floating, [N] or [B, N], not ${weights.dtype}[${weights.shape}]`, { op });
+  if (!Number.isInteger(count) || count <= 0) throw new ArgumentError(`cannot draw ${String(count)} positions`, { op });
+  const data = weights.dataSync() as Float32Array;
+  const n = weights.shape.at(-1)!;
+  const rows = Array.from({ length: n === 0 ? 0 : data.length / n }, (_, i) => data.subarray(i * n, (i + 1) * n));
+  const drawnRows = rows.flatMap((row) => drawPositions(row, count, options.replacement ?? false, options.generator ?? defaultGenerator));
+  return fromTypedArray(BigInt64Array.from(drawnRows, BigInt), [...weights.shape.slice(0, -1), count]);
 }
 
 /** A tensor with a buffer of zeros from the start: state that the first step must find as the second does. */

@@ -1,5 +1,6 @@
 // The rules of reductions: sums, products, extrema and where extrema lie.
 import type { ScalarName } from '../../kernels/scalar.ts';
+import { isFloat } from '../../runtime/dtype.ts';
 import { b } from '../ir/builder.ts';
 import { numel } from '../ir/dim.ts';
 import { dtypeOf, type NodeOf, shapeOf, type Value } from '../ir/node.ts';
@@ -27,9 +28,10 @@ function othersOver(x: Value, axes: readonly number[]): Value {
   return b.permute(others, { order: shape.map((_, i) => order.indexOf(i)) });
 }
 
-/** Which elements attain the extremum, as 1 and 0, and how many share each. */
+/** Which elements attain the extremum, as 1 and 0, and how many share each. A NaN attains it wherever it stands. */
 function attaining({ inputs: [x], values, attrs }: NodeOf<'amax' | 'amin'>): { readonly attained: Value; readonly count: Value } {
-  const attained = b.cast(b.eq(x, back(values[0]!, x, attrs.axes)), { to: dtypeOf(x) });
+  const equal = b.eq(x, back(values[0]!, x, attrs.axes));
+  const attained = b.cast(isFloat(dtypeOf(x)) ? b.or(equal, b.ne(x, x)) : equal, { to: dtypeOf(x) });
   return { attained, count: b.sum(attained, attrs) };
 }
 

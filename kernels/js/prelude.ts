@@ -112,7 +112,7 @@ function powerBigInt(x, y) {
     text: `
 function floorDivide(x, y) {
   const r = x % y;
-  if (y === 0 || !Number.isFinite(x)) return x / y;
+  if (y === 0) return x / y;
   const q = (x - r) / y;
   return Math.round(r !== 0 && x < 0 !== y < 0 ? q - 1 : q);
 }`,

@@ -2,12 +2,12 @@
 import { isFloat } from '../../../runtime/dtype.ts';
 import { ArgumentError, DTypeError, ShapeError } from '../../../runtime/errors.ts';
 import { b } from '../../ir/builder.ts';
-import { avalOf, type Value } from '../../ir/node.ts';
+import { dtypeOf, type Value } from '../../ir/node.ts';
 import { composite } from '../../ops/composite/table.ts';
 import { dimOf } from '../dims.ts';
 import { type DTypeName, elementOf } from '../dtypes.ts';
 import { apply, applyInPlace } from '../op.ts';
-import { broadcastShapes, broadcastTo, castTo, type Operand, type Scalar, scalarValue } from '../operands.ts';
+import { broadcastShapes, broadcastTo, castTo, elementwise, elementwiseInPlace, type Operand, scalarValue } from '../operands.ts';
 import { isTensor } from '../pytree.ts';
 import type { Tensor } from '../tensor.ts';
 import { counterSlots } from './dropout.ts';
@@ -90,41 +90,35 @@ export function prelu(x: Tensor, weight: Tensor): Tensor {
 }
 
 /** x held between bounds, either of which may be missing; its gradient at a bound is 0. NaN passes. */
-export function clamp(x: Tensor, low?: Operand | null, high?: Operand | null): Tensor {
-  return apply('clamp', [x, ...bounds(low, high)], clampRule('clamp', x, low, high));
+export function clamp(x: Tensor, low?: Bound, high?: Bound): Tensor {
+  demandBounds('clamp', low, high);
+  return elementwise('clamp', [x, ...given(low, high)], clampRule(low, high));
 }
-export function clamp_(x: Tensor, low?: Operand | null, high?: Operand | null): Tensor {
-  return applyInPlace('clamp_', x, bounds(low, high), clampRule('clamp_', x, low, high));
+export function clamp_(x: Tensor, low?: Bound, high?: Bound): Tensor {
+  demandBounds('clamp_', low, high);
+  return elementwiseInPlace('clamp_', x, given(low, high), clampRule(low, high));
 }
-const bounds = (low: Operand | null | undefined, high: Operand | null | undefined): Tensor[] => [low, high].filter(isTensor);
-function clampRule(
-  op: string,
-  x: Tensor,
-  low: Operand | null | undefined,
-  high: Operand | null | undefined,
-): (...values: Value[]) => Value {
-  if (low == null && high == null) throw new ArgumentError('at least one of low and high must be given', { op });
-  const numbers = !isTensor(low) && !isTensor(high);
-  return (v, ...rest) => {
-    if (numbers) {
-      const l = low == null ? undefined : scalarValue(low as Scalar, x.element);
-      const h = high == null ? undefined : scalarValue(high as Scalar, x.element);
-      if (l !== undefined && h !== undefined) return composite('clamp', [v, l, h], {})[0]!;
-      return l !== undefined ? composite('clampMin', [v, l], {})[0]! : composite('clampMax', [v, h!], {})[0]!;
+export type Bound = Operand | null | undefined;
+const given = (low: Bound, high: Bound): Operand[] => [low, high].filter((o): o is Operand => o !== null && o !== undefined);
+function demandBounds(op: string, low: Bound, high: Bound): void {
+  if (given(low, high).length === 0) throw new ArgumentError('at least one of low and high must be given', { op });
+}
+/** Between numbers by a composite, whose gradient at a bound is 0; between tensors a tie shares the gradient. */
+function clampRule(low: Bound, high: Bound): (v: Value, ...bounds: Value[]) => Value {
+  const isLow = low !== null && low !== undefined;
+  const isHigh = high !== null && high !== undefined;
+  return (v, ...bounds) => {
+    const [l, h] = isLow ? bounds : [undefined, bounds[0]];
+    if (!isFloat(dtypeOf(v)) || isTensor(low) || isTensor(high)) {
+      const raised = isLow ? b.max(v, l!) : v;
+      return isHigh ? b.min(raised, h!) : raised;
     }
-    let at = 0;
-    const side = (o: Operand | null | undefined): Value | undefined =>
-      o == null
-        ? undefined
-        : broadcastTo(
-            castTo(isTensor(o) ? rest[at++]! : scalarValue(o, x.element), x.element),
-            broadcastShapes(op, [x.shape, isTensor(o) ? o.shape : []]),
-          );
-    const [l, h] = [side(low), side(high)];
-    const raised = l === undefined ? v : b.max(broadcastTo(v, avalOf(l).shape as readonly number[]), l);
-    return h === undefined ? raised : b.min(raised, h);
+    if (isLow && isHigh) return composite('clamp', [v, scalarOf(l!), scalarOf(h!)], {})[0]!;
+    return isLow ? composite('clampMin', [v, scalarOf(l!)], {})[0]! : composite('clampMax', [v, scalarOf(h!)], {})[0]!;
   };
 }
+/** The number behind a broadcast one: composites take it 0-d. */
+const scalarOf = (v: Value): Value => (v.node.op === 'expand' ? v.node.inputs[0]! : v);
 
 type SoftmaxOptions = { readonly dtype?: DTypeName };
 function alongDim(op: string, name: 'softmax' | 'logSoftmax', x: Tensor, dim: number, options: SoftmaxOptions): Tensor {

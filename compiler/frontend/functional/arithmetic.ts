@@ -59,7 +59,7 @@ function divRule({ roundingMode }: DivOptions): Two {
     throw new ArgumentError(`roundingMode '${String(roundingMode)}' is neither 'floor' nor 'trunc'`, { op: 'div' });
   if (roundingMode === undefined) return b.div;
   if (roundingMode === 'floor') return b.floorDiv;
-  return (x, y) => (isFloat(dtypeOf(x)) ? b.trunc(b.div(x, y)) : truncatedQuotient(x, y));
+  return (x, y) => (isFloat(dtypeOf(x)) ? composite('truncDiv', [x, y], {})[0]! : truncatedQuotient(x, y));
 }
 /** Integers, rounded toward 0: the quotient of what fmod leaves. */
 const truncatedQuotient: Two = (x, y) => b.floorDiv(b.sub(x, b.fmod(x, y)), y);
@@ -120,7 +120,7 @@ export function heaviside(x: Tensor, values: Operand): Tensor {
   const still = (o: Operand): Operand => (isTensor(o) ? o.detach() : o);
   return elementwise('heaviside', [still(x), still(values)], (v, at0) => {
     const step = b.select(b.lt(zero(v), v), full(1, avalOf(v)), zero(v));
-    return b.select(b.ne(v, v), v, b.select(b.eq(v, zero(v)), at0, step));
+    return b.select(b.eq(v, zero(v)), at0, step);
   });
 }
 

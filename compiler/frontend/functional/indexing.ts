@@ -15,8 +15,8 @@ import { cat, reshape, unsqueeze } from './shape.ts';
 
 /** A range as Python's `start:stop:step`; bounds may be negative or missing, `step` must be positive. */
 export type Range = { readonly start?: number | undefined; readonly stop?: number | undefined; readonly step?: number | undefined };
-/** What may stand in an index: a position, a range, `null` for a new axis, '...' for all dimensions in between, an index tensor, list or mask. */
-export type Index = number | Range | null | '...' | Tensor | readonly number[] | readonly boolean[];
+/** What may stand in an index: a boolean (as a mask of a new dimension of size 1), a position, a range, `null` for a new axis, '...' for all dimensions in between, an index tensor, list or mask. */
+export type Index = number | boolean | Range | null | '...' | Tensor | readonly number[] | readonly boolean[];
 
 /** `range(2, 5)` as an index is Python's `2:5`. */
 export const range = (start?: number, stop?: number, step?: number): Range => ({ start, stop, step });
@@ -35,7 +35,8 @@ function plan(op: string, x: Tensor, index: readonly Index[]): Plan {
         : tensor(i as readonly number[], { dtype: 'int64' })
       : i,
   );
-  const consumed = (i: Index): number => (i === null || i === '...' ? 0 : isTensor(i) && i.element === 'bool' ? i.ndim : 1);
+  const consumed = (i: Index): number =>
+    i === null || i === '...' || typeof i === 'boolean' ? 0 : isTensor(i) && i.element === 'bool' ? i.ndim : 1;
   const given = items.reduce<number>((n, i) => n + consumed(i), 0);
   if (given > x.ndim) throw new IndexError(`too many indices for a tensor of dimension ${x.ndim}`, { op });
   if (items.filter((i) => i === '...').length > 1) throw new IndexError("'...' may stand once only", { op });
@@ -46,7 +47,11 @@ function plan(op: string, x: Tensor, index: readonly Index[]): Plan {
   for (const item of items) {
     if (item === '...') dim += x.ndim - given;
     else if (item === null) view = unsqueeze(view, dim++);
-    else if (typeof item === 'number') view = select(view, dim, item);
+    else if (typeof item === 'boolean') {
+      view = unsqueeze(view, dim);
+      dims.push(dim++);
+      indices.push(tensor(item ? [0] : [], { dtype: 'int64' }));
+    } else if (typeof item === 'number') view = select(view, dim, item);
     else if (isTensor(item)) {
       const found = item.element === 'bool' ? positionsOf(op, view, dim, item) : [integerIndex(op, item)];
       for (const i of found) {
@@ -124,7 +129,7 @@ function positionsOf(op: string, x: Tensor, dim: number, mask: Tensor): Tensor[]
 }
 
 /** Positions of elements that differ from 0, one int64 tensor for each dimension. Observes `x`. */
-export function nonzeroColumns(x: Tensor): Tensor[] {
+function nonzeroColumns(x: Tensor): Tensor[] {
   const data = observe(x.value());
   const columns = x.shape.map(() => [] as bigint[]);
   const strides = x.shape.map((_, i) => x.shape.slice(i + 1).reduce((n, d) => n * d, 1));

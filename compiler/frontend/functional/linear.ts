@@ -167,7 +167,7 @@ type Lettered = { readonly value: Value; readonly letters: string };
 export function einsum(equation: string, ...operands: readonly (Tensor | readonly Tensor[])[]): Tensor {
   const tensors = operands.flat() as Tensor[];
   const plan = parseEquation(equation, tensors);
-  tensors.forEach((t) => demandSameDType('einsum', tensors[0]!, t));
+  for (const t of tensors) demandSameDType('einsum', tensors[0]!, t);
   return apply('einsum', tensors, (...values) => {
     let acc: Lettered = diagonal({ value: values[0]!, letters: plan.inputs[0]! }, plan.sizes);
     for (let i = 1; i < values.length; i++) {
@@ -207,14 +207,14 @@ function parseEquation(equation: string, tensors: readonly Tensor[]): Equation {
   const spread = (count: number): string => ellipsisLetters.slice(dots - count, dots);
   const inputs = terms.map((term, i) => term.replace('...', spread(ranks[i]!)));
   const sizes = new Map<string, number>();
-  inputs.forEach((letters, i) =>
-    [...letters].forEach((l, axis) => {
+  for (const [i, letters] of inputs.entries()) {
+    for (const [axis, l] of [...letters].entries()) {
       const n = tensors[i]!.shape[axis]!;
       const known = sizes.get(l);
       if (known !== undefined && known !== n && known !== 1 && n !== 1) refuse(`'${l}' is ${known} in one operand and ${n} in another`);
       sizes.set(l, known === undefined || known === 1 ? n : known);
-    }),
-  );
+    }
+  }
   const all = inputs.join('');
   const implicit =
     spread(dots) +

@@ -114,6 +114,8 @@ export function logsumexp(x: Tensor, dim: Dims, options: ReduceOptions = {}): Te
     (v, axes) => composite('logsumexp', [v], { axes })[0]!,
   );
 }
+/** Options of an op are finite, so an infinite p is a word. */
+const orderOf = (p: number): number | 'inf' | '-inf' => (p === Infinity ? 'inf' : p === -Infinity ? '-inf' : p);
 export type NormOptions = ReduceOptions & { readonly p?: number };
 /** The p-norm over `dim` (default: all; p = 2). */
 export function norm(x: Tensor, dim?: Dims, options: NormOptions = {}): Tensor {
@@ -123,7 +125,7 @@ export function norm(x: Tensor, dim?: Dims, options: NormOptions = {}): Tensor {
     dim,
     options,
     demandFloat('norm', x, options),
-    (v, axes) => composite('norm', [v], { axes, p: options.p ?? 2 })[0]!,
+    (v, axes) => composite('norm', [v], { axes, p: orderOf(options.p ?? 2) })[0]!,
   );
 }
 

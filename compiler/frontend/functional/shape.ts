@@ -30,7 +30,7 @@ function moved(v: Value, step: ViewStep): Value {
 }
 
 /** Sizes with at most one -1, which takes what is left. */
-export function inferShape(op: string, count: number, shape: readonly number[]): readonly number[] {
+function inferShape(op: string, count: number, shape: readonly number[]): readonly number[] {
   const open = shape.indexOf(-1);
   if (shape.some((n) => !Number.isInteger(n) || n < -1) || open !== shape.lastIndexOf(-1))
     throw new ShapeError(`shape [${shape}] must hold sizes, and -1 at most once`, { op });
@@ -254,8 +254,8 @@ export function split(x: Tensor, size: number | readonly number[], dim = 0): Ten
   const sizes = typeof size === 'number' ? pieces(n, size) : size;
   if (sizes.reduce((a, c) => a + c, 0) !== n)
     throw new ShapeError(`sizes [${sizes}] do not sum to ${n}, the size of dimension ${axis}`, { op: 'split' });
-  let start = 0;
-  return sizes.map((length) => part('split', x, axis, start, (start += length), 'several'));
+  const starts = sizes.reduce<number[]>((list, length) => [...list, list.at(-1)! + length], [0]);
+  return sizes.map((length, i) => part('split', x, axis, starts[i]!, starts[i]! + length, 'several'));
 }
 function pieces(n: number, size: number): number[] {
   if (!Number.isInteger(size) || size <= 0)

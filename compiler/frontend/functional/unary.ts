@@ -70,9 +70,11 @@ export const rad2deg = float('rad2deg', (x) => b.mul(x, full(180 / Math.PI, aval
 
 export const neg = same('neg', b.neg);
 export const abs = same('abs', b.abs);
-export const sign = same('sign', b.sign);
+/** -1, 0 or 1, and NaN of NaN; a bool is its own sign. */
+export const sign = (x: Tensor): Tensor =>
+  elementwise('sign', [x], (v) => (dtypeOf(v) === 'bool' ? b.reshape(v, { shape: avalOf(v).shape }) : b.sign(v)));
 /** x * x, without the general power. */
-export const square = same('square', (x) => b.mul(x, b.reshape(x, { shape: avalOf(x).shape })));
+export const square = (x: Tensor): Tensor => elementwise('square', [x], (v) => b.mul(v, v), { noBool: true });
 export const floor = rounding('floor', b.floor);
 export const ceil = rounding('ceil', b.ceil);
 export const trunc = rounding('trunc', b.trunc);

@@ -3,8 +3,8 @@ import { AutogradError } from '../../../runtime/errors.ts';
 import { type BackwardOptions, backward } from '../autograd/backward.ts';
 import type { GradFn, TensorHook } from '../autograd/graph.ts';
 import { demandGradDType, edgeOf, Handle } from '../handle.ts';
-import { newTensor } from '../op.ts';
-import { currentInterval } from '../record.ts';
+import { historyChanged, newTensor } from '../op.ts';
+import { currentInterval, gradientRead } from '../record.ts';
 import type { Tensor } from '../tensor.ts';
 
 /** Undoes a registration. */
@@ -27,7 +27,10 @@ export abstract class AutogradMethods extends Handle {
         op: 'requiresGrad_',
         fix: 'use detach() to take a computed value out of the graph',
       });
-    if (this.isLeaf) this.wantsGrad = on;
+    if (this.isLeaf && this.wantsGrad !== on) {
+      this.wantsGrad = on;
+      historyChanged(this);
+    }
     return this;
   }
 
@@ -45,6 +48,7 @@ export abstract class AutogradMethods extends Handle {
 
   /** The gradient that backward() accumulated, or null. */
   get grad(): Tensor | null {
+    gradientRead(this);
     return this.gradient;
   }
   set grad(gradient: Tensor | null) {
@@ -92,6 +96,7 @@ export abstract class AutogradMethods extends Handle {
     if (this.via !== undefined) throw new AutogradError("can't detach views in place", { op: 'detach_', fix: 'use detach() instead' });
     this.edge = undefined;
     this.wantsGrad = false;
+    historyChanged(this);
     return this;
   }
 

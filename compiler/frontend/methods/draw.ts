@@ -2,7 +2,7 @@
 import { allocate, type TypedArray } from '../../../runtime/dtype.ts';
 import { ArgumentError } from '../../../runtime/errors.ts';
 import { applyInPlace } from '../op.ts';
-import { defaultGenerator, fillBernoulli, fillNormal, fillRandint, fillUniform, type Generator } from '../random.ts';
+import { defaultGenerator, fillBernoulli, fillExponential, fillNormal, fillRandint, fillUniform, type Generator } from '../random.ts';
 import { type LeafRecord, leafOf } from '../record.ts';
 import type { Tensor } from '../tensor.ts';
 import { ActivationMethods } from './activation.ts';
@@ -33,6 +33,11 @@ export abstract class DrawMethods extends ActivationMethods {
   normal_(this: Tensor, mean = 0, std = 1, options: DrawOptions = {}): Tensor {
     if (!(std >= 0)) throw new ArgumentError(`standard deviation ${std} must not be negative`, { op: 'normal_' });
     return drawInto('normal_', this, (out) => fillNormal(out, mean, std, options.generator ?? defaultGenerator));
+  }
+  /** Exponentially distributed numbers of rate `lambda`. */
+  exponential_(this: Tensor, lambda = 1, options: DrawOptions = {}): Tensor {
+    if (!(lambda > 0)) throw new ArgumentError(`rate ${lambda} must be positive`, { op: 'exponential_' });
+    return drawInto('exponential_', this, (out) => fillExponential(out, lambda, options.generator ?? defaultGenerator));
   }
   /** 1 with probability p, else 0. */
   bernoulli_(this: Tensor, p = 0.5, options: DrawOptions = {}): Tensor {

@@ -14,8 +14,10 @@ const withNumbers = (...numbers: readonly number[]) =>
   [{ inputs: [plane, ...numbers.map(() => number)], params: {}, data: [undefined, ...numbers.map((n) => [n])] }] as const;
 
 const isPositive = (x: Value): Value => b.lt(zero(x), x);
+/** Asked this way, a NaN and its gradient go the way of positive numbers. */
+const isNotPositive = (x: Value): Value => b.le(x, zero(x));
 /** `x` where it is not positive, else 0: feeds a branch that is not taken, so that it can neither overflow nor poison a gradient. */
-const negativePart = (x: Value): Value => zeroIf(isPositive(x), x);
+const negativePart = (x: Value): Value => keepIf(isNotPositive(x), x);
 const scaled = (x: Value, factor: number): Value => b.mul(x, constant(factor, x));
 const plus = (x: Value, term: number): Value => b.add(x, constant(term, x));
 const one = (x: Value): Value => constant(1, x);
@@ -50,7 +52,7 @@ export const prelu = composite<[x: Value, weight: Value]>({
 
 export const elu = composite<[x: Value, alpha: Value]>({
   doc: 'x where positive, else alpha (exp(x) - 1).',
-  body: ([x, alpha]) => [b.select(isPositive(x), x, b.mul(broadcastScalar(alpha, x), b.expm1(negativePart(x))))],
+  body: ([x, alpha]) => [b.select(isNotPositive(x), b.mul(broadcastScalar(alpha, x), b.expm1(negativePart(x))), x)],
   samples: withNumbers(1.3),
 });
 
@@ -58,7 +60,7 @@ export const celu = composite<[x: Value, alpha: Value]>({
   doc: 'x where positive, else alpha (exp(x / alpha) - 1).',
   body: ([x, alpha]) => {
     const a = broadcastScalar(alpha, x);
-    return [b.select(isPositive(x), x, b.mul(a, b.expm1(b.div(negativePart(x), a))))];
+    return [b.select(isNotPositive(x), b.mul(a, b.expm1(b.div(negativePart(x), a))), x)];
   },
   samples: withNumbers(1.3),
 });
@@ -68,7 +70,7 @@ const seluAlpha = 1.6732632423543772;
 const seluScale = 1.0507009873554805;
 export const selu = composite<[Value]>({
   doc: 'elu with the alpha and the scale that keep mean 0 and variance 1.',
-  body: ([x]) => [scaled(b.select(isPositive(x), x, scaled(b.expm1(negativePart(x)), seluAlpha)), seluScale)],
+  body: ([x]) => [scaled(b.select(isNotPositive(x), scaled(b.expm1(negativePart(x)), seluAlpha), x), seluScale)],
   samples: unary,
 });
 

@@ -21,10 +21,14 @@ function unlessNaN(
   return composite<Pair>({
     doc,
     body: ([x, y]) => [b.select(isNaN(x), y, b.select(isNaN(y), x, pick(x, y)))],
+    // Beside a NaN both operands get the gradient, as in PyTorch.
     vjp: ([ct], { inputs: [x, y] }, wanted) => {
       const half = keepIf(isEqual(x, y), b.mul(ct!, constant(0.5, ct!)));
-      const toX = b.or(wins(x, y), isNaN(y));
-      return [wanted[0] ? b.select(toX, ct!, half) : null, wanted[1] ? b.select(b.or(toX, isEqual(x, y)), half, ct!) : null];
+      const either = b.or(isNaN(x), isNaN(y));
+      return [
+        wanted[0] ? b.select(b.or(wins(x, y), either), ct!, half) : null,
+        wanted[1] ? b.select(b.or(wins(y, x), either), ct!, half) : null,
+      ];
     },
     samples,
   });
@@ -66,9 +70,18 @@ export const logaddexp = composite<Pair>({
 export const copysign = composite<Pair>({
   doc: 'The size of x with the sign of y, that of a zero included.',
   body: ([x, y]) => {
-    const isNegative = b.or(b.lt(y, zero(y)), b.lt(b.recip(y), zero(y)));
-    return [b.select(isNegative, b.neg(b.abs(x)), b.abs(x))];
+    const one = constant(1, y);
+    // sign() is 0 at both zeros; there the reciprocal tells them apart.
+    const atZero = b.select(b.lt(b.recip(y), zero(y)), b.neg(one), one);
+    return [b.mul(b.abs(x), b.select(b.lt(zero(y), b.abs(y)), b.sign(y), atZero))];
   },
-  vjp: ([ct], { inputs: [x], results: [r] }) => [b.mul(ct!, zeroIf(b.eq(x, zero(x)), b.div(r!, x))), null],
+  vjp: ([ct], { inputs: [x], results: [r] }) => [b.mul(ct!, zeroIf(b.eq(x, zero(x)), b.div(r!, x))), zero(ct!)],
   samples,
+});
+
+export const truncDiv = composite<Pair>({
+  doc: 'Quotient rounded toward 0. It is flat: its gradient is 0 even where the quotient is infinite or undefined.',
+  body: ([x, y]) => [b.trunc(b.div(x, y))],
+  vjp: ([ct]) => [zero(ct!), zero(ct!)],
+  samples: [{ inputs: [plane, plane], params: {}, range: [1, 7] }],
 });

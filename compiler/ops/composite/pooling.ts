@@ -120,7 +120,8 @@ const sum = (terms: readonly Value[]): Value => terms.reduce((a, t) => b.add(a, 
 function firstMaxima(p: Value, y: Value, axes: readonly Axis[]): readonly Value[] {
   let before: Value | undefined;
   return offsetsOf(axes).map((offset) => {
-    const isMax = b.not(b.lt(sliceAt(p, axes, offset), y));
+    const w = sliceAt(p, axes, offset);
+    const isMax = b.or(b.eq(w, y), b.ne(w, w));
     const first = before === undefined ? isMax : b.and(isMax, b.not(before));
     before = before === undefined ? isMax : b.or(before, isMax);
     return first;

@@ -1,7 +1,7 @@
 // Softmax, its logarithm, and log-sum-exp; each fits one row-resident kernel, and differentiates from its result.
 import { aval } from '../../ir/aval.ts';
-import { b } from '../../ir/builder.ts';
-import type { Value } from '../../ir/node.ts';
+import { b, full } from '../../ir/builder.ts';
+import { dtypeOf, shapeOf, type Value } from '../../ir/node.ts';
 import { composite, leading } from './rule.ts';
 import { along, constant, sumOver, zeroIf } from './shape.ts';
 
@@ -9,9 +9,16 @@ type Axis = { readonly axis: number };
 type Axes = { readonly axes: readonly number[] };
 const batchAxis = leading<Axis>(1, ({ axis }) => ({ axis: axis + 1 }));
 
+/** The largest over `axes`; where there is nothing it is not looked at. */
+function topOf(x: Value, axes: readonly number[]): Value {
+  const shape = shapeOf(x);
+  if (axes.every((a) => shape[a] !== 0)) return b.amax(x, { axes });
+  return full(0, { dtype: dtypeOf(x), shape: shape.filter((_, i) => !axes.includes(i)) });
+}
+
 /** The pieces that softmax, its logarithm and cross-entropy share, written once so that equal ones are one node after CSE. */
 export function exponentials(x: Value, axis: number): { shifted: Value; powers: Value; total: Value; top: Value } {
-  const top = b.amax(x, { axes: [axis] });
+  const top = topOf(x, [axis]);
   const shifted = b.sub(x, along(top, x, [axis]));
   const powers = b.exp(shifted);
   return { shifted, powers, total: b.sum(powers, { axes: [axis] }), top };
@@ -59,7 +66,7 @@ export const logsumexp = composite<[Value], Axes>({
   doc: 'Logarithm of the sum of exponentials over `axes`. Infinite maxima are not subtracted, so inf and -inf come out as themselves.',
   body: ([x], { axes }) => {
     if (axes.length === 0) return [x];
-    const top = b.amax(x, { axes });
+    const top = topOf(x, axes);
     const shift = zeroIf(b.eq(b.abs(top), constant(Number.POSITIVE_INFINITY, top)), top);
     const total = b.sum(b.exp(b.sub(x, along(shift, x, axes))), { axes });
     return [b.add(b.log(total), shift)];

@@ -1,0 +1,56 @@
+// What users import as `F`: the functions of neural networks, as `torch.nn.functional`.
+export {
+  type AttentionOptions,
+  celu,
+  elu,
+  gelu,
+  glu,
+  hardshrink,
+  hardsigmoid,
+  hardswish,
+  hardtanh,
+  leakyRelu,
+  logSigmoid as logsigmoid,
+  logSoftmax,
+  mish,
+  prelu,
+  relu,
+  relu_,
+  relu6,
+  scaledDotProductAttention,
+  selu,
+  silu,
+  softmax,
+  softmin,
+  softplus,
+  softshrink,
+  softsign,
+  tanhshrink,
+  threshold,
+} from './activation.ts';
+export { type DropoutOptions, dropout, dropout2d } from './dropout.ts';
+export * from './layers.ts';
+export { linear } from './linear.ts';
+export {
+  type BinaryOptions,
+  binaryCrossEntropy,
+  binaryCrossEntropyWithLogits,
+  type ClassOptions,
+  type CrossEntropyOptions,
+  cosineEmbeddingLoss,
+  crossEntropy,
+  hingeEmbeddingLoss,
+  huberLoss,
+  klDivLoss as klDiv,
+  type LossOptions,
+  l1Loss,
+  marginRankingLoss,
+  mseLoss,
+  nllLoss,
+  oneHot,
+  type Reduction,
+  smoothL1Loss,
+  tripletMarginLoss,
+} from './loss.ts';
+export { pad } from './shape.ts';
+export { sigmoid, tanh } from './unary.ts';
