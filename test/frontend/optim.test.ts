@@ -1,7 +1,10 @@
 // Optimisers, schedulers and clipping: PyTorch's trajectories (test/oracle), and what must not change from step to step.
 import { describe, expect, test, vi } from 'vitest';
 import { compile } from '../../compiler/frontend/compile.ts';
-import { ones, tensor, zeros } from '../../compiler/frontend/creation.ts';
+import { ones, randint, randn, tensor, zeros } from '../../compiler/frontend/creation.ts';
+import { DataLoader, TensorDataset } from '../../compiler/frontend/data/index.ts';
+import { crossEntropy } from '../../compiler/frontend/functional/loss.ts';
+import { BatchNorm1d, Dropout, Linear, ReLU, Sequential } from '../../compiler/frontend/nn/index.ts';
 import {
   Adam,
   AdamW,
@@ -20,6 +23,7 @@ import {
 import type { Tensor } from '../../compiler/frontend/tensor.ts';
 import { ArgumentError, AutogradError, KeyError, ShapeError } from '../../runtime/errors.ts';
 import { difference, readOracle, type Stored, tensorOf } from '../oracle/tensors.ts';
+import { costOf } from './loops.ts';
 
 type Trajectory = {
   readonly name: string;
@@ -413,5 +417,61 @@ describe('clipping', () => {
     expect(clipGradNorm_([param([1])], 1).itemSync()).toBe(0);
     expect(() => clipGradNorm_([p], -1)).toThrow(ArgumentError);
     expect(() => clipGradValue_([p], Number.NaN)).toThrow(ArgumentError);
+  });
+});
+
+describe('a training loop', () => {
+  const rounds = 400;
+  /** Every kind of state that a step may have: moments, running statistics, a count of batches, streams of dropout. */
+  const setting = (make: (params: Tensor[]) => SGD | Adam): { step(): Tensor } => {
+    const net = new Sequential(new Linear(6, 5), new BatchNorm1d(5), new ReLU(), new Dropout(0.25), new Linear(5, 3));
+    const optimizer = make(net.parameters());
+    const loader = new DataLoader(new TensorDataset(randn([12, 6]), randint(0, 3, [12])), { batchSize: 4, shuffle: true });
+    let batches = loader[Symbol.iterator]();
+    return {
+      step() {
+        let next = batches.next();
+        if (next.done) {
+          batches = loader[Symbol.iterator]();
+          next = batches.next();
+        }
+        const [x, y] = next.value!;
+        optimizer.zeroGrad();
+        const loss = crossEntropy(net(x), y);
+        loss.backward();
+        optimizer.step();
+        return loss;
+      },
+    };
+  };
+
+  test.each<[string, (params: Tensor[]) => SGD | Adam]>([
+    ['SGD with momentum', (params) => new SGD(params, { lr: 0.05, momentum: 0.9, dampening: 0.1 })],
+    ['Adam, past the step where its bias correction is 1', (params) => new Adam(params, { lr: 0.01 })],
+    ['AdamW with amsgrad', (params) => new AdamW(params, { lr: 0.01, amsgrad: true })],
+  ])('of %s is one Program from the first step on', async (_name, make) => {
+    const { step } = setting(make);
+    const losses: number[] = [];
+    const cost = await costOf(rounds, (k) => {
+      const loss = step();
+      if (k % 10 === 9) losses.push(loss.itemSync());
+    });
+    expect(cost).toMatchObject({ programs: 1, late: 0 });
+    expect(losses.every(Number.isFinite)).toBe(true);
+  });
+
+  test('whose rate is scheduled and whose norm is clipped on the device is one Program', async () => {
+    const p = param([3, 4]);
+    const adam = new Adam([p], { lr: 0.1 });
+    const schedule = new CosineAnnealingLR(adam, rounds);
+    const cost = await costOf(rounds, () => {
+      adam.zeroGrad();
+      p.mul(p).sum().backward();
+      clipGradNorm_([p], 1);
+      adam.step();
+      schedule.step();
+    });
+    expect(cost).toMatchObject({ programs: 1, late: 0 });
+    expect(adam.paramGroups[0]!.lr).toBeCloseTo(0, 6);
   });
 });

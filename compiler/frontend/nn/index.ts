@@ -16,6 +16,6 @@ export {
   type NormLayerOptions,
   RMSNorm,
 } from './normalization.ts';
-export { Parameter } from './parameter.ts';
+export { Counter, Parameter } from './parameter.ts';
 export { AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d } from './pooling.ts';
 export type { LoadResult, StateDict, StateDictLike } from './stateDict.ts';

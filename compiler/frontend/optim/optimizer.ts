@@ -8,7 +8,7 @@ import { zero_ } from '../functional/indexing.ts';
 import { axpy, hostScalars, type Scalars } from '../hostScalars.ts';
 import { apply } from '../op.ts';
 import { isTensor } from '../pytree.ts';
-import { stateCopy } from '../state.ts';
+import { kept, stateCopy } from '../state.ts';
 import type { Tensor } from '../tensor.ts';
 
 /** Parameters that share options. Assign to an option (`group.lr = 0.1`) and the next step uses it. */
@@ -87,6 +87,8 @@ export abstract class Optimizer<O extends { lr: number }, S extends ParamState, 
     const distinct = [...new Set(group.params)];
     if (distinct.length < group.params.length) console.warn(`${op}: a parameter group contains duplicates; each is updated once`);
     group.params = distinct;
+    // What is optimised outlives a step, whoever made it: the first step is then recorded as all later ones are.
+    for (const p of distinct) kept(p);
     this.paramGroups.push(group);
   }
 
