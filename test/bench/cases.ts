@@ -10,7 +10,7 @@ import { forgetStructures, structureOf, survey } from '../../compiler/jit/struct
 import { compileGraph } from '../../compiler/lower/compile.ts';
 import { runPipeline } from '../../compiler/passes/pipeline.ts';
 import { jsTarget } from '../../runtime/target.ts';
-import { mlpStep, mnistSizes, type Step } from '../counts/steps.ts';
+import { mlpStep, mnistSizes, type Step } from '../replay/steps.ts';
 import { median, microseconds } from './clock.ts';
 
 export type Row = { readonly what: string; readonly value: number; readonly unit: string; readonly aim?: string };

@@ -5,8 +5,8 @@ import { Adam } from '../../compiler/frontend/optim/index.ts';
 import { stateCopy } from '../../compiler/frontend/state.ts';
 import { randn, type Tensor } from '../../compiler/index.ts';
 import type { ProgramReport } from '../../compiler/inspect/index.ts';
+import { type Step, steps } from '../replay/steps.ts';
 import { namesOf, programOf, programsOf } from './programs.ts';
-import { type Step, steps } from './steps.ts';
 
 /** The Program of a step in the steady state: all steps are the same one. */
 function programOfStep(make: () => Step): ProgramReport {
