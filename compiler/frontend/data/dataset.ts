@@ -58,7 +58,7 @@ function demandMapStyle(op: string, source: unknown): void {
 }
 
 /** Rows of tensors that have as many: sample i is the i-th row of each. A batch is one gather per tensor. */
-export class TensorDataset<T extends readonly Tensor[]> extends Dataset<{ readonly [K in keyof T]: Tensor }> {
+export class TensorDataset<T extends readonly Tensor[] = readonly Tensor[]> extends Dataset<{ readonly [K in keyof T]: Tensor }> {
   readonly tensors: T;
   readonly length: number;
 
