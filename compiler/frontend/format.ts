@@ -3,7 +3,7 @@ import { type DType, isFloat, type TypedArray } from '../../runtime/dtype.ts';
 import { ArgumentError } from '../../runtime/errors.ts';
 import { observe } from './boundary.ts';
 import { dtypeName } from './dtypes.ts';
-import { recording } from './record.ts';
+import { currentTrace, recording } from './record.ts';
 import type { Tensor } from './tensor.ts';
 
 export type PrintOptions = {
@@ -34,6 +34,9 @@ type Format = { readonly width: number; readonly write: (i: number) => string };
 /** `tensor([1., 2.], requiresGrad=true)`. */
 export function toText(t: Tensor): string {
   const prefix = 'tensor(';
+  const trace = currentTrace();
+  if (trace !== undefined && t.storage.born.trace === trace)
+    return `${prefix}[${t.shape.join(', ')}], dtype=${dtypeName(t.element)}, under ${trace.op})`;
   const elements: Elements = { data: observe(recording(() => t.value())), shape: t.shape, element: t.element };
   const body = t.numel() === 0 ? '[]' : nested(elements, prefix.length);
   return withSuffixes(prefix + body, suffixesOf(t), prefix.length);

@@ -15,15 +15,14 @@ const nonZero = (x: Value): Value => b.ne(x, zero(x));
 // Each as in PyTorch: bool + bool is `or`, bool * bool is `and`; bool - bool is refused.
 const addRule: Two = (x, y) => (dtypeOf(x) === 'bool' ? b.or(x, y) : b.add(x, y));
 const mulRule: Two = (x, y) => (dtypeOf(x) === 'bool' ? b.and(x, y) : b.mul(x, y));
-function subRule(op: string): Two {
-  return (x, y) => {
-    if (dtypeOf(x) === 'bool')
-      throw new DTypeError('subtraction of bool tensors is not supported', { op, fix: 'use logicalXor or bitwiseXor' });
-    return b.sub(x, y);
-  };
+/** Arithmetic that bools have no part in. */
+function refuseBools(op: string, ...operands: readonly Operand[]): void {
+  if (operands.some((o) => (isTensor(o) ? o.element === 'bool' : typeof o === 'boolean')))
+    throw new DTypeError('a bool is not subtracted from or by', { op, fix: 'use logicalXor, or logicalNot to invert a mask' });
 }
 const floating = { float: true };
-const numeric = { noBool: true };
+/** Two bools have no such arithmetic. */
+const numeric = { refuseBool: true };
 
 /** x + alpha * y, broadcast and promoted. */
 export function add(x: Operand, y: Operand, options: { readonly alpha?: number } = {}): Tensor {
@@ -33,10 +32,13 @@ export const add_ = (x: Tensor, y: Operand, options: { readonly alpha?: number }
   elementwiseInPlace('add_', x, [scaled(y, options.alpha)], addRule);
 /** x - alpha * y. */
 export function sub(x: Operand, y: Operand, options: { readonly alpha?: number } = {}): Tensor {
-  return elementwise('sub', [x, scaled(y, options.alpha)], subRule('sub'));
+  refuseBools('sub', x, y);
+  return elementwise('sub', [x, scaled(y, options.alpha)], b.sub);
 }
-export const sub_ = (x: Tensor, y: Operand, options: { readonly alpha?: number } = {}): Tensor =>
-  elementwiseInPlace('sub_', x, [scaled(y, options.alpha)], subRule('sub_'));
+export function sub_(x: Tensor, y: Operand, options: { readonly alpha?: number } = {}): Tensor {
+  refuseBools('sub_', x, y);
+  return elementwiseInPlace('sub_', x, [scaled(y, options.alpha)], b.sub);
+}
 const scaled = (y: Operand, alpha: number | undefined): Operand =>
   alpha === undefined ? y : isTensor(y) ? mul(y, alpha) : Number(y) * alpha;
 
@@ -53,7 +55,7 @@ export const div = (x: Operand, y: Operand, options: DivOptions = {}): Tensor =>
   elementwise('div', [x, y], divRule(options), divOptions(options));
 export const div_ = (x: Tensor, y: Operand, options: DivOptions = {}): Tensor =>
   elementwiseInPlace('div_', x, [y], divRule(options), divOptions(options));
-const divOptions = (o: DivOptions): { float?: boolean; noBool?: boolean } => (o.roundingMode === undefined ? floating : numeric);
+const divOptions = (o: DivOptions): { float?: boolean; refuseBool?: boolean } => (o.roundingMode === undefined ? floating : numeric);
 function divRule({ roundingMode }: DivOptions): Two {
   if (roundingMode !== undefined && roundingMode !== 'floor' && roundingMode !== 'trunc')
     throw new ArgumentError(`roundingMode '${String(roundingMode)}' is neither 'floor' nor 'trunc'`, { op: 'div' });
