@@ -68,12 +68,12 @@ export function calculateFanInAndFanOut(t: Tensor): readonly [fanIn: number, fan
 }
 
 /** Glorot and Bengio, 2010. */
-export function xavierUniform_(t: Tensor, { gain = 1, generator }: InitOptions & { readonly gain?: number } = {}): Tensor {
+export function xavierUniform_(t: Tensor, gain = 1, options: InitOptions = {}): Tensor {
   const bound = Math.sqrt(3) * xavierStd(t, gain);
-  return uniform_(t, -bound, bound, { generator });
+  return uniform_(t, -bound, bound, options);
 }
-export function xavierNormal_(t: Tensor, { gain = 1, generator }: InitOptions & { readonly gain?: number } = {}): Tensor {
-  return normal_(t, 0, xavierStd(t, gain), { generator });
+export function xavierNormal_(t: Tensor, gain = 1, options: InitOptions = {}): Tensor {
+  return normal_(t, 0, xavierStd(t, gain), options);
 }
 function xavierStd(t: Tensor, gain: number): number {
   const [fanIn, fanOut] = calculateFanInAndFanOut(t);
