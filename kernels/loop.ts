@@ -63,7 +63,15 @@ export type Stmt =
   | { readonly kind: 'if'; readonly test: Expr; readonly then: readonly Stmt[]; readonly else: readonly Stmt[] }
   /** Refuses the launch with an IndexError unless 0 <= value < below. `op` names who asked. */
   | { readonly kind: 'check'; readonly value: Expr; readonly below: Extent; readonly op: string }
-  /** A routine of the target's library (sort ...), with its buffers, extents and options as data. */
+  /** One body over many tensors: each row of the table gives the buffers and the sizes (as `#n` in the body) of a member. */
+  | {
+      readonly kind: 'members';
+      readonly buffers: readonly { readonly name: string; readonly dtype: DType; readonly access: Param['access'] }[];
+      readonly sizes: readonly string[];
+      readonly rows: readonly Member[];
+      readonly body: readonly Stmt[];
+    }
+  /** A routine of the target's library, with its buffers, extents and options in the order of routines.ts. */
   | {
       readonly kind: 'library';
       readonly routine: LibraryRoutine;
@@ -72,8 +80,8 @@ export type Stmt =
       readonly flags: readonly number[];
     };
 
-/** What no loop nest says well. `sort`: buffers x, values, order; extents outer, axis, inner; flags descending, k (or -1). */
-export type LibraryRoutine = 'sort';
+/** A row of a member table: a buffer in scope for each name of `buffers`, a number for each of `sizes`. */
+export type Member = { readonly buffers: readonly string[]; readonly sizes: readonly number[] };
 
 export type Param = { readonly name: string; readonly dtype: DType; readonly access: 'read' | 'write' | 'update'; readonly length: Extent };
 

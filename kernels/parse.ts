@@ -2,7 +2,7 @@
 import { type DType, dtypes } from '../runtime/dtype.ts';
 import { IRError } from '../runtime/errors.ts';
 import { parseLiteral } from './literal.ts';
-import type { Condition, Expr, Extent, Kernel, Param, Position, Stmt } from './loop.ts';
+import type { Condition, Expr, Extent, Kernel, Member, Param, Position, Stmt } from './loop.ts';
 import { add, axis, constant, div, mod, mul, valuePosition } from './position.ts';
 import { infixes } from './print.ts';
 import { type ScalarName, scalar, scalarNames } from './scalar.ts';
@@ -107,14 +107,19 @@ function dtypeName(p: Parser): DType {
 function param(p: Parser): Param {
   const name = identifier(p);
   symbol(p, ':');
-  const t = take(p, 'name', 'read, write or update');
-  const access = (['read', 'write', 'update'] as const).find((a) => a === t.text);
-  if (access === undefined) throw failAt(p, t, 'read, write or update');
+  const use = access(p);
   const dtype = dtypeName(p);
   symbol(p, '[');
   const length = extent(p);
   symbol(p, ']');
-  return { name, dtype, access, length };
+  return { name, dtype, access: use, length };
+}
+
+function access(p: Parser): Param['access'] {
+  const t = take(p, 'name', 'read, write or update');
+  const found = (['read', 'write', 'update'] as const).find((a) => a === t.text);
+  if (found === undefined) throw failAt(p, t, 'read, write or update');
+  return found;
 }
 
 // ---- statements
@@ -197,17 +202,44 @@ function statement(p: Parser): Stmt {
       word(p, 'for');
       return { kind: 'check', value, below, op: quotedText(p) };
     }
+    case 'members':
+      return members(p);
     case 'library': {
-      word(p, 'sort');
+      const name = identifier(p);
+      if (!isRoutine(name)) throw ROUTINE;
       const buffers = list(p, '(', ')', identifier);
       word(p, 'extents');
       const extents = list(p, '(', ')', extent);
       word(p, 'flags');
-      return { kind: 'library', routine: 'sort', buffers, extents, flags: list(p, '(', ')', integer) };
+      return { kind: 'library', routine: name, buffers, extents, flags: list(p, '(', ')', integer) };
     }
     default:
       return assignment(p, t);
   }
+}
+
+/** `members (p: read f32, #n) of [(x, 12) (x_2, 5)] { ... }` */
+function members(p: Parser): Stmt {
+  const buffers: Extract<Stmt, { kind: 'members' }>['buffers'][number][] = [];
+  const sizes: string[] = [];
+  list(p, '(', ')', () => {
+    if (accept(p, '#')) return void sizes.push(identifier(p));
+    const name = identifier(p);
+    symbol(p, ':');
+    buffers.push({ name, access: access(p), dtype: dtypeName(p) });
+  });
+  word(p, 'of');
+  symbol(p, '[');
+  const rows: Member[] = [];
+  while (!accept(p, ']')) {
+    const cells = list(p, '(', ')', () => (peek(p).kind === 'integer' ? integer(p) : identifier(p)));
+    rows.push({ buffers: cells.filter((c) => typeof c === 'string'), sizes: cells.filter((c) => typeof c === 'number') });
+  }
+  symbol(p, '{');
+  p.scopes.push(new Map(buffers.map((x) => [x.name, x.dtype])));
+  const body = statements(p);
+  p.scopes.pop();
+  return { kind: 'members', buffers, sizes, rows, body };
 }
 
 function loop(p: Parser, mode: (typeof modes)[number]): Stmt {

@@ -76,6 +76,13 @@ function printStatement(s: Stmt, depth: number, lines: string[]): void {
     case 'check':
       put(`check ${expressionText(s.value)} below ${extentText(s.below)} for ${JSON.stringify(s.op)}`);
       return;
+    case 'members':
+      put(`members (${[...s.buffers.map((b) => `${b.name}: ${b.access} ${b.dtype}`), ...s.sizes.map((n) => `#${n}`)].join(', ')}) of [`);
+      for (const row of s.rows) put(`  (${[...row.buffers, ...row.sizes.map(String)].join(', ')})`);
+      put('] {');
+      body(s.body);
+      put('}');
+      return;
     case 'library':
       put(`library ${s.routine}(${s.buffers.join(', ')}) extents(${s.extents.map(extentText).join(', ')}) flags(${s.flags.join(', ')})`);
       return;

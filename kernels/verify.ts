@@ -100,23 +100,48 @@ function checkStatement(scope: Scope, s: Stmt): void {
       checkExtent(scope, s.below);
       if (!isInteger(s.value.dtype)) throw broken(scope, `check takes an integer, not ${s.value.dtype}`);
       return;
+    case 'members':
+      checkMembers(scope, s);
+      return;
     case 'library':
-      checkSort(scope, s);
+      checkRoutine(scope, s);
       return;
     default:
       s satisfies never;
   }
 }
 
-function checkSort(scope: Scope, s: Extract<Stmt, { kind: 'library' }>): void {
-  if (s.buffers.length !== 3 || s.extents.length !== 3 || s.flags.length !== 2) {
-    throw broken(scope, 'sort takes buffers x, values, order, extents outer, axis, inner, and flags descending, k');
+/** Each row names a buffer of the right dtype and access for each name, and a size for each size. */
+function checkMembers(scope: Scope, s: Extract<Stmt, { kind: 'members' }>): void {
+  for (const row of s.rows) {
+    if (row.buffers.length !== s.buffers.length || row.sizes.length !== s.sizes.length)
+      throw broken(scope, 'a row of members does not fit its head');
+    row.buffers.forEach((name, i) => {
+      const { dtype, access } = s.buffers[i]!;
+      const found = access === 'read' ? buffer(scope, name).dtype : written(scope, name);
+      if (found !== dtype) throw broken(scope, `member ${name} is ${found}, not ${dtype}`);
+    });
+    for (const n of row.sizes) checkExtent(scope, n);
   }
+  for (const b of s.buffers) bind(scope, b.name, { kind: 'buffer', dtype: b.dtype, access: b.access });
+  checkBody(scope, s.body);
+  for (const b of s.buffers) scope.names.delete(b.name);
+}
+
+function checkRoutine(scope: Scope, s: Extract<Stmt, { kind: 'library' }>): void {
+  const { reads, writes, extents, flags }: Routine = routines[s.routine];
+  const kinds = Object.values(writes);
+  if (s.buffers.length !== reads.length + kinds.length || s.extents.length !== extents.length || s.flags.length !== flags.length)
+    throw broken(scope, routineText(s.routine));
   for (const e of s.extents) checkExtent(scope, e);
-  const [x, values, order] = s.buffers as [string, string, string];
-  const dtype = buffer(scope, x).dtype;
-  if (written(scope, values) !== dtype) throw broken(scope, `sort writes ${dtype} into ${values}`);
-  if (!isInteger(written(scope, order))) throw broken(scope, `sort writes integers into ${order}`);
+  const dtype = buffer(scope, s.buffers[0]!).dtype;
+  for (const name of s.buffers.slice(1, reads.length))
+    if (buffer(scope, name).dtype !== dtype) throw broken(scope, `${s.routine} reads ${dtype} from ${name}`);
+  for (const [i, kind] of kinds.entries()) {
+    const name = s.buffers[reads.length + i]!;
+    if (kind === 'integer' ? !isInteger(written(scope, name)) : written(scope, name) !== dtype)
+      throw broken(scope, `${s.routine} writes ${kind === 'integer' ? 'integers' : dtype} into ${name}`);
+  }
 }
 
 function checkExtent(scope: Scope, e: Extent): void {

@@ -71,6 +71,8 @@ function mapStatement(stmt: Stmt, f: (at: Position) => Position): Stmt {
       return { ...stmt, at: f(stmt.at), value: expr(stmt.value) };
     case 'if':
       return { ...stmt, test: expr(stmt.test), then: all(stmt.then), else: all(stmt.else) };
+    case 'members':
+      return { ...stmt, body: all(stmt.body) };
     case 'library':
       return stmt;
   }

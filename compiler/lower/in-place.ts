@@ -1,6 +1,8 @@
 // Which operand of a kernel a result may be written over: one of which every element is read for the last time before it is written.
+
 import type { Expr, Kernel, Position, Stmt } from '../../kernels/loop.ts';
 import { axesOf } from '../../kernels/position.ts';
+import { memberBody } from '../../kernels/schedule/members.ts';
 import { bytesPerElement } from '../../runtime/dtype.ts';
 
 /** `place` tells elements apart: two accesses of one iteration with the same place are of the same element. Undefined: any element. */
@@ -145,6 +147,9 @@ function accessesOf(stmt: Exclude<Stmt, { kind: 'loop' }>, extents: Extents): Ac
       inExpr(stmt.test);
       nested(stmt.then);
       nested(stmt.else);
+      break;
+    case 'members':
+      for (const row of stmt.rows) nested(memberBody(stmt, row));
       break;
     case 'library':
       for (const buffer of stmt.buffers) found.push({ buffer, kind: 'store', place: undefined });

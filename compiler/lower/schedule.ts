@@ -1,10 +1,12 @@
 // The schedule of a plain nest on a target: which checked transformations of kernels/schedule are applied to it. Results keep every bit.
 import type { Kernel } from '../../kernels/loop.ts';
 import { tileContractions } from '../../kernels/schedule/contraction.ts';
+import { mergeMembers } from '../../kernels/schedule/members.ts';
 import type { Target } from '../../runtime/target.ts';
 import type { NodeOf } from '../ir/node.ts';
 
 export function scheduleKernel(kernel: Kernel, form: NodeOf<'kernel'>['attrs']['form'], target: Target): Kernel {
+  if (form === 'members') return mergeMembers(kernel);
   if (form !== 'contraction' || target.name !== 'js') return kernel;
   const params = kernel.params.map((p) => p.name);
   return { ...kernel, body: tileContractions(kernel.body, params) };

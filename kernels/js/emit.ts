@@ -152,6 +152,9 @@ function statement(e: Emission, s: Stmt): void {
       e.helpers.add('check');
       line(e, `check(${quoted(s.op)}, ${index(e, s.value).text}, ${extent(s.below)});`);
       return;
+    case 'members':
+      members(e, s);
+      return;
     case 'library':
       e.helpers.add(s.routine);
       line(e, `${s.routine}(${[...s.buffers.map((b) => nameOf(e, b)), ...s.extents.map(extent), ...s.flags.map(String)].join(', ')});`);
@@ -163,9 +166,9 @@ function statement(e: Emission, s: Stmt): void {
 
 /** A loop of a single turn, as tails of tiles are, is a block. */
 function loop(e: Emission, s: Extract<Stmt, { kind: 'loop' }>, id: string): void {
-  const size = extent(s.extent);
+  const size = typeof s.extent === 'number' ? s.extent : (e.names.get(s.extent.size) ?? extent(s.extent));
   const step = s.step ?? 1;
-  if (size > 0 && size <= step) {
+  if (typeof size === 'number' && size > 0 && size <= step) {
     line(e, '{');
     e.depth++;
     line(e, `const ${id} = 0;`);
@@ -174,6 +177,18 @@ function loop(e: Emission, s: Extract<Stmt, { kind: 'loop' }>, id: string): void
   } else {
     block(e, `for (let ${id} = 0; ${id} < ${size}; ${step === 1 ? `${id}++` : `${id} += ${step}`})`, s.body);
   }
+  line(e, '}');
+}
+
+/** One loop over the table, whose rows bind buffers and sizes. */
+function members(e: Emission, s: Extract<Stmt, { kind: 'members' }>): void {
+  for (const b of s.buffers) e.dtypes.set(b.name, b.dtype);
+  const head = [...s.buffers.map((b) => declare(e, b.name)), ...s.sizes.map((n) => declare(e, n))];
+  line(e, `for (const [${head.join(', ')}] of [`);
+  e.depth++;
+  for (const row of s.rows) line(e, `[${[...row.buffers.map((b) => nameOf(e, b)), ...row.sizes.map(String)].join(', ')}],`);
+  e.depth--;
+  block(e, '])', s.body);
   line(e, '}');
 }
 

@@ -1,4 +1,6 @@
 // Functions that a kernel carries with it: what JavaScript's Math lacks. Only those that a kernel uses are written into its source.
+import type { LibraryRoutine } from '../routines.ts';
+import { linalg } from './linalg.ts';
 
 /** The text of each, and those that it calls. */
 type Entry = { readonly text: string; readonly uses?: readonly HelperName[] };
@@ -25,7 +27,7 @@ export type HelperName =
   | 'toBigInt'
   | 'bigIntToFloat32'
   | 'bits'
-  | 'sort';
+  | LibraryRoutine;
 
 export const helpers: Readonly<Record<HelperName, Entry>> = {
   check: {
@@ -257,6 +259,7 @@ function sort(x, values, order, outer, extent, inner, descending, k) {
   }
 }`,
   },
+  ...linalg,
 };
 
 /** The functions named and all that they call, in the order of the table. */

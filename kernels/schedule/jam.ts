@@ -82,6 +82,8 @@ function jamStatement(j: Jam, s: Stmt): Stmt[] {
       });
     case 'check':
       return isUniform(j, mentioned(s.value)) ? [s] : everyCopy(j, s);
+    case 'members':
+      throw refuse('unroll-and-jam', `${j.loop.axis} holds a member table`);
     case 'library':
       throw refuse('unroll-and-jam', `${j.loop.axis} calls ${s.routine}`);
     default:

@@ -125,6 +125,10 @@ function placesOf(body: readonly Stmt[], name: string): Position[] {
     } else if (s.kind === 'var') visit(s.init);
     else if (s.kind === 'scratch') {
       if (s.init !== undefined) visit(s.init);
+    } else if (s.kind === 'members') {
+      stack.push(...s.body);
+      // Which member is meant is known to the table only.
+      if (s.rows.some((row) => row.buffers.includes(name))) places.push({ kind: 'const', value: 0 });
     } else if (s.kind === 'library') {
       if (s.buffers.includes(name)) places.push({ kind: 'const', value: 0 });
     } else visit(s.value);

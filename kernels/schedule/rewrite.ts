@@ -61,6 +61,8 @@ export function rename(s: Stmt, r: Renaming): Stmt {
       return { ...s, test: expr(s.test), then: s.then.map((t) => rename(t, r)), else: s.else.map((t) => rename(t, r)) };
     case 'check':
       return { ...s, value: expr(s.value) };
+    case 'members':
+      return { ...s, rows: s.rows.map((row) => ({ ...row, buffers: row.buffers.map(name) })), body: s.body.map((t) => rename(t, r)) };
     case 'library':
       return { ...s, buffers: s.buffers.map(name) };
     default:
@@ -214,6 +216,18 @@ export function effectsOf(body: readonly Stmt[], into: Effects = { reads: new Se
       case 'check':
         mentioned(s.value, into.reads);
         break;
+      case 'members': {
+        const inner = effectsOf(s.body);
+        for (const row of s.rows)
+          row.buffers.forEach((b, i) => {
+            const { name } = s.buffers[i]!;
+            if (inner.reads.has(name)) into.reads.add(b);
+            if (inner.writes.has(name)) into.writes.add(b);
+          });
+        for (const set of ['reads', 'writes', 'declares'] as const) for (const n of inner[set]) into[set].add(n);
+        for (const { name } of s.buffers) into.declares.add(name);
+        break;
+      }
       case 'library':
         for (const b of s.buffers) {
           into.reads.add(b);

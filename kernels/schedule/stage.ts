@@ -54,6 +54,8 @@ export function mapExprs(body: readonly Stmt[], f: (e: Expr) => Expr | undefined
         return s.init === undefined ? s : { ...s, init: expr(s.init) };
       case 'if':
         return { ...s, test: expr(s.test), then: mapExprs(s.then, f), else: mapExprs(s.else, f) };
+      case 'members':
+        return { ...s, body: mapExprs(s.body, f) };
       case 'library':
         return s;
       default:
