@@ -89,6 +89,7 @@ function release(interval: Interval): void {
   interval.grads = new Map();
   interval.actions = [];
   interval.touched = new Set();
+  interval.gradients = new Map();
   interval.sources = new Map();
 }
 

@@ -38,10 +38,17 @@ type Produced = {
   readonly argument: number | undefined;
 };
 
+/** A tensor that fn found: the `argument`-th, or one that it captured. */
+type Owner = { readonly argument: number } | { readonly tensor: Tensor };
+/** A `.grad` that fn looked at before it wrote it: one that is there counts as one argument more. */
+type GradientRead = { readonly of: Owner; readonly present: boolean };
+
 type Specialisation = {
   readonly rest: Rest;
+  /** Of the arguments, and after them of the gradients that fn found. */
   readonly avals: readonly Signature[];
   readonly grad: boolean;
+  readonly gradients: readonly GradientRead[];
   /** Undefined: fn looks at values, or its results need gradients, so it runs on every call as ordinary recording. */
   readonly replay: Replay | undefined;
 };
@@ -53,7 +60,7 @@ type Replay = {
   readonly numbers: readonly (number | (() => number))[];
   readonly outputs: readonly (readonly OutputTarget[])[];
   readonly slots: number;
-  readonly gradients: readonly { readonly of: Tensor; readonly gradient: Produced | null }[];
+  readonly gradients: readonly { readonly of: Owner; readonly gradient: Produced | null }[];
   readonly results: readonly Produced[];
   readonly result: Rest;
   readonly actions: readonly (() => void)[];
@@ -82,14 +89,14 @@ export function compile<A extends readonly unknown[], R>(fn: (...args: A) => R):
   const compiled = (...args: A): R => {
     const { tensors, rest } = flatten(args);
     const found = known.find((s) => matches(s, tensors, rest));
-    if (found?.replay !== undefined) return replay(found.replay, tensors) as R;
+    if (found?.replay !== undefined) return replay(found.replay, withGradients(tensors, found.gradients)!) as R;
     if (found !== undefined) return fn(...args);
     traces++;
-    const avals = tensors.map((t, i) => signature(t, i, tensors));
     const grad = isGradEnabled();
-    const { result, replay: recorded } = trace(fn, args, tensors);
+    const avals = tensors.map(signature);
+    const { result, gradients, found: all, replay: recorded } = trace(fn, args, tensors);
     if (known.length >= maxVariants) known.shift();
-    known.push({ rest, avals, grad, replay: recorded });
+    known.push({ rest, avals: [...avals, ...all.map(signature).slice(avals.length)], grad, gradients, replay: recorded });
     return result;
   };
   return Object.assign(compiled, { traces: () => traces });
@@ -102,8 +109,10 @@ const signature = (t: Tensor, i: number, all: readonly Tensor[]): Signature => (
   alias: all.findIndex((u, j) => j <= i && u.storage === t.storage),
 });
 
-function matches(s: Specialisation, tensors: readonly Tensor[], rest: Rest): boolean {
-  if (s.grad !== isGradEnabled() || s.avals.length !== tensors.length) return false;
+function matches(s: Specialisation, args: readonly Tensor[], rest: Rest): boolean {
+  if (s.grad !== isGradEnabled() || !sameRest(s.rest, rest)) return false;
+  const tensors = withGradients(args, s.gradients);
+  if (tensors?.length !== s.avals.length) return false;
   for (let i = 0; i < tensors.length; i++) {
     const t = tensors[i]!;
     const a = s.avals[i]!;
@@ -116,25 +125,57 @@ function matches(s: Specialisation, tensors: readonly Tensor[], rest: Rest): boo
     )
       return false;
   }
-  return sameRest(s.rest, rest);
+  return true;
 }
+
+/** The arguments and, after them, the gradients that are there; undefined where one is missing, or there and was not. */
+function withGradients(args: readonly Tensor[], gradients: readonly GradientRead[]): readonly Tensor[] | undefined {
+  if (gradients.length === 0) return args;
+  const all = [...args];
+  for (const { of, present } of gradients) {
+    const { gradient } = owned(of, all);
+    if ((gradient !== null) !== present) return undefined;
+    if (gradient !== null) all.push(gradient);
+  }
+  return all;
+}
+
+const owned = (of: Owner, args: readonly Tensor[]): Tensor => ('argument' in of ? args[of.argument]! : of.tensor);
+const ownerOf = (tensor: Tensor, args: readonly Tensor[]): Owner =>
+  args.includes(tensor) ? { argument: args.indexOf(tensor) } : { tensor };
 
 /** Runs fn once, recording it as an interval of its own; what it did is described so that it can be done again. */
 function trace<A extends readonly unknown[], R>(
   fn: (...args: A) => R,
   args: A,
   tensors: readonly Tensor[],
-): { result: R; replay: Replay | undefined } {
+): { result: R; gradients: readonly GradientRead[]; found: readonly Tensor[]; replay: Replay | undefined } {
   boundary();
   const interval = currentInterval();
+  interval.traced = true;
+  const reads = interval.gradients;
   const result = deferSteps(() => fn(...args));
+  const { gradients, found } = gradientsFound(reads, tensors);
   const { tensors: results, rest } = flatten(result);
-  const whole = currentInterval() === interval && !(result instanceof Promise);
-  const detached = results.every((t) => !requiresGradOf(t)) && tensors.every((t) => t.via === undefined);
-  const described = whole && detached ? describe(interval, tensors, results) : undefined;
+  const whole = currentInterval() === interval && !(result instanceof Promise) && interval.repeatable;
+  const detached = results.every((t) => !requiresGradOf(t)) && found.every((t) => t.via === undefined);
+  const described = whole && detached ? describe(interval, found, results) : undefined;
   const ended = boundary(results.map((t) => t.value()));
-  if (described === undefined || ended === undefined) return { result, replay: undefined };
-  return { result, replay: { ...described(ended), result: rest, ended } };
+  if (described === undefined || ended === undefined) return { result, gradients, found, replay: undefined };
+  return { result, gradients, found, replay: { ...described(ended), result: rest, ended } };
+}
+
+function gradientsFound(
+  reads: Interval['gradients'],
+  args: readonly Tensor[],
+): { gradients: readonly GradientRead[]; found: readonly Tensor[] } {
+  const found = [...args];
+  const gradients: GradientRead[] = [];
+  for (const [t, gradient] of reads) {
+    gradients.push({ of: ownerOf(t as Tensor, found), present: gradient !== null });
+    if (gradient !== null) found.push(gradient as Tensor);
+  }
+  return { gradients, found };
 }
 
 /** Everything about the interval that its end forgets, as a function of what the end finds out. */
@@ -164,7 +205,7 @@ function describe(
     };
   };
   const resultOf = results.map(produced);
-  const gradients = touched.map((of) => ({ of, gradient: of.gradient === null ? null : produced(of.gradient) }));
+  const gradients = touched.map((of) => ({ of: ownerOf(of, args), gradient: of.gradient === null ? null : produced(of.gradient) }));
   const stored = new Map<Storage, Value>([...written, ...fresh].map((s) => [s, s.value]));
   return ({ stretch, roots }) => {
     const outputs = roots.map((): OutputTarget[] => []);
@@ -245,6 +286,6 @@ function replay(r: Replay, args: readonly Tensor[]): unknown {
       'slot' in p.storage ? fresh[p.storage.slot]! : 'argument' in p.storage ? args[p.storage.argument]!.storage : p.storage.old;
     return newTensor(storage, p.via === undefined ? undefined : { ...p.via, base: newTensor(storage) }, p.layout);
   };
-  for (const { of, gradient } of r.gradients) of.gradient = gradient === null ? null : make(gradient);
+  for (const { of, gradient } of r.gradients) owned(of, args).gradient = gradient === null ? null : make(gradient);
   return unflatten(r.result, r.results.map(make));
 }

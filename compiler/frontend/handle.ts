@@ -65,7 +65,11 @@ export abstract class Handle {
 }
 
 /** Whether the value is recorded in the current interval, or realised. */
-const isAtHand = (v: Value): boolean => isLeaf(v.node.op) || recordedOf(v.node).interval === currentInterval() || bufferOf(v) !== undefined;
+function isAtHand(v: Value): boolean {
+  if (!isLeaf(v.node.op) && recordedOf(v.node).interval === currentInterval()) return true;
+  // What is to be replayed reads the view through its storage, which may hold another value then.
+  return !currentInterval().traced && (isLeaf(v.node.op) || bufferOf(v) !== undefined);
+}
 
 /** Where the gradient of a tensor goes: to the function that made it, to its accumulator, or nowhere. */
 export function edgeOf(t: Tensor): Edge | null {

@@ -185,5 +185,10 @@ function store(self: Tensor, value: Value, from: Edge | undefined): void {
 function rebase(t: Tensor, edge: Edge): void {
   t.edge = edge;
   t.edgeSerial++;
+  historyChanged(t);
+}
+
+/** Where a tensor stands in the graph of gradients has changed: of an older one, replays of compiled code could not repeat that. */
+export function historyChanged(t: Tensor): void {
   if (t.storage.born !== currentInterval()) currentInterval().repeatable = false;
 }

@@ -25,6 +25,12 @@ export type Interval = {
   actions: (() => void)[];
   /** Tensors whose `.grad` was set or dropped. */
   touched: Set<{ gradient: unknown }>;
+  /** Tensors whose `.grad` was looked at before it was written, with what was found. */
+  gradients: Map<{ gradient: unknown }, unknown>;
+  /** False once something happened that replaying the recorded ops would not do again, such as a new history for an older tensor. */
+  repeatable: boolean;
+  /** Whether it is recorded to be replayed: then every value of a storage is read from the storage. */
+  traced: boolean;
   /** Which storage each leaf was read from, so that replays of compiled code read it anew. */
   sources: Map<Node, Storage>;
   /** The first op: where a loop of the user's begins again. */
@@ -56,6 +62,9 @@ const newInterval = (): Interval => ({
   grads: new Map(),
   actions: [],
   touched: new Set(),
+  gradients: new Map(),
+  repeatable: true,
+  traced: false,
   sources: new Map(),
   head: undefined,
   structure: undefined,
@@ -170,6 +179,12 @@ export function beginOp(): void {
 export function hostAction(action: () => void): void {
   current.actions.push(action);
   action();
+}
+
+/** What was recorded will depend on whether `t` has a gradient. */
+export function gradientRead(t: { gradient: unknown }): void {
+  const { touched, gradients } = current;
+  if (!touched.has(t) && !gradients.has(t)) gradients.set(t, t.gradient);
 }
 
 const recorder: Recorder = { resolve, made };

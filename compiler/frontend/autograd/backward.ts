@@ -4,7 +4,7 @@ import { b, full } from '../../ir/builder.ts';
 import { sameShape, shapeText } from '../../ir/dim.ts';
 import { edgeOf } from '../handle.ts';
 import { newTensor } from '../op.ts';
-import { beginOp, currentInterval, recording } from '../record.ts';
+import { beginOp, currentInterval, gradientRead, recording } from '../record.ts';
 import { storageOf } from '../storage.ts';
 import type { Tensor } from '../tensor.ts';
 import { gradientSet, gradientTensor, implicitGradient, type Root, runBackward } from './engine.ts';
@@ -68,6 +68,7 @@ export function backward(outputs: readonly Tensor[], gradients?: readonly (Tenso
     const ct = found[i];
     if (ct == null) return;
     const gradient = gradientTensor(ct);
+    gradientRead(t);
     t.gradient = t.gradient === null ? gradient : t.gradient.add(gradient);
     gradientSet(t);
   });

@@ -8,7 +8,7 @@ import { rules } from '../../ops/table.ts';
 import { flushBefore } from '../boundary.ts';
 import { edgeOf } from '../handle.ts';
 import { distinct, newTensor } from '../op.ts';
-import { beginOp, currentInterval, recordedOf, recording, resolve } from '../record.ts';
+import { beginOp, currentInterval, gradientRead, recordedOf, recording, resolve } from '../record.ts';
 import { storageOf } from '../storage.ts';
 import type { Tensor } from '../tensor.ts';
 import { type Edge, GradFn } from './graph.ts';
@@ -173,6 +173,8 @@ function differentiate(
     );
   flushBefore(fn.name);
   beginOp();
+  // A graph that was recorded before is another one each time.
+  if (saved.outputs.some((v) => isLeaf(v.node.op) || recordedOf(v.node).interval !== currentInterval())) currentInterval().repeatable = false;
   const grads = recording(() => {
     const { inputs, outputs } = task.createGraph ? current(saved) : saved;
     const given = outputs.map((_, i) => cts[i] ?? null);
@@ -292,6 +294,7 @@ export const gradientTensor = tensorOf;
 
 /** Adds into the leaf's `.grad`: in place where there is one, unless the sum must itself be differentiable. */
 function accumulate(leaf: Tensor, ct: Cotangent, createGraph: boolean): void {
+  gradientRead(leaf);
   const before = leaf.gradient;
   if (before === null) setGrad(leaf, tensorOf(ct));
   else if (createGraph) setGrad(leaf, before.add(tensorOf(ct)));
