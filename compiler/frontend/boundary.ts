@@ -1,13 +1,15 @@
 // A boundary: what pends is compiled (or found by structure) and run. What it realises never depends on garbage collection.
 import { allocate, type TypedArray } from '../../runtime/dtype.ts';
+import { AutogradError } from '../../runtime/errors.ts';
 import { recordWith } from '../ir/builder.ts';
-import { avalOf, isLeaf, type Node, type Value } from '../ir/node.ts';
+import { avalOf, isLeaf, type Node, postorder, type Value } from '../ir/node.ts';
 import type { Executable } from '../jit/executable.ts';
 import { executableOf, type Stretch, type Structure, structureOf, survey, type ValueId, valueId } from '../jit/structure.ts';
 import { defaultTarget } from './device.ts';
 import {
   bufferOf,
   currentInterval,
+  currentTrace,
   expect,
   flushDue,
   type Interval,
@@ -15,8 +17,10 @@ import {
   learn,
   nextInterval,
   recordedOf,
+  recording,
   resolve,
   slotRecordOf,
+  within,
 } from './record.ts';
 
 /** What an interval turned out to be, for those who replay it. */
@@ -207,6 +211,7 @@ export function observe(v: Value): TypedArray {
     number[0] = number instanceof BigInt64Array ? BigInt(slotRecordOf(v.node).value) : slotRecordOf(v.node).value;
     return number;
   }
+  if (currentTrace() !== undefined) return observeTraced(v);
   if (v.node.op === 'input') {
     runClaims(currentInterval().claims);
     return bufferOf(v)!;
@@ -219,3 +224,23 @@ export function observe(v: Value): TypedArray {
   }
   return bufferOf(v)!;
 }
+
+/** Inside a function under a transform only what does not depend on its arguments has a value. */
+function observeTraced(v: Value): TypedArray {
+  for (const { op, values } of postorder([v])) {
+    if (op !== 'input') continue;
+    const record = leafRecordOf(values[0]!.node);
+    if (record.placeholder === undefined) continue;
+    const { of } = record.placeholder;
+    if (of === undefined) throw unknownValue(currentTrace()!.op);
+    record.buffer ??= within(of.storage.born, () => observe(recording(() => of.value())));
+  }
+  if (!isLeaf(v.node.op)) compute([v]);
+  return bufferOf(v)!;
+}
+
+const unknownValue = (op: string): AutogradError =>
+  new AutogradError(
+    "it looks like you're calling item() or data() on a tensor, or using one in data-dependent control flow; a function under a transform is recorded for all values at once, so its tensors have none",
+    { op, fix: 'choose with where(), or observe outside of the function' },
+  );

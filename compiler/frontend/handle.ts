@@ -1,9 +1,10 @@
 // The state behind a tensor: its storage, how it looks into it, and where it stands in the graph of gradients.
-import type { DType } from '../../runtime/dtype.ts';
+import { type DType, isFloat } from '../../runtime/dtype.ts';
 import { AutogradError } from '../../runtime/errors.ts';
 import { avalOf, isLeaf, type Value } from '../ir/node.ts';
+import { composite } from '../ops/composite/table.ts';
 import { type Edge, GradFn } from './autograd/graph.ts';
-import { bufferOf, currentInterval, recordedOf, recording, resolve } from './record.ts';
+import { bufferOf, currentInterval, currentTrace, demandInside, placeholder, recordedOf, recording, resolve, within } from './record.ts';
 import { read, type Storage } from './storage.ts';
 import type { Tensor } from './tensor.ts';
 import { applyChain, contiguous, type Layout, type ViewStep } from './view.ts';
@@ -32,6 +33,8 @@ export abstract class Handle {
   edgeAt = 0;
   gradient: Tensor | null = null;
   accumulator: GradFn | undefined;
+  /** Where no gradient flows through this tensor though its storage would let it: only functions under a transform look at this. */
+  stop: 'detach' | 'noGrad' | undefined;
   /** The view's value, as long as the storage's version stays. */
   private seen: { version: number; value: Value } | undefined;
 
@@ -39,6 +42,7 @@ export abstract class Handle {
     this.storage = storage;
     this.via = view;
     this.layout = layout ?? contiguous(avalOf(storage.value).shape as readonly number[]);
+    if (storage.born !== currentInterval()) currentTrace()?.views.add(this);
   }
 
   /** Internal element type: the dtype as the IR names it. */
@@ -48,7 +52,17 @@ export abstract class Handle {
 
   /** The tensor's current value, usable in the current interval. Recorded where it looks through a view. */
   value(): Value {
-    const stored = read(this.storage);
+    const trace = currentTrace();
+    if (trace === undefined) return this.through(read(this.storage));
+    if (this.storage.born === currentInterval()) {
+      const value = this.through(read(this.storage));
+      return this.stop === undefined ? value : recording(() => stopped(value, this.stop!));
+    }
+    return this.via !== undefined && trace.views.has(this) ? this.through(captured(this.via.base)) : captured(this);
+  }
+
+  /** What the view shows of a value of its storage. */
+  private through(stored: Value): Value {
     if (this.via === undefined) return stored;
     const { chain } = this.via;
     const seen = this.seen;
@@ -64,6 +78,21 @@ export abstract class Handle {
   }
 }
 
+/** The value with no gradient flowing through it; integers have none anyway. */
+export const stopped = (v: Value, by: 'detach' | 'noGrad'): Value =>
+  isFloat(avalOf(v).dtype) ? composite('stopGradient', [v], { forward: by === 'noGrad' })[0]! : v;
+
+/** The placeholder of a tensor from outside of the function that is being traced. */
+function captured(t: Handle): Value {
+  const { captures } = currentTrace()!;
+  demandInside(t.storage.born);
+  const known = captures.get(t);
+  if (known !== undefined) return known;
+  const value = placeholder({ dtype: t.element, shape: t.layout.shape }, t);
+  captures.set(t, value);
+  return value;
+}
+
 /** Whether the value is recorded in the current interval, or realised. */
 function isAtHand(v: Value): boolean {
   if (!isLeaf(v.node.op) && recordedOf(v.node).interval === currentInterval()) return true;
@@ -74,7 +103,7 @@ function isAtHand(v: Value): boolean {
 /** Where the gradient of a tensor goes: to the function that made it, to its accumulator, or nowhere. */
 export function edgeOf(t: Tensor): Edge | null {
   const base = t.via?.base;
-  if (base !== undefined && t.via !== undefined && t.edgeAt !== base.edgeSerial) deriveEdge(t, base);
+  if (base !== undefined && t.via !== undefined && t.edgeAt !== base.edgeSerial) within(base.storage.born, () => deriveEdge(t, base));
   if (t.edge !== undefined) return t.edge;
   if (!t.wantsGrad) return null;
   t.accumulator ??= new GradFn('AccumulateGrad', [], undefined, t);

@@ -5,14 +5,15 @@ import { AutogradError, DTypeError, IRError, ShapeError } from '../../runtime/er
 import { b } from '../ir/builder.ts';
 import { sameShape, shapeText } from '../ir/dim.ts';
 import { avalOf, dtypeOf, type Value } from '../ir/node.ts';
+import { composite } from '../ops/composite/table.ts';
 import { type Edge, GradFn } from './autograd/graph.ts';
 import { isGradEnabled } from './autograd/mode.ts';
 import { flushBefore } from './boundary.ts';
-import { edgeOf, requiresGradOf, type View } from './handle.ts';
-import { beginOp, currentInterval, recording } from './record.ts';
+import { edgeOf, requiresGradOf, stopped, type View } from './handle.ts';
+import { beginOp, currentInterval, currentTrace, recording } from './record.ts';
 import { read, type Storage, storageOf, write } from './storage.ts';
 import type { Tensor } from './tensor.ts';
-import { applyStep, isWritable, type Layout, layoutAfter, type ViewStep, writeThrough } from './view.ts';
+import { applyChain, applyStep, isWritable, type Layout, layoutAfter, type ViewStep, writeThrough } from './view.ts';
 
 type MakeTensor = (storage: Storage, view?: View, layout?: Layout) => Tensor;
 let make: MakeTensor;
@@ -33,7 +34,8 @@ function record(
   return recording(() => {
     const operands = distinct(inputs.map((t) => t.value()));
     try {
-      return { operands, results: build(...operands) };
+      const results = build(...operands);
+      return { operands, results: isCutOff() ? results.map((v) => stopped(v, 'noGrad')) : results };
     } catch (error) {
       if (error instanceof IRError) throw new ShapeError(error.message.replace(/ at \S+$/, ''), { op, cause: error });
       throw error;
@@ -52,9 +54,14 @@ export function distinct(values: readonly Value[]): Value[] {
   });
 }
 
+/** Functions under a transform are differentiated as graphs: there nothing is recorded for backward(). */
+const recordsHistory = (): boolean => isGradEnabled() && currentTrace() === undefined;
+/** Whether such a function has entered `noGrad`: its graph must say so. */
+const isCutOff = (): boolean => !isGradEnabled() && (currentTrace()?.grad ?? false);
+
 /** The function to differentiate a recorded op by, if anything asks for gradients. */
 function gradFn(op: string, inputs: readonly Tensor[], operands: readonly Value[], results: readonly Value[]): GradFn | undefined {
-  if (!isGradEnabled()) return undefined;
+  if (!recordsHistory()) return undefined;
   const next = inputs.map(edgeOf);
   if (next.every((e) => e === null) || !results.some((v) => isFloat(dtypeOf(v)))) return undefined;
   return new GradFn(`${backwardName(op)}Backward0`, next, { inputs: operands, outputs: results });
@@ -96,9 +103,10 @@ export function applyView(
   beginOp();
   flushBefore(op);
   const base = x.via?.base ?? x;
-  const from = isGradEnabled() ? edgeOf(x) : null;
+  const from = recordsHistory() ? edgeOf(x) : null;
   const t = make(x.storage, { base, chain: [...(x.via?.chain ?? []), step], origin, op }, layout);
   t.edgeAt = base.edgeSerial;
+  t.stop = x.stop ?? (isCutOff() ? 'noGrad' : undefined);
   const input = x.value();
   const output = recording(() => applyStep(input, step));
   t.sawValue(output);
@@ -121,7 +129,7 @@ export function applyInPlace(op: string, self: Tensor, others: readonly Tensor[]
         op,
       });
     if (dtype === self.element) return [result];
-    if (isFloat(dtype) && !isFloat(self.element))
+    if ((isFloat(dtype) && !isFloat(self.element)) || self.element === 'bool')
       throw new DTypeError(`result type ${dtype} can't be cast to the output type ${self.element}`, { op });
     return [b.cast(result, { to: self.element })];
   });
@@ -142,7 +150,7 @@ function demandWritable(op: string, self: Tensor, others: readonly Tensor[]): vo
           fix: 'wrap the update in noGrad(() => ...), or use the op without the trailing underscore',
         },
       );
-    const tracked = requiresGradOf(self) || others.some(requiresGradOf);
+    const tracked = currentTrace() !== undefined || requiresGradOf(self) || others.some(requiresGradOf);
     if (tracked && self.via?.origin === 'noGrad')
       throw new AutogradError('a view was created in noGrad mode and is being modified in place with grad mode enabled', {
         op,
@@ -162,8 +170,11 @@ function demandWritable(op: string, self: Tensor, others: readonly Tensor[]): vo
 }
 
 /** Puts a value into the storage of `self`: directly, or through its view into the base, whose history is then the write's. */
-function store(self: Tensor, value: Value, from: Edge | undefined): void {
+function store(self: Tensor, written: Value, from: Edge | undefined): void {
   const base = self.via?.base;
+  const value = keepsHistory(self, written)
+    ? recording(() => withHistory(written, applyChain(read(self.storage), self.via?.chain ?? [])))
+    : written;
   if (base === undefined) {
     write(self.storage, value);
     // Without gradients the history stays what it was, whatever the elements are now.
@@ -174,12 +185,20 @@ function store(self: Tensor, value: Value, from: Edge | undefined): void {
   const chain = self.via!.chain;
   const [old, part] = recording(() => distinct([before, value])) as [Value, Value];
   const after = recording(() => writeThrough(old, chain, part));
-  const into = isGradEnabled() ? edgeOf(base) : null;
+  const into = recordsHistory() ? edgeOf(base) : null;
   write(self.storage, after);
   self.sawValue(value);
   if (from === undefined && into === null) return;
   rebase(base, { fn: new GradFn('CopySlices', [into, from ?? null], { inputs: [old, part], outputs: [after] }), index: 0 });
 }
+
+/** Whether a write leaves the history of the storage as it is: under `noGrad`, and through a detached tensor. */
+const keepsHistory = (self: Tensor, written: Value): boolean =>
+  isFloat(dtypeOf(written)) &&
+  currentTrace() !== undefined &&
+  self.storage.born === currentInterval() &&
+  (isCutOff() || self.stop !== undefined);
+const withHistory = (value: Value, history: Value): Value => composite('withHistory', [value, history], {})[0]!;
 
 /** Gives a tensor another history. */
 function rebase(t: Tensor, edge: Edge): void {

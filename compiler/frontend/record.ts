@@ -1,7 +1,7 @@
 // Recording: ops only make nodes; an interval holds the nodes since the last boundary. What a boundary does with them is in boundary.ts.
 
 import { bytesPerElement, type TypedArray } from '../../runtime/dtype.ts';
-import { InternalError } from '../../runtime/errors.ts';
+import { AutogradError, InternalError } from '../../runtime/errors.ts';
 import { type Recorder, recordWith } from '../ir/builder.ts';
 import { numel } from '../ir/dim.ts';
 import { isLeaf, type Location, makeNode, type Node, type Value } from '../ir/node.ts';
@@ -37,7 +37,25 @@ export type Interval = {
   head: string | undefined;
   /** Once closed: what it looked like. */
   structure: Structure | undefined;
+  /** For the body of a function under a transform, which is recorded beside the running interval: never run, taken as a graph. */
+  readonly trace: Trace | undefined;
 };
+
+/** A function under `vmap`, `grad` and their kind while it runs on placeholders. */
+export type Trace = {
+  /** The transform, for messages. */
+  readonly op: string;
+  /** Whether gradients were recorded when the function began: what it does under `noGrad` is then cut off. */
+  readonly grad: boolean;
+  /** Tensors of the outside that the function reads, and the placeholders that stand for them. */
+  readonly captures: Map<Outside, Value>;
+  /** Views made inside of storages outside. */
+  readonly views: WeakSet<object>;
+  /** A tensor must not outlive the function that it belongs to. */
+  ended: boolean;
+};
+/** A tensor, as far as a trace must know it. */
+export type Outside = { readonly storage: Storage; readonly value: () => Value };
 
 /** Where a computed node stands, and what has been realised of it. */
 export type Recorded = {
@@ -49,11 +67,17 @@ export type Recorded = {
   holders: Storage[] | undefined;
 };
 /** A leaf has a buffer, or stands for an unrealised `claim` until its interval's boundary. `draw` fills a random leaf anew, for replays. */
-export type LeafRecord = { buffer: TypedArray | undefined; claim: Value | undefined; draw?: () => TypedArray };
+export type LeafRecord = {
+  buffer: TypedArray | undefined;
+  claim: Value | undefined;
+  draw?: () => TypedArray;
+  /** For a placeholder of a trace: where it belongs, and which tensor of the outside it stands for, if it is no argument. */
+  readonly placeholder?: { readonly interval: Interval; readonly of: Outside | undefined };
+};
 /** A number of a launch. What the library owns (a learning rate, a step count) names its `source`, which replays of compiled code read anew. */
 export type SlotRecord = { readonly value: number; readonly source: (() => number) | undefined };
 
-const newInterval = (): Interval => ({
+const newInterval = (trace?: Trace): Interval => ({
   nodes: [],
   bytes: 0,
   claims: [],
@@ -68,16 +92,62 @@ const newInterval = (): Interval => ({
   sources: new Map(),
   head: undefined,
   structure: undefined,
+  trace,
 });
 
-let current = newInterval();
+/** The interval that the next boundary will run; inside a trace another one is current. */
+let pending = newInterval();
+let current = pending;
 export const currentInterval = (): Interval => current;
+/** The trace that ops are recorded into at present, if any. */
+export const currentTrace = (): Trace | undefined => current.trace;
 
 /** Starts a new interval and gives the one that ends. */
 export function nextInterval(): Interval {
-  const ended = current;
-  current = newInterval();
+  const ended = pending;
+  pending = newInterval();
+  if (current === ended) current = pending;
   return ended;
+}
+
+/** Runs `f` with its ops recorded into `owner`; where that is over, into what pends. */
+export function within<T>(owner: Interval, f: () => T): T {
+  const before = current;
+  current = owner.trace === undefined || owner.trace.ended ? pending : owner;
+  try {
+    return f();
+  } finally {
+    current = before.trace === undefined ? pending : before;
+  }
+}
+
+/** Runs `f` in a trace of its own. */
+export function tracing<T>(op: string, grad: boolean, f: (trace: Trace) => T): T {
+  const trace: Trace = { op, grad, captures: new Map(), views: new WeakSet(), ended: false };
+  const [hint, place] = [expected, site];
+  try {
+    return within(newInterval(trace), () => f(trace));
+  } finally {
+    trace.ended = true;
+    expected = hint;
+    site = place;
+  }
+}
+
+/** An input of the graph that is being traced: an argument, or what stands for a tensor of the outside. */
+export function placeholder(aval: Value['node']['outputs'][number], of?: Outside): Value {
+  const node = makeNode('input', [], { dtype: aval.dtype, shape: aval.shape }, [], [aval]);
+  node.record = { buffer: undefined, claim: undefined, placeholder: { interval: current, of } } satisfies LeafRecord;
+  return node.values[0]!;
+}
+
+/** Throws AutogradError for what belongs to a function under a transform that has returned. */
+export function demandInside({ trace }: Interval): void {
+  if (trace?.ended)
+    throw new AutogradError(`a tensor of the function under ${trace.op} was used after the function had returned`, {
+      op: trace.op,
+      fix: 'return it from the function instead of keeping it',
+    });
 }
 
 export const recordedOf = (node: Node): Recorded => node.record as Recorded;
@@ -115,10 +185,16 @@ function slotLeaf(record: SlotRecord, dtype: Value['node']['outputs'][number]['d
 
 /** A value as the current interval may use it: itself if recorded here, else a leaf, which claims it where it has no buffer. */
 export function resolve(v: Value): Value {
-  if (isLeaf(v.node.op)) return v;
+  if (isLeaf(v.node.op)) {
+    const owner = (v.node.record as Partial<LeafRecord> | undefined)?.placeholder?.interval;
+    if (owner !== undefined && owner !== current) demandInside(owner);
+    return v;
+  }
   const r = v.node.record as Recorded | undefined;
   if (r === undefined) throw new InternalError(`record: a ${v.node.op} that was not recorded is used`);
   if (r.interval === current) return v;
+  demandInside(r.interval);
+  if (current.trace !== undefined) throw new InternalError(`record: a ${v.node.op} of another interval entered a trace uncaptured`);
   const known = r.leaves?.[v.index];
   if (known !== undefined) return known;
   const buffer = r.buffers?.[v.index];
@@ -177,13 +253,13 @@ export function beginOp(): void {
 
 /** Does something on the host that belongs to the recorded step (counting it, say): once now, and once at each replay of compiled code. */
 export function hostAction(action: () => void): void {
-  current.actions.push(action);
+  pending.actions.push(action);
   action();
 }
 
 /** What was recorded will depend on whether `t` has a gradient. */
 export function gradientRead(t: { gradient: unknown }): void {
-  const { touched, gradients } = current;
+  const { touched, gradients } = pending;
   if (!touched.has(t) && !gradients.has(t)) gradients.set(t, t.gradient);
 }
 
@@ -204,6 +280,7 @@ export const flushBound = { nodes: 1024, bytes: 256 * 2 ** 20 };
 
 /** Whether the recording should be cut before an op that is called `key`. */
 export function flushDue(key: string): boolean {
+  if (current.trace !== undefined) return false;
   current.head ??= key;
   const load = Math.max(current.nodes.length / flushBound.nodes, current.bytes / flushBound.bytes);
   return load >= 1 && (key === current.head || load >= 4);

@@ -1,5 +1,6 @@
 // A storage holds the current value of a tensor and of all its views, and counts how often it was written.
 import type { DType, TypedArray } from '../../runtime/dtype.ts';
+import { AutogradError } from '../../runtime/errors.ts';
 import { avalOf, type Value } from '../ir/node.ts';
 import { bufferOf, currentInterval, type Interval, leafOf, nextInterval, recordedOf, resolve } from './record.ts';
 
@@ -55,6 +56,11 @@ export function read(storage: Storage): Value {
 /** Replaces the value. `value` has the storage's dtype and shape. */
 export function write(storage: Storage, value: Value): void {
   const interval = currentInterval();
+  if (interval.trace !== undefined && storage.born !== interval)
+    throw new AutogradError(
+      `during a ${interval.trace.op} transform, the function attempted to call an in-place operation that would mutate a captured tensor`,
+      { op: interval.trace.op, fix: 'pass the tensor to the function as an argument, and return what it becomes' },
+    );
   if (storage.born !== interval && !interval.written.has(storage)) interval.written.set(storage, storage.value);
   storage.value = value;
   storage.version++;

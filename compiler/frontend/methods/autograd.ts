@@ -2,9 +2,10 @@
 import { AutogradError } from '../../../runtime/errors.ts';
 import { type BackwardOptions, backward } from '../autograd/backward.ts';
 import type { GradFn, TensorHook } from '../autograd/graph.ts';
-import { demandGradDType, edgeOf, Handle } from '../handle.ts';
+import { demandGradDType, edgeOf, Handle, stopped } from '../handle.ts';
 import { historyChanged, newTensor } from '../op.ts';
-import { currentInterval, gradientRead } from '../record.ts';
+import { currentInterval, currentTrace, gradientRead, recording } from '../record.ts';
+import { write } from '../storage.ts';
 import type { Tensor } from '../tensor.ts';
 
 /** Undoes a registration. */
@@ -88,7 +89,11 @@ export abstract class AutogradMethods extends Handle {
   detach(this: Tensor): Tensor {
     const view = this.via;
     const root = newTensor(this.storage, undefined, view?.base.layout);
-    return view === undefined ? root : newTensor(this.storage, { ...view, base: root }, this.layout);
+    root.stop = 'detach';
+    if (view === undefined) return root;
+    const detached = newTensor(this.storage, { ...view, base: root }, this.layout);
+    detached.stop = 'detach';
+    return detached;
   }
 
   /** Forgets this tensor's history in place. Throws AutogradError on views. */
@@ -96,6 +101,7 @@ export abstract class AutogradMethods extends Handle {
     if (this.via !== undefined) throw new AutogradError("can't detach views in place", { op: 'detach_', fix: 'use detach() instead' });
     this.edge = undefined;
     this.wantsGrad = false;
+    if (currentTrace() !== undefined) write(this.storage, recording(() => stopped(this.value(), 'detach')));
     historyChanged(this);
     return this;
   }

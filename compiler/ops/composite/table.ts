@@ -8,6 +8,7 @@ import * as activation from './activation.ts';
 import { scaledDotProductAttention } from './attention.ts';
 import { crossEntropy, crossEntropyOfProbabilities, nllLoss } from './crossEntropy.ts';
 import { dropout } from './dropout.ts';
+import { stopGradient, withHistory } from './history.ts';
 import * as loss from './loss.ts';
 import { batchNorm, batchNormEval, groupNorm, layerNorm, rmsNorm } from './normalize.ts';
 import * as pairs from './pairs.ts';
@@ -26,6 +27,7 @@ export const composites = {
   ...{ mean, variance, std, norm, xlogy },
   ...{ maxPool, maxPoolIndices, avgPool },
   ...{ scaledDotProductAttention, dropout },
+  ...{ stopGradient, withHistory },
 };
 
 export type CompositeName = keyof typeof composites;
