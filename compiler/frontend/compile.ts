@@ -8,6 +8,7 @@ import { avalOf, type Value } from '../ir/node.ts';
 import { executableOf, type ValueId, valueId } from '../jit/structure.ts';
 import { isGradEnabled } from './autograd/mode.ts';
 import { boundary, deferSteps, type Ended, observe } from './boundary.ts';
+import { convert } from './creation.ts';
 import { requiresGradOf, type View } from './handle.ts';
 import { newTensor } from './op.ts';
 import { flatten, type Rest, sameRest, unflatten } from './pytree.ts';
@@ -22,6 +23,8 @@ type InputSource =
   | { readonly kind: 'capture'; readonly storage: Storage }
   | { readonly kind: 'draw'; readonly draw: () => TypedArray }
   | { readonly kind: 'constant'; readonly buffer: TypedArray };
+/** A number of the user's, or one that the library reads anew. */
+type NumberSource = number | (() => number);
 
 /** Where a replay puts an output. */
 type OutputTarget =
@@ -56,14 +59,20 @@ type Replay = {
   readonly ended: Ended;
   /** Of the Program's inputs, and after them of leaves that fn returned as they are. */
   readonly inputs: readonly InputSource[];
-  readonly leaves: readonly { readonly input: number; readonly target: OutputTarget; readonly aval: Aval }[];
-  readonly numbers: readonly (number | (() => number))[];
+  readonly leaves: readonly StoredLeaf[];
+  readonly numbers: readonly NumberSource[];
   readonly outputs: readonly (readonly OutputTarget[])[];
   readonly slots: number;
   readonly gradients: readonly { readonly of: Owner; readonly gradient: Produced | null }[];
   readonly results: readonly Produced[];
   readonly result: Rest;
   readonly actions: readonly (() => void)[];
+};
+/** An input, or a number, that a storage holds at the end as it is. */
+type StoredLeaf = {
+  readonly from: { readonly input: number } | { readonly number: NumberSource };
+  readonly target: OutputTarget;
+  readonly aval: Aval;
 };
 type Signature = { readonly dtype: string; readonly shape: readonly number[]; readonly requiresGrad: boolean; readonly alias: number };
 
@@ -211,7 +220,7 @@ function describe(
     const outputs = roots.map((): OutputTarget[] => []);
     const at = new Map<ValueId, number>(roots.map((id, i) => [id, i]));
     const given = stretch.leaves.filter((v) => v.node.op === 'input');
-    const leaves: { input: number; target: OutputTarget; aval: Aval }[] = [];
+    const leaves: StoredLeaf[] = [];
     for (const [storage, value] of stored) {
       const index = argumentOf(storage);
       const target: OutputTarget = fresh.includes(storage)
@@ -221,7 +230,11 @@ function describe(
           : { kind: 'capture', storage };
       if (value.node.op === 'input') {
         if (!given.includes(value)) given.push(value);
-        leaves.push({ input: given.indexOf(value), target, aval: avalOf(value) });
+        leaves.push({ from: { input: given.indexOf(value) }, target, aval: avalOf(value) });
+        continue;
+      }
+      if (value.node.op === 'slot') {
+        leaves.push({ from: { number: numberOf(value) }, target, aval: avalOf(value) });
         continue;
       }
       const r = recordedOf(value.node);
@@ -237,12 +250,13 @@ function describe(
       const index = argumentOf(storage);
       return index >= 0 ? { kind: 'argument', index } : { kind: 'capture', storage };
     });
-    const numbers = stretch.leaves
-      .filter((v) => v.node.op === 'slot')
-      .map((v) => slotRecordOf(v.node).source ?? slotRecordOf(v.node).value);
+    const numbers = stretch.leaves.filter((v) => v.node.op === 'slot').map(numberOf);
     return { inputs, leaves, numbers, outputs, slots: fresh.length, gradients, results: resultOf, actions };
   };
 }
+
+const numberOf = ({ node }: Value): NumberSource => slotRecordOf(node).source ?? slotRecordOf(node).value;
+const currentNumber = (n: NumberSource): number => (typeof n === 'number' ? n : n());
 
 function bufferAt(source: InputSource, args: readonly Tensor[]): TypedArray {
   switch (source.kind) {
@@ -260,7 +274,7 @@ function bufferAt(source: InputSource, args: readonly Tensor[]): TypedArray {
 function replay(r: Replay, args: readonly Tensor[]): unknown {
   const inputs = r.inputs.map((source) => bufferAt(source, args));
   for (const action of r.actions) action();
-  const numbers = Float64Array.from(r.numbers, (n) => (typeof n === 'number' ? n : n()));
+  const numbers = Float64Array.from(r.numbers, currentNumber);
   const executable = executableOf(r.ended.structure, r.ended.roots);
   const states = r.outputs.map((targets) => (targets.length === 1 && targets[0]!.kind === 'capture' ? targets[0]!.storage : undefined));
   const outputs = executable.run(
@@ -278,7 +292,10 @@ function replay(r: Replay, args: readonly Tensor[]): unknown {
     const { dtype, shape } = executable.program.outputs[i]!;
     for (const target of targets) put(target, outputs[i]!, { dtype, shape }, states[i] !== undefined && !inputs.includes(outputs[i]!));
   });
-  for (const { input, target, aval } of r.leaves) put(target, inputs[input]!, aval, false);
+  for (const { from, target, aval } of r.leaves) {
+    const buffer = 'input' in from ? inputs[from.input]! : convert([currentNumber(from.number)], aval.dtype);
+    put(target, buffer, aval, false);
+  }
   const make = (p: Produced): Tensor => {
     if (p.argument !== undefined) return args[p.argument]!;
     if (p.same !== undefined) return p.same;

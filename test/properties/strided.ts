@@ -72,7 +72,7 @@ export const unsqueezed = (s: Strided, axis: number): Strided => ({
 });
 export const expanded = (s: Strided, shape: readonly number[]): Strided => {
   const lead = shape.length - s.shape.length;
-  const grows = count(shape) > count(s.shape);
+  const grows = shape.some((n, i) => n > 1 && (i < lead || s.shape[i - lead] === 1));
   return {
     ...s,
     ...(grows ? { spread: true as const } : {}),

@@ -208,7 +208,7 @@ function demandTensors(op: string, tensors: readonly Tensor[]): asserts tensors 
 export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
   demandTensors('cat', tensors);
   // PyTorch lets empty one-dimensional tensors take part in any concatenation.
-  const real = tensors.filter((x) => !(x.ndim === 1 && x.shape[0] === 0));
+  const real = tensors.every((x) => x.ndim === 1) ? tensors : tensors.filter((x) => !(x.ndim === 1 && x.shape[0] === 0));
   const parts = real.length === 0 ? [tensors[0]] : real;
   const first = parts[0]!;
   if (first.ndim === 0) throw new ShapeError('zero-dimensional tensors cannot be concatenated', { op: 'cat', fix: 'use stack()' });
