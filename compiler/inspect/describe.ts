@@ -4,7 +4,7 @@ import type { Target } from '../../runtime/target.ts';
 import { print } from '../ir/print.ts';
 import type { Inspected } from './programs.ts';
 import { functionText, type ProgramReport, reportOf } from './report.ts';
-import { graphAt } from './stages.ts';
+import { graphAt, stages } from './stages.ts';
 
 /** How parts of a text stand out: on a terminal by colour, elsewhere not at all. */
 export type Style = { readonly heading: (text: string) => string; readonly aside: (text: string) => string };
@@ -47,7 +47,9 @@ function summary({ name, kernels, flops, bytesMoved, arenaBytes, liveBytes }: Pr
 }
 
 function reasons({ unfused }: ProgramReport): string[] {
-  return unfused.length === 0 ? ['nothing was kept apart'] : ['not fused:', ...unfused.map((reason) => `  ${reason}`)];
+  return unfused.length === 0
+    ? ['nothing was kept apart']
+    : [`not fused (values as at the stage ${stages.at(-2)}):`, ...unfused.map((reason) => `  ${reason}`)];
 }
 
 function costs({ flops, bytesRead, bytesWritten }: KernelCode, launches: readonly number[]): string {

@@ -5,7 +5,9 @@ import type { Target } from '../../runtime/target.ts';
 import { mix } from '../ir/codec.ts';
 import { type Graph, isLeaf, makeNode, type Node, sameLocally, type Value } from '../ir/node.ts';
 import { compileGraph } from '../lower/compile.ts';
+import { environment } from './environment.ts';
 import { type Executable, load } from './executable.ts';
+import { logKernels, logStage } from './log.ts';
 
 /**
  * What a stretch of recording looks like, whatever tensors it ran on. `nodes` is a copy over fresh leaves, so that no user's buffer stays alive.
@@ -163,8 +165,9 @@ export function executableOf(structure: Structure, roots: readonly ValueId[]): E
   const found = structure.compiled.get(key);
   if (found !== undefined) return found;
   const graph = graphOf(structure, roots);
-  const disable = (globalThis.process?.env?.FLUXION_DISABLE ?? '').split(',').filter((p) => p !== '');
-  const executable = load(compileGraph(graph, structure.target, { disable }));
+  const program = compileGraph(graph, structure.target, { disable: environment('FLUXION_DISABLE'), onStage: logStage });
+  logKernels(program);
+  const executable = load(program);
   structure.compiled.set(key, executable);
   for (const listener of listeners) listener(executable, graph);
   return executable;

@@ -1,0 +1,27 @@
+// What FLUXION_LOG asks to be shown of every compilation, on the error stream: `passes`, the graph after each pass; `kernels`, the code.
+import { ArgumentError } from '../../runtime/errors.ts';
+import type { Program } from '../../runtime/program.ts';
+import type { Graph } from '../ir/node.ts';
+import { print } from '../ir/print.ts';
+import { environment } from './environment.ts';
+
+const subjects = ['passes', 'kernels'] as const;
+type Subject = (typeof subjects)[number];
+
+/** Reads the variable anew, so that a program may set it on its way. Throws ArgumentError for what cannot be shown. */
+function isWanted(subject: Subject): boolean {
+  const wanted = environment('FLUXION_LOG');
+  const unknown = wanted.find((name) => !(subjects as readonly string[]).includes(name));
+  if (unknown !== undefined)
+    throw new ArgumentError(`there is no log of '${unknown}'`, { op: 'FLUXION_LOG', fix: `ask for ${subjects.join(', ')}` });
+  return wanted.includes(subject);
+}
+
+export function logStage(stage: string, graph: Graph): void {
+  if (isWanted('passes')) console.error(`${print(graph, { name: stage })}\n`);
+}
+
+export function logKernels({ kernels }: Program): void {
+  if (!isWanted('kernels')) return;
+  for (const { name, params, source } of kernels) console.error(`function ${name}(${params.join(', ')}) {\n${source}}\n`);
+}
