@@ -28,6 +28,7 @@ export class FluxionError extends Error {
       this.loc === undefined ? '' : ` at ${this.loc}`
     }`;
     this.name = new.target.name;
+    this.stack = withHeader(this.stack, `${this.name}: ${this.message}`);
   }
 }
 
@@ -75,6 +76,10 @@ export class InternalError extends FluxionError {
 export class KeyError extends FluxionError {
   override readonly code: string = 'KEY';
 }
+/** A matrix that a factorisation cannot take: singular, not positive-definite, or not finite. */
+export class LinAlgError extends FluxionError {
+  override readonly code: string = 'LINALG';
+}
 /** A worker thread that died, threw or stopped answering. */
 export class WorkerError extends FluxionError {
   override readonly code: string = 'WORKER';
@@ -83,6 +88,10 @@ export class WorkerError extends FluxionError {
 export class DataError extends FluxionError {
   override readonly code: string = 'DATA';
 }
+
+/** V8 writes name and message at the head of a stack when an error is made, which is before ours are known. */
+const withHeader = (stack: string | undefined, header: string): string =>
+  stack === undefined ? header : stack.startsWith('Error') ? header + stack.slice('Error'.length) : stack;
 
 /** Folder of this package, as it stands in stack frames; frames inside it are ours, except its samples and tests. */
 const home = import.meta.url.replace(/\/(dist\/)?runtime\/errors\.[jt]s.*$/, '/');
