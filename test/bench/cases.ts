@@ -1,7 +1,6 @@
 // What the bench measures, by name. Aims are shown beside the numbers and never asserted.
 import { boundary, deferSteps } from '../../compiler/frontend/boundary.ts';
 import { locateAlways, nextInterval } from '../../compiler/frontend/record.ts';
-import { stateCopy } from '../../compiler/frontend/state.ts';
 import { randn, type Tensor } from '../../compiler/index.ts';
 import { type Inspected, watch } from '../../compiler/inspect/index.ts';
 import type { Graph, Node } from '../../compiler/ir/node.ts';
@@ -22,7 +21,7 @@ function chainOf(x: Tensor, y: Tensor): Tensor {
   for (let i = 0; i < 50; i++) z = z.add(y).mul(x);
   return z;
 }
-const few = (): Tensor => stateCopy(randn([4]));
+const few = (): Tensor => randn([4]);
 
 function record(): Row[] {
   const [x, y] = [few(), few()];
@@ -126,7 +125,7 @@ function matmul(): Row[] {
     [1, 1024, 1024],
   ];
   return shapes.map(([m, k, n]) => {
-    const [x, y] = [stateCopy(randn([m, k])), stateCopy(randn([k, n]))];
+    const [x, y] = [randn([m, k]), randn([k, n])];
     const time = microseconds(() => x.matmul(y).dataSync());
     return { what: `matmul ${m}x${k}x${n}, js`, value: (2 * m * k * n) / time / 1000, unit: 'GF/s' };
   });

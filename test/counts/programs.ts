@@ -1,6 +1,5 @@
 // What tests of costs count on the Programs of real user code: kernels launched, and elements that they read and write.
-import { compile } from '../../compiler/frontend/compile.ts';
-import type { Tensor } from '../../compiler/frontend/tensor.ts';
+import { compile, type Tensor } from '../../compiler/index.ts';
 import { type ProgramReport, reportOf, watch } from '../../compiler/inspect/index.ts';
 import { forgetStructures } from '../../compiler/jit/structure.ts';
 

@@ -1,9 +1,6 @@
 // What whole training steps cost: kernels, and memory against its lower bound.
 import { describe, expect, test } from 'vitest';
-import { layerNorm } from '../../compiler/frontend/functional/layers.ts';
-import { Adam } from '../../compiler/frontend/optim/index.ts';
-import { stateCopy } from '../../compiler/frontend/state.ts';
-import { randn, type Tensor } from '../../compiler/index.ts';
+import { F, nn, optim, randn, type Tensor } from '../../compiler/index.ts';
 import type { ProgramReport } from '../../compiler/inspect/index.ts';
 import { type Step, steps } from '../replay/steps.ts';
 import { namesOf, programOf, programsOf } from './programs.ts';
@@ -18,14 +15,14 @@ function programOfStep(make: () => Step): ProgramReport {
   return reports[0]!;
 }
 
-const parameter = (...shape: number[]): Tensor => stateCopy(randn(shape)).requiresGrad_();
+const parameter = (...shape: number[]): Tensor => new nn.Parameter(randn(shape));
 
 test('the backward pass of layer norm is at most two kernels', () => {
   const leaves = [parameter(8, 16), parameter(16), parameter(16)] as const;
   const [x, weight, bias] = leaves;
-  const forward = programOf([x.detach()], (v) => layerNorm(v, [16], { weight: weight.detach(), bias: bias.detach() }));
+  const forward = programOf([x.detach()], (v) => F.layerNorm(v, [16], { weight: weight.detach(), bias: bias.detach() }));
   const both = programOf([randn([8, 16])], (ct) => {
-    const y = layerNorm(x, [16], { weight, bias });
+    const y = F.layerNorm(x, [16], { weight, bias });
     y.backward(ct);
     return y.detach();
   });
@@ -38,8 +35,8 @@ test('an MLP step with cross-entropy and SGD is at most ten kernels', () => {
 
 test('an Adam step over 20 parameters of different shapes is at most two kernels', () => {
   const parameters = Array.from({ length: 20 }, (_, i) => parameter(...(i % 3 === 0 ? [i + 1] : [i + 1, 2 * i + 3])));
-  for (const p of parameters) p.grad = stateCopy(randn(p.shape));
-  const adam = new Adam(parameters);
+  for (const p of parameters) p.grad = randn(p.shape);
+  const adam = new optim.Adam(parameters);
   expect(namesOf(programOfStep(() => () => adam.step() as never)).length).toBeLessThanOrEqual(2);
 });
 

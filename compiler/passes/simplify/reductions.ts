@@ -61,17 +61,22 @@ export const reductions: readonly Rule[] = [
       ? undefined
       : splatTo(b.literal({ value: literalOf(value * count, dtype) }), shape);
   }),
-  ruleOn('a reduction of a reshape is a reshape of the reduction', foldable, ({ op, inputs: [v], attrs: { axes } }, { shape }) => {
-    if (v.node.op !== 'reshape') return undefined;
-    const [inner] = v.node.inputs;
-    const over: number[] = [];
-    for (const { from, to } of axisGroups(shapeOf(inner), shapeOf(v)) ?? []) {
-      const reduced = to.filter((axis) => axes.includes(axis)).length;
-      if (reduced > 0 && reduced < to.length) return undefined;
-      if (reduced > 0) over.push(...from);
-    }
-    return over.length === 0 ? undefined : b.reshape(build(op, [inner], { axes: over }).values[0]!, { shape });
-  }),
+  // Where the reshape has other users, they and the reduction iterate alike, and become one kernel; so it stays.
+  ruleOn(
+    'a reduction of a reshape is a reshape of the reduction',
+    foldable,
+    ({ op, inputs: [v], attrs: { axes } }, { shape }, { isOnce }) => {
+      if (v.node.op !== 'reshape' || !isOnce(v)) return undefined;
+      const [inner] = v.node.inputs;
+      const over: number[] = [];
+      for (const { from, to } of axisGroups(shapeOf(inner), shapeOf(v)) ?? []) {
+        const reduced = to.filter((axis) => axes.includes(axis)).length;
+        if (reduced > 0 && reduced < to.length) return undefined;
+        if (reduced > 0) over.push(...from);
+      }
+      return over.length === 0 ? undefined : b.reshape(build(op, [inner], { axes: over }).values[0]!, { shape });
+    },
+  ),
   ruleOn('a reduction of a permute is a permute of the reduction', foldable, (node) => {
     const [v] = node.inputs;
     if (v.node.op !== 'permute') return undefined;
