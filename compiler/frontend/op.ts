@@ -150,7 +150,8 @@ function demandWritable(op: string, self: Tensor, others: readonly Tensor[]): vo
           fix: 'wrap the update in noGrad(() => ...), or use the op without the trailing underscore',
         },
       );
-    const tracked = currentTrace() !== undefined || requiresGradOf(self) || others.some(requiresGradOf);
+    // A view made under noGrad has no history of its own; its base may have one.
+    const tracked = currentTrace() !== undefined || requiresGradOf(self) || requiresGradOf(base) || others.some(requiresGradOf);
     if (tracked && self.via?.origin === 'noGrad')
       throw new AutogradError('a view was created in noGrad mode and is being modified in place with grad mode enabled', {
         op,

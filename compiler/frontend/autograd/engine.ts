@@ -8,7 +8,7 @@ import { rules } from '../../ops/table.ts';
 import { flushBefore } from '../boundary.ts';
 import { edgeOf } from '../handle.ts';
 import { distinct, newTensor } from '../op.ts';
-import { beginOp, currentInterval, gradientRead, recordedOf, recording, resolve } from '../record.ts';
+import { beginOp, currentInterval, gradientRead, type Recorded, recordedOf, recording, resolve } from '../record.ts';
 import { storageOf } from '../storage.ts';
 import type { Tensor } from '../tensor.ts';
 import { type Edge, GradFn } from './graph.ts';
@@ -174,7 +174,8 @@ function differentiate(
   flushBefore(fn.name);
   beginOp();
   // A graph that was recorded before is another one each time.
-  if (saved.outputs.some((v) => isLeaf(v.node.op) || recordedOf(v.node).interval !== currentInterval())) currentInterval().repeatable = false;
+  if (saved.outputs.some((v) => (v.node.record as Partial<Recorded> | undefined)?.interval !== currentInterval()))
+    currentInterval().repeatable = false;
   const grads = recording(() => {
     const { inputs, outputs } = task.createGraph ? current(saved) : saved;
     const given = outputs.map((_, i) => cts[i] ?? null);
