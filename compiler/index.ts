@@ -13,6 +13,7 @@ export {
   InternalError,
   IRError,
   KeyError,
+  LinAlgError,
   OutOfMemoryError,
   ProgramError,
   ShapeError,

@@ -1,5 +1,6 @@
 // The loop IR: a kernel as a tree of statements. Lowering writes it, schedules rewrite it, emitters print it in a target's language.
 import type { DType } from '../runtime/dtype.ts';
+import type { LibraryRoutine } from './routines.ts';
 import type { ScalarName } from './scalar.ts';
 
 /** An extent or stride: a number, or the name of a size that the launch binds. */

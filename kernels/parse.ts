@@ -5,6 +5,7 @@ import { parseLiteral } from './literal.ts';
 import type { Condition, Expr, Extent, Kernel, Member, Param, Position, Stmt } from './loop.ts';
 import { add, axis, constant, div, mod, mul, valuePosition } from './position.ts';
 import { infixes } from './print.ts';
+import { isRoutine, routines } from './routines.ts';
 import { type ScalarName, scalar, scalarNames } from './scalar.ts';
 import { placeOf, type Token, tokenize } from './tokens.ts';
 
@@ -205,8 +206,9 @@ function statement(p: Parser): Stmt {
     case 'members':
       return members(p);
     case 'library': {
+      const t = peek(p);
       const name = identifier(p);
-      if (!isRoutine(name)) throw ROUTINE;
+      if (!isRoutine(name)) throw failAt(p, t, `one of ${Object.keys(routines).join(', ')}`);
       const buffers = list(p, '(', ')', identifier);
       word(p, 'extents');
       const extents = list(p, '(', ')', extent);

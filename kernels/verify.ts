@@ -4,6 +4,7 @@ import { IRError } from '../runtime/errors.ts';
 import { isLiteral } from './literal.ts';
 import type { Expr, Extent, Kernel, Position, Stmt } from './loop.ts';
 import { expressionText } from './print.ts';
+import { type Routine, routines, routineText } from './routines.ts';
 import { type ScalarName, scalar } from './scalar.ts';
 
 type Binding =

@@ -2,7 +2,7 @@
 
 import { checkProgram } from './check.ts';
 import { allocate, bytesPerElement, type TypedArray, viewOf } from './dtype.ts';
-import { ArgumentError, DTypeError, IndexError, OutOfMemoryError, ProgramError, ShapeError } from './errors.ts';
+import { ArgumentError, DTypeError, IndexError, LinAlgError, OutOfMemoryError, ProgramError, ShapeError } from './errors.ts';
 import type { Faults } from './faults.ts';
 import type { BufferRef, ConstantData, Port, Program } from './program.ts';
 
@@ -20,8 +20,9 @@ export type Executable = {
   readonly run: (inputs: readonly TypedArray[], slots: Float64Array, outputs?: readonly (TypedArray | undefined)[]) => TypedArray[];
 };
 
-/** What a kernel calls when its data cannot be computed with: an index out of range, or (with a text alone) a division by zero. */
-export function fail(what: string, value?: number | bigint, below?: number): never {
+/** What a kernel calls when its data cannot be computed with: an index out of range, a matrix (told in words), or (with a text alone) a division by zero. */
+export function fail(what: string, value?: number | bigint | string, below?: number): never {
+  if (typeof value === 'string') throw new LinAlgError(value, { op: what });
   if (value === undefined || below === undefined) throw new ArgumentError(what);
   throw new IndexError(`index ${value} is out of range for a dimension of ${below} elements`, {
     op: what,

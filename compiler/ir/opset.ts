@@ -174,6 +174,17 @@ function scatterLike(x: Aval, index: Aval, updates: Aval, axis: number): Aval {
   return x;
 }
 
+/** The batch, rows and columns of what linear algebra takes. */
+function demandMatrix(x: Aval): readonly [batch: Shape, rows: Dim, columns: Dim] {
+  demand(isFloat(x.dtype), () => `a matrix must be floating, not ${x.dtype}`);
+  demand(x.shape.length >= 2, () => `${avalText(x)} holds no matrix`);
+  return [x.shape.slice(0, -2), x.shape.at(-2)!, x.shape.at(-1)!];
+}
+function demandSquare(x: Aval): void {
+  const [, rows, columns] = demandMatrix(x);
+  demand(rows === columns, () => `a square matrix is wanted, not ${avalText(x)}`);
+}
+
 type RegionResults = readonly (readonly Aval[])[];
 const sameAvals = (a: readonly Aval[], b: readonly Aval[]): boolean => a.length === b.length && a.every((x, i) => sameAval(x, b[i]!));
 const listText = (avals: readonly Aval[]): string => `(${avals.map(avalText).join(', ')})`;
@@ -356,6 +367,48 @@ const structural = {
     );
     const shape = x.shape.map((d, i) => (i === axis ? k : d));
     return [aval(x.dtype, shape), aval('i64', shape)] as const;
+  }),
+  // linear algebra, on the matrices that the last two axes hold
+  /** Lower factor L of a positive-definite x = L L'; only the lower triangle of x is read. */
+  cholesky: op(['x'], {}, ([x]) => {
+    demandSquare(x);
+    return x;
+  }),
+  /** L (unit, below the diagonal) and U in one matrix, the row of x that each row of L U is, and the sign of that permutation. */
+  lu: op(['x'], { singular: oneOf('refused', 'allowed') }, ([x]) => {
+    demandSquare(x);
+    return [x, aval('i32', x.shape.slice(0, -1)), aval(x.dtype, x.shape.slice(0, -2))] as const;
+  }),
+  /** The solution of op(a) x = y; `transpose` says whether op(a) is a or its transpose, `unit` that the diagonal is ones. */
+  triangularSolve: op(['a', 'y'], { upper: flag, transpose: flag, unit: flag }, ([a, y]) => {
+    demandSquare(a);
+    demand(
+      a.dtype === y.dtype && y.shape.length === a.shape.length && sameShape(a.shape.slice(0, -1), y.shape.slice(0, -1)),
+      () => `a system ${avalText(a)} does not fit the right side ${avalText(y)}`,
+    );
+    return y;
+  }),
+  /** x = Q R with orthonormal columns of Q: as many as x has, or (`complete`) as x has rows. */
+  qr: op(['x'], { complete: flag }, ([x], { complete }) => {
+    const [batch, rows, columns] = demandMatrix(x);
+    demand(fixed(rows) >= fixed(columns), () => `qr wants no more columns than rows, got ${avalText(x)}`);
+    const width = complete ? rows : columns;
+    return [aval(x.dtype, [...batch, rows, width]), aval(x.dtype, [...batch, width, columns])] as const;
+  }),
+  /** Eigenvalues of a symmetric x in ascending order, and their vectors as columns; only the lower triangle of x is read. */
+  eigh: op(['x'], {}, ([x]) => {
+    demandSquare(x);
+    return [aval(x.dtype, x.shape.slice(0, -1)), x] as const;
+  }),
+  /** x = U diag(S) Vh, S in descending order; `full` completes U and Vh to square matrices. */
+  svd: op(['x'], { full: flag }, ([x], { full }) => {
+    const [batch, rows, columns] = demandMatrix(x);
+    const short = Math.min(fixed(rows), fixed(columns));
+    return [
+      aval(x.dtype, [...batch, rows, full ? rows : short]),
+      aval(x.dtype, [...batch, short]),
+      aval(x.dtype, [...batch, full ? columns : short, columns]),
+    ] as const;
   }),
   // regions
   /** `then` or `else` of the operands after the first, which is the condition. */

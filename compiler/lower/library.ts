@@ -1,6 +1,7 @@
-// Kernels of the form `library`: sorting by a routine, running sums and products by a carried value, scattering by one writer in order.
+// Kernels of the form `library`: sorting and factorisations by a routine, running sums and products by a carried value, scattering by one writer in order.
 import type { Expr, Position } from '../../kernels/loop.ts';
 import { add, constant, linearize, mul, zero } from '../../kernels/position.ts';
+import { type LibraryRoutine, routines } from '../../kernels/routines.ts';
 import { bytesPerElement } from '../../runtime/dtype.ts';
 import { InternalError } from '../../runtime/errors.ts';
 import { fixed, fixedShape } from '../ir/dim.ts';
@@ -16,10 +17,28 @@ export function lowerLibrary(nest: Nest, region: Region): void {
   const node = nodesOf(region.graph).find((n) => rules[n.op].lower.kind === 'library');
   switch (node?.op) {
     case 'sort':
-      sortInto(nest, region, node, [Number(node.attrs.descending), -1]);
+      call(nest, region, node, 'sort', alongAxis(node.inputs[0], node.attrs.axis), [Number(node.attrs.descending), -1]);
       return;
     case 'topk':
-      sortInto(nest, region, node, [Number(node.attrs.largest), node.attrs.k]);
+      call(nest, region, node, 'sort', alongAxis(node.inputs[0], node.attrs.axis), [Number(node.attrs.largest), node.attrs.k]);
+      return;
+    case 'cholesky':
+    case 'eigh':
+      call(nest, region, node, node.op, squareMatrices(node.inputs[0]), []);
+      return;
+    case 'lu':
+      call(nest, region, node, 'lu', squareMatrices(node.inputs[0]), [Number(node.attrs.singular === 'allowed')]);
+      return;
+    case 'triangularSolve': {
+      const { upper, transpose, unit } = node.attrs;
+      call(nest, region, node, 'triangularSolve', matrices(node.inputs[1]), [upper, transpose, unit].map(Number));
+      return;
+    }
+    case 'qr':
+      call(nest, region, node, 'qr', matrices(node.inputs[0]), [Number(node.attrs.complete)]);
+      return;
+    case 'svd':
+      call(nest, region, node, 'svd', matrices(node.inputs[0]), [Number(node.attrs.full)]);
       return;
     case 'cumsum':
     case 'cumprod':
@@ -51,27 +70,41 @@ function bufferOf(nest: Nest, region: Region, value: Value): string {
   return buffer;
 }
 
-/** Where each result goes: a parameter if it is an output, else scratch; and copies for results that are several outputs. */
-function sortInto(nest: Nest, region: Region, node: NodeOf<'sort'> | NodeOf<'topk'>, flags: readonly number[]): void {
-  const [x] = node.inputs;
-  const shape = fixedShape(shapeOf(x));
-  const { axis } = node.attrs;
-  const source = bufferOf(nest, region, x);
+type RoutineNode = NodeOf<'sort' | 'topk' | 'cholesky' | 'lu' | 'triangularSolve' | 'qr' | 'eigh' | 'svd'>;
+
+/** Calls a routine on the buffers of operands and results; a result that is no output goes to scratch. */
+function call(
+  nest: Nest,
+  region: Region,
+  node: RoutineNode,
+  routine: LibraryRoutine,
+  extents: readonly number[],
+  flags: readonly number[],
+): void {
+  const operands = (node.inputs as readonly Value[]).map((x) => bufferOf(nest, region, x));
+  const names = Object.keys(routines[routine].writes);
   const results = node.values.map((value) => {
     const output = region.graph.outputs.indexOf(value);
     if (output >= 0) return region.writes[output]!.name;
-    const name = declare(nest, value.index === 0 ? 'values' : 'order');
+    const name = declare(nest, names[value.index]!);
     emit(nest, { kind: 'scratch', name, dtype: dtypeOf(value), length: elements(fixedShape(shapeOf(value))) });
     return name;
   });
-  emit(nest, {
-    kind: 'library',
-    routine: 'sort',
-    buffers: [source, ...results],
-    extents: [elements(shape.slice(0, axis)), shape[axis]!, elements(shape.slice(axis + 1))],
-    flags,
-  });
+  emit(nest, { kind: 'library', routine, buffers: [...operands, ...results], extents, flags });
 }
+
+/** Elements before, along and behind an axis. */
+function alongAxis(x: Value, axis: number): readonly number[] {
+  const shape = fixedShape(shapeOf(x));
+  return [elements(shape.slice(0, axis)), shape[axis]!, elements(shape.slice(axis + 1))];
+}
+
+/** How many matrices the last two axes hold, and their rows and columns. */
+function matrices(x: Value): readonly number[] {
+  const shape = fixedShape(shapeOf(x));
+  return [elements(shape.slice(0, -2)), ...shape.slice(-2)];
+}
+const squareMatrices = (x: Value): readonly number[] => matrices(x).slice(0, 2);
 
 /** One running value for each line along the axis; lines that lie side by side in memory are walked together. */
 function runAlong(nest: Nest, region: Region, node: NodeOf<'cumsum'> | NodeOf<'cumprod'>): void {

@@ -62,6 +62,19 @@ function operations(node: Node, count: number): number {
     case 'sort':
     case 'topk':
       return 0;
+    case 'cholesky':
+    case 'lu':
+    case 'eigh':
+    case 'qr':
+    case 'svd': {
+      // Leading terms; those that iterate are counted as one sweep of rotations.
+      const [rows, columns] = shapeOf(node.inputs[0]).slice(-2).map(fixed) as [number, number];
+      const short = Math.min(rows, columns);
+      const perElement = { cholesky: short / 3, lu: (2 * short) / 3, qr: 4 * short, eigh: 6 * short, svd: 6 * short }[node.op];
+      return Math.round(size(node.inputs[0]) * perElement);
+    }
+    case 'triangularSolve':
+      return size(node.values[0]!) * fixed(shapeOf(node.inputs[0]).at(-1)!);
     default:
       return costOf(node.op) > 0 && rules[node.op].lower.kind === 'pointwise' ? count : 0;
   }

@@ -7,6 +7,7 @@ import { cumulativeRules } from './cumulative.ts';
 import { elementwiseRules } from './elementwise.ts';
 import { indexingRules } from './indexing.ts';
 import { leafRules } from './leaves.ts';
+import { linalgRules } from './linalg.ts';
 import { movementRules } from './movement.ts';
 import { reduceRules } from './reduce.ts';
 import { regionRules } from './regions.ts';
@@ -24,6 +25,7 @@ export const rules: RulesFor<OpName> = {
   ...indexingRules,
   ...cumulativeRules,
   ...sortingRules,
+  ...linalgRules,
   ...regionRules,
 };
 
