@@ -3,6 +3,7 @@ import { allocate, bytesPerElement, type DType, isFloat, type TypedArray } from 
 import { ArgumentError, DTypeError, OutOfMemoryError, ShapeError } from '../../runtime/errors.ts';
 import { b, lit } from '../ir/builder.ts';
 import type { avalOf, Value } from '../ir/node.ts';
+import { demandTensors, kindOf as wordFor } from './arguments.ts';
 import { defaultTarget } from './device.ts';
 import { type DTypeName, elementOf } from './dtypes.ts';
 import { demandGradDType } from './handle.ts';
@@ -81,6 +82,8 @@ export function tensor(data: Nested | TypedArray, options: CreationOptions = {})
 /** A tensor over a typed array of matching kind, without a copy: whoever writes to the array afterwards writes to the tensor. */
 export function fromTypedArray(data: TypedArray, shape: readonly number[], options: CreationOptions = {}): Tensor {
   const op = 'fromTypedArray';
+  if (!ArrayBuffer.isView(data))
+    throw new ArgumentError(`expected a typed array, but it is ${wordFor(data)}`, { op, fix: 'use tensor() for nested arrays' });
   const dtype = checkedElement(op, options.dtype, kindOf(data));
   const sizes = checkedShape(op, shape, dtype);
   const count = sizes.reduce((n, d) => n * d, 1);
@@ -146,14 +149,24 @@ export function full(shape: readonly number[], value: number | boolean, options:
   return constant('full', shape, options, otherwise, (d) => (d === 'bool' ? lit(Boolean(value), d) : slot(Number(value), d)));
 }
 
-const like = (t: Tensor, options: CreationOptions): CreationOptions => ({ dtype: t.dtype, ...options });
-export const zerosLike = (t: Tensor, options: CreationOptions = {}): Tensor => zeros(t.shape, like(t, options));
-export const onesLike = (t: Tensor, options: CreationOptions = {}): Tensor => ones(t.shape, like(t, options));
-export const fullLike = (t: Tensor, value: number | boolean, options: CreationOptions = {}): Tensor =>
-  full(t.shape, value, like(t, options));
-export const emptyLike = (t: Tensor, options: CreationOptions = {}): Tensor => zeros(t.shape, like(t, options));
-export const randLike = (t: Tensor, options: RandomOptions = {}): Tensor => rand(t.shape, { ...options, ...like(t, options) });
-export const randnLike = (t: Tensor, options: RandomOptions = {}): Tensor => randn(t.shape, { ...options, ...like(t, options) });
+/** What a tensor of the same shape and, unless told otherwise, dtype is made with. */
+function like<O extends CreationOptions>(
+  op: string,
+  t: Tensor,
+  options: O | undefined,
+): [shape: readonly number[], options: O & CreationOptions] {
+  demandTensors(op, t);
+  return [t.shape, { dtype: t.dtype, ...options } as O & CreationOptions];
+}
+export const zerosLike = (t: Tensor, options?: CreationOptions): Tensor => zeros(...like('zerosLike', t, options));
+export const onesLike = (t: Tensor, options?: CreationOptions): Tensor => ones(...like('onesLike', t, options));
+export function fullLike(t: Tensor, value: number | boolean, options?: CreationOptions): Tensor {
+  const [shape, all] = like('fullLike', t, options);
+  return full(shape, value, all);
+}
+export const emptyLike = (t: Tensor, options?: CreationOptions): Tensor => zeros(...like('emptyLike', t, options));
+export const randLike = (t: Tensor, options?: RandomOptions): Tensor => rand(...like('randLike', t, options));
+export const randnLike = (t: Tensor, options?: RandomOptions): Tensor => randn(...like('randnLike', t, options));
 
 /**
  * `start, start + step, ...` below `end`; one number counts from 0. int64 if all are integers, else float32, as `torch.arange`.
@@ -199,13 +212,11 @@ function numbersAndOptions(
   const options = typeof last === 'object' && last !== null ? last : {};
   const numbers = typeof last === 'object' ? list.slice(0, -1) : list;
   numbers.forEach((v, i) => {
-    if (typeof v !== 'number') throw new ArgumentError(`argument ${i} is ${describeKind(v)}, not a number`, { op });
+    if (typeof v !== 'number') throw new ArgumentError(`argument ${i} is ${wordFor(v)}, not a number`, { op });
   });
   if (numbers.length === 0 || numbers.length > most) throw new ArgumentError(`takes 1 to ${most} numbers, got ${numbers.length}`, { op });
   return { numbers: numbers as number[], options };
 }
-const describeKind = (v: unknown): string => (v === null ? 'null' : typeof v === 'object' ? 'an object' : `a ${typeof v}`);
-
 /** `count` numbers from `start` to `end`, both included. */
 export function linspace(start: number, end: number, count: number, options: CreationOptions = {}): Tensor {
   const dtype = checkedElement('linspace', options.dtype, 'f32');
@@ -297,6 +308,7 @@ export function normal(mean: number, std: number, shape: readonly number[], opti
 }
 /** 1 with the probability that stands in each element of `p`, else 0, in p's dtype; PyTorch's numbers for a seed. Observes p at each draw. */
 export function bernoulli(p: Tensor, options: Pick<RandomOptions, 'generator'> = {}): Tensor {
+  demandTensors('bernoulli', p);
   if (!isFloat(p.element)) throw new DTypeError(`probabilities must be floating, not ${p.dtype}`, { op: 'bernoulli' });
   return drawn('bernoulli', p.shape, { ...options, dtype: p.dtype }, 'f32', (out, g) => fillBernoulliFrom(out, p.dataSync(), g));
 }
@@ -307,6 +319,7 @@ export function multinomial(
   options: { readonly replacement?: boolean; readonly generator?: Generator } = {},
 ): Tensor {
   const op = 'multinomial';
+  demandTensors(op, weights);
   if (!isFloat(weights.element) || weights.ndim < 1 || weights.ndim > 2)
     throw new ArgumentError(`weights must be floating, [N] or [B, N], not ${weights.dtype}[${weights.shape}]`, { op });
   if (!Number.isInteger(count) || count <= 0) throw new ArgumentError(`cannot draw ${String(count)} positions`, { op });

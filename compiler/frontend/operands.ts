@@ -4,6 +4,7 @@ import { ArgumentError, DTypeError } from '../../runtime/errors.ts';
 import { lit } from '../ir/builder.ts';
 import type { Value } from '../ir/node.ts';
 import { broadcastTo, broadcastShapes as broadcastTwo, castTo, promote, promoteTypes, type Widest } from '../ops/broadcast.ts';
+import { demandTensors, kindOf } from './arguments.ts';
 import { apply, applyInPlace } from './op.ts';
 import { isTensor } from './pytree.ts';
 import { slot } from './record.ts';
@@ -45,10 +46,7 @@ export function scalarValue(s: Scalar, dtype: DType): Value {
 
 export function demandOperand(op: string, o: unknown, position: number): asserts o is Operand {
   if (isTensor(o) || typeof o === 'number' || typeof o === 'boolean' || typeof o === 'bigint') return;
-  throw new ArgumentError(
-    `operand ${position} is ${o === null ? 'null' : typeof o === 'object' ? 'an object' : typeof o === 'undefined' ? 'missing' : `a ${typeof o}`}`,
-    { op, fix: 'pass a tensor or a number' },
-  );
+  throw new ArgumentError(`operand ${position} is ${kindOf(o)}`, { op, fix: 'pass a tensor or a number' });
 }
 
 export type ElementwiseOptions = {
@@ -110,6 +108,7 @@ export function elementwiseInPlace(
   f: (...values: Value[]) => Value,
   options: ElementwiseOptions = {},
 ): Tensor {
+  demandTensors(op, self);
   const operands = [self, ...others];
   const { dtype, shape, tensors } = plan(op, operands, options);
   return applyInPlace(op, self, tensors.slice(1), (...values) => f(...align(operands, values, dtype, shape)));

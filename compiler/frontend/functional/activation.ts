@@ -4,6 +4,7 @@ import { ArgumentError, DTypeError, ShapeError } from '../../../runtime/errors.t
 import { b } from '../../ir/builder.ts';
 import { dtypeOf, type Value } from '../../ir/node.ts';
 import { composite } from '../../ops/composite/table.ts';
+import { demandTensors } from '../arguments.ts';
 import { dimOf } from '../dims.ts';
 import { type DTypeName, elementOf } from '../dtypes.ts';
 import { apply, applyInPlace } from '../op.ts';
@@ -38,8 +39,14 @@ const plain =
   };
 
 /** max(x, 0), also of integers; NaN passes. */
-export const relu = (x: Tensor): Tensor => apply('relu', [x], reluOf);
-export const relu_ = (x: Tensor): Tensor => applyInPlace('relu_', x, [], reluOf);
+export function relu(x: Tensor): Tensor {
+  demandTensors('relu', x);
+  return apply('relu', [x], reluOf);
+}
+export function relu_(x: Tensor): Tensor {
+  demandTensors('relu_', x);
+  return applyInPlace('relu_', x, [], reluOf);
+}
 const reluOf = (v: Value): Value => composite('relu', [v], {})[0]!;
 export const relu6 = plain('relu6', 'relu6');
 export const selu = plain('selu', 'selu');
@@ -54,6 +61,7 @@ const exactGelu = plain('gelu', 'gelu');
 const tanhGelu = plain('gelu', 'geluTanh');
 /** x times the normal distribution's cumulative function; `approximate: 'tanh'` for its usual approximation. */
 export function gelu(x: Tensor, options: { readonly approximate?: 'none' | 'tanh' } = {}): Tensor {
+  demandTensors('gelu', x);
   const { approximate = 'none' } = options;
   if (approximate !== 'none' && approximate !== 'tanh')
     throw new ArgumentError(`approximate '${String(approximate)}' is neither 'none' nor 'tanh'`, { op: 'gelu' });
@@ -65,23 +73,42 @@ function withNumbers(op: string, x: Tensor, numbers: readonly number[], f: (v: V
   demandFloat(op, x);
   return apply(op, [x], (v) => f(v, ...numbers.map((n) => scalarValue(n, x.element)))[0]!);
 }
-export const leakyRelu = (x: Tensor, negativeSlope = 0.01): Tensor =>
-  withNumbers('leakyRelu', x, [negativeSlope], (v, s) => composite('leakyRelu', [v, s!], {}));
-export const elu = (x: Tensor, alpha = 1): Tensor => withNumbers('elu', x, [alpha], (v, a) => composite('elu', [v, a!], {}));
-export const celu = (x: Tensor, alpha = 1): Tensor => withNumbers('celu', x, [alpha], (v, a) => composite('celu', [v, a!], {}));
-export const hardtanh = (x: Tensor, low = -1, high = 1): Tensor =>
-  withNumbers('hardtanh', x, [low, high], (v, l, h) => composite('hardtanh', [v, l!, h!], {}));
+export function leakyRelu(x: Tensor, negativeSlope = 0.01): Tensor {
+  demandTensors('leakyRelu', x);
+  return withNumbers('leakyRelu', x, [negativeSlope], (v, s) => composite('leakyRelu', [v, s!], {}));
+}
+export function elu(x: Tensor, alpha = 1): Tensor {
+  demandTensors('elu', x);
+  return withNumbers('elu', x, [alpha], (v, a) => composite('elu', [v, a!], {}));
+}
+export function celu(x: Tensor, alpha = 1): Tensor {
+  demandTensors('celu', x);
+  return withNumbers('celu', x, [alpha], (v, a) => composite('celu', [v, a!], {}));
+}
+export function hardtanh(x: Tensor, low = -1, high = 1): Tensor {
+  demandTensors('hardtanh', x);
+  return withNumbers('hardtanh', x, [low, high], (v, l, h) => composite('hardtanh', [v, l!, h!], {}));
+}
 /** log(1 + exp(beta x)) / beta; x itself where beta x exceeds `threshold`. */
-export const softplus = (x: Tensor, beta = 1, threshold = 20): Tensor =>
-  withNumbers('softplus', x, [beta, threshold], (v, s, t) => composite('thresholdedSoftplus', [v, s!, t!], {}));
-export const threshold = (x: Tensor, limit: number, value: number): Tensor =>
-  withNumbers('threshold', x, [limit, value], (v, t, y) => composite('threshold', [v, t!, y!], {}));
-export const hardshrink = (x: Tensor, lambda = 0.5): Tensor =>
-  withNumbers('hardshrink', x, [lambda], (v, l) => composite('hardshrink', [v, l!], {}));
-export const softshrink = (x: Tensor, lambda = 0.5): Tensor =>
-  withNumbers('softshrink', x, [lambda], (v, l) => composite('softshrink', [v, l!], {}));
+export function softplus(x: Tensor, beta = 1, threshold = 20): Tensor {
+  demandTensors('softplus', x);
+  return withNumbers('softplus', x, [beta, threshold], (v, s, t) => composite('thresholdedSoftplus', [v, s!, t!], {}));
+}
+export function threshold(x: Tensor, limit: number, value: number): Tensor {
+  demandTensors('threshold', x);
+  return withNumbers('threshold', x, [limit, value], (v, t, y) => composite('threshold', [v, t!, y!], {}));
+}
+export function hardshrink(x: Tensor, lambda = 0.5): Tensor {
+  demandTensors('hardshrink', x);
+  return withNumbers('hardshrink', x, [lambda], (v, l) => composite('hardshrink', [v, l!], {}));
+}
+export function softshrink(x: Tensor, lambda = 0.5): Tensor {
+  demandTensors('softshrink', x);
+  return withNumbers('softshrink', x, [lambda], (v, l) => composite('softshrink', [v, l!], {}));
+}
 /** x, times the learnt `weight` (one, or one for each channel of dimension 1) where negative. */
 export function prelu(x: Tensor, weight: Tensor): Tensor {
+  demandTensors('prelu', x, weight);
   const channels = x.ndim > 1 ? x.shape[1]! : 1;
   if (weight.numel() !== 1 && weight.numel() !== channels)
     throw new ShapeError(`weight has ${weight.numel()} elements for ${channels} channels`, { op: 'prelu' });
@@ -91,10 +118,12 @@ export function prelu(x: Tensor, weight: Tensor): Tensor {
 
 /** x held between bounds, either of which may be missing; its gradient at a bound is 0. NaN passes. */
 export function clamp(x: Tensor, low?: Bound, high?: Bound): Tensor {
+  demandTensors('clamp', x);
   demandBounds('clamp', low, high);
   return elementwise('clamp', [x, ...given(low, high)], clampRule(low, high));
 }
 export function clamp_(x: Tensor, low?: Bound, high?: Bound): Tensor {
+  demandTensors('clamp_', x);
   demandBounds('clamp_', low, high);
   return elementwiseInPlace('clamp_', x, given(low, high), clampRule(low, high));
 }
@@ -131,15 +160,24 @@ function alongDim(op: string, name: 'softmax' | 'logSoftmax', x: Tensor, dim: nu
   return apply(op, [x], (v) => composite(name, [castTo(v, dtype)], { axis })[0]!);
 }
 /** exp(x), scaled to sum to 1 along `dim`. */
-export const softmax = (x: Tensor, dim: number, options: SoftmaxOptions = {}): Tensor => alongDim('softmax', 'softmax', x, dim, options);
+export function softmax(x: Tensor, dim: number, options: SoftmaxOptions = {}): Tensor {
+  demandTensors('softmax', x);
+  return alongDim('softmax', 'softmax', x, dim, options);
+}
 /** The logarithm of softmax, without forming it. */
-export const logSoftmax = (x: Tensor, dim: number, options: SoftmaxOptions = {}): Tensor =>
-  alongDim('logSoftmax', 'logSoftmax', x, dim, options);
+export function logSoftmax(x: Tensor, dim: number, options: SoftmaxOptions = {}): Tensor {
+  demandTensors('logSoftmax', x);
+  return alongDim('logSoftmax', 'logSoftmax', x, dim, options);
+}
 /** Softmax of -x. */
-export const softmin = (x: Tensor, dim: number): Tensor => softmax(x.neg(), dim);
+export function softmin(x: Tensor, dim: number): Tensor {
+  demandTensors('softmin', x);
+  return softmax(x.neg(), dim);
+}
 
 /** Half of x along `dim`, gated by the sigmoid of the other half. */
 export function glu(x: Tensor, dim = -1): Tensor {
+  demandTensors('glu', x);
   demandFloat('glu', x);
   const axis = dimOf('glu', dim, x.ndim);
   const size = x.shape[axis];
@@ -161,6 +199,7 @@ export type AttentionOptions = {
  * As `F.scaled_dot_product_attention`.
  */
 export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
+  demandTensors('scaledDotProductAttention', q, k, v);
   const op = 'scaledDotProductAttention';
   for (const x of [q, k, v]) demandFloat(op, x);
   if (q.ndim < 2 || k.ndim < 2 || v.ndim < 2 || q.shape.at(-1) !== k.shape.at(-1) || k.shape.at(-2) !== v.shape.at(-2))

@@ -4,6 +4,7 @@ import { ArgumentError, DTypeError } from '../../../runtime/errors.ts';
 import { b, full } from '../../ir/builder.ts';
 import { avalOf, dtypeOf, type Value } from '../../ir/node.ts';
 import { type CompositeName, composite } from '../../ops/composite/table.ts';
+import { demandTensors } from '../arguments.ts';
 import { elementwise, elementwiseInPlace, type Operand } from '../operands.ts';
 import { isTensor } from '../pytree.ts';
 import type { Tensor } from '../tensor.ts';
@@ -169,16 +170,27 @@ export const logicalXor = (x: Operand, y: Operand): Tensor => elementwise('logic
 export const logicalNot = (x: Operand): Tensor =>
   elementwise('logicalNot', [x], (v) => (dtypeOf(v) === 'bool' ? b.not(v) : b.eq(v, zero(v))));
 
-export const bitwiseAnd = (x: Operand, y: Operand): Tensor => elementwise('bitwiseAnd', [x, y], b.bitAnd);
-export const bitwiseOr = (x: Operand, y: Operand): Tensor => elementwise('bitwiseOr', [x, y], b.bitOr);
-export const bitwiseXor = (x: Operand, y: Operand): Tensor => elementwise('bitwiseXor', [x, y], b.bitXor);
-export const bitwiseNot = (x: Operand): Tensor => elementwise('bitwiseNot', [x], b.bitNot);
-export const bitwiseLeftShift = (x: Operand, y: Operand): Tensor => elementwise('bitwiseLeftShift', [x, y], b.shl);
-export const bitwiseRightShift = (x: Operand, y: Operand): Tensor => elementwise('bitwiseRightShift', [x, y], b.shr);
+// Bits, of integers and bools only.
+function bits(op: string, operands: readonly Operand[], f: (...values: Value[]) => Value): Tensor {
+  return elementwise(op, operands, (...values) => {
+    if (isFloat(dtypeOf(values[0]!)))
+      throw new DTypeError('has no meaning on floating point numbers', { op, fix: "convert with .to('int32') first" });
+    return f(...values);
+  });
+}
+export const bitwiseAnd = (x: Operand, y: Operand): Tensor => bits('bitwiseAnd', [x, y], b.bitAnd as (...values: Value[]) => Value);
+export const bitwiseOr = (x: Operand, y: Operand): Tensor => bits('bitwiseOr', [x, y], b.bitOr as (...values: Value[]) => Value);
+export const bitwiseXor = (x: Operand, y: Operand): Tensor => bits('bitwiseXor', [x, y], b.bitXor as (...values: Value[]) => Value);
+export const bitwiseLeftShift = (x: Operand, y: Operand): Tensor =>
+  bits('bitwiseLeftShift', [x, y], b.shl as (...values: Value[]) => Value);
+export const bitwiseRightShift = (x: Operand, y: Operand): Tensor =>
+  bits('bitwiseRightShift', [x, y], b.shr as (...values: Value[]) => Value);
+export const bitwiseNot = (x: Operand): Tensor => bits('bitwiseNot', [x], b.bitNot as (...values: Value[]) => Value);
 
 export type Closeness = { readonly rtol?: number; readonly atol?: number; readonly equalNan?: boolean };
 /** Whether |x - y| <= atol + rtol |y|, element by element; equal infinities are close. */
 export function isclose(x: Tensor, y: Tensor, { rtol = 1e-5, atol = 1e-8, equalNan = false }: Closeness = {}): Tensor {
+  demandTensors('isclose', x, y);
   if (!(rtol >= 0) || !(atol >= 0))
     throw new ArgumentError(`tolerances must not be negative, got rtol = ${rtol} and atol = ${atol}`, { op: 'isclose' });
   return elementwise('isclose', [x, y, rtol, atol], (l, r, relative, absolute) => {
@@ -193,4 +205,7 @@ export function isclose(x: Tensor, y: Tensor, { rtol = 1e-5, atol = 1e-8, equalN
 /** Whether all elements are close, as a boolean. Observes both. */
 export const allclose = (x: Tensor, y: Tensor, options: Closeness = {}): boolean => isclose(x, y, options).all().itemSync() === 1;
 /** Whether both have one shape and equal elements, as a boolean. Observes both. */
-export const equal = (x: Tensor, y: Tensor): boolean => x.shape.join() === y.shape.join() && eq(x, y).all().itemSync() === 1;
+export function equal(x: Tensor, y: Tensor): boolean {
+  demandTensors('equal', x, y);
+  return x.shape.join() === y.shape.join() && eq(x, y).all().itemSync() === 1;
+}

@@ -2,6 +2,7 @@
 import { ArgumentError } from '../../../runtime/errors.ts';
 import type { Value } from '../../ir/node.ts';
 import { composite } from '../../ops/composite/table.ts';
+import { demandTensors } from '../arguments.ts';
 import { apply } from '../op.ts';
 import { scalarValue } from '../operands.ts';
 import { initialSeed, nextStream } from '../random.ts';
@@ -27,7 +28,12 @@ function drop(op: string, x: Tensor, p: number, { training = true }: DropoutOpti
 }
 
 /** Zeroes each element with probability p and scales the rest by 1 / (1 - p). Its generator is not PyTorch's. */
-export const dropout = (x: Tensor, p = 0.5, options: DropoutOptions = {}): Tensor => drop('dropout', x, p, options, []);
+export function dropout(x: Tensor, p = 0.5, options: DropoutOptions = {}): Tensor {
+  demandTensors('dropout', x);
+  return drop('dropout', x, p, options, []);
+}
 /** Zeroes whole channels (dimension 1 of [N, C, ...]). */
-export const dropout2d = (x: Tensor, p = 0.5, options: DropoutOptions = {}): Tensor =>
-  drop('dropout2d', x, p, options, x.shape.map((_, i) => i).slice(2));
+export function dropout2d(x: Tensor, p = 0.5, options: DropoutOptions = {}): Tensor {
+  demandTensors('dropout2d', x);
+  return drop('dropout2d', x, p, options, x.shape.map((_, i) => i).slice(2));
+}

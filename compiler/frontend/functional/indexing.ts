@@ -4,6 +4,7 @@ import { ArgumentError, DTypeError, IndexError, ShapeError } from '../../../runt
 import { b, full } from '../../ir/builder.ts';
 import { fixedShape } from '../../ir/dim.ts';
 import { avalOf, shapeOf, type Value } from '../../ir/node.ts';
+import { demandTensors } from '../arguments.ts';
 import { observe } from '../boundary.ts';
 import { tensor } from '../creation.ts';
 import { dimOf } from '../dims.ts';
@@ -28,6 +29,11 @@ const isList = (i: Index): i is readonly number[] | readonly boolean[] => Array.
 
 /** Applies everything that is a view, and collects what must gather. */
 function plan(op: string, x: Tensor, index: readonly Index[]): Plan {
+  if (!Array.isArray(index))
+    throw new ArgumentError('the index must be a list of positions, ranges and tensors', {
+      op,
+      fix: 'write indexPut_([0, range()], value)',
+    });
   const items = index.map((i) =>
     isList(i)
       ? typeof i[0] === 'boolean'
@@ -66,6 +72,7 @@ function plan(op: string, x: Tensor, index: readonly Index[]): Plan {
 
 /** One position along `dim`, which disappears: a view. Negative positions count from the end. */
 export function select(x: Tensor, dim: number, position: number): Tensor {
+  demandTensors('select', x);
   const d = dimOf('select', dim, x.ndim);
   const n = x.shape[d];
   if (n === undefined) throw new IndexError('a 0-d tensor has nothing to index', { op: 'index' });
@@ -142,6 +149,7 @@ function nonzeroColumns(x: Tensor): Tensor[] {
 
 /** Positions (one row each) of the elements that differ from 0, int64 [n, ndim]. Observes `x`, as its result's shape depends on values. */
 export function nonzero(x: Tensor): Tensor {
+  demandTensors('nonzero', x);
   const columns = nonzeroColumns(x);
   return columns.length === 0
     ? tensor(BigInt64Array.from([])).reshape([observe(x.value())[0] ? 1 : 0, 0])
@@ -205,6 +213,7 @@ const wideRows = (row: Value, width: number): Value => b.expand(row, { shape: [f
  * index tensors, lists and masks a copy. Throws IndexError for a position out of range (of a tensor: when it runs).
  */
 export function index(x: Tensor, ...at: readonly Index[]): Tensor {
+  demandTensors('index', x);
   const p = plan('index', x, at);
   if (p.indices.length === 0) return p.view === x ? applyView('index', x, { op: 'reshape', shape: x.shape })! : p.view;
   const f = flatten(p);
@@ -228,6 +237,7 @@ export function index(x: Tensor, ...at: readonly Index[]): Tensor {
  * also where positions meet. Of several plain writes to one place the last stays.
  */
 export function indexPut_(x: Tensor, at: readonly Index[], value: Operand, options: { readonly accumulate?: boolean } = {}): Tensor {
+  demandTensors('indexPut_', x);
   const p = plan('indexPut_', x, at);
   const source = isTensor(value) ? [value] : [];
   const given = (values: readonly Value[], shape: readonly number[]): Value => {
@@ -274,6 +284,7 @@ function demandIndex(op: string, i: Tensor): void {
 
 /** out[i][j] = x[index[i][j]][j] for dim 0, and so on, as `torch.gather`. `index` may be smaller than x elsewhere. */
 export function gather(x: Tensor, dim: number, index: Tensor): Tensor {
+  demandTensors('gather', x, index);
   demandIndex('gather', index);
   const axis = dimOf('gather', dim, x.ndim);
   demandFit('gather', x, index, axis);
@@ -290,6 +301,7 @@ const cut = (v: Value, shape: readonly number[], axis: number): Value => {
 
 /** Rows (or other slices along `dim`) of x by number, as `torch.index_select`. */
 export function indexSelect(x: Tensor, dim: number, index: Tensor): Tensor {
+  demandTensors('indexSelect', x, index);
   demandIndex('indexSelect', index);
   if (index.ndim > 1) throw new ShapeError(`index must be one-dimensional, got [${index.shape}]`, { op: 'indexSelect' });
   const axis = dimOf('indexSelect', dim, x.ndim);
@@ -335,17 +347,26 @@ function putCorner(x: Value, corner: Value): Value {
   return b.select(inside, b.pad(corner, b.literal({ value: { dtype: avalOf(x).dtype, bits: 0n } }), around), x);
 }
 const srcOf = (src: Operand): Tensor[] => (isTensor(src) ? [src] : []);
-export const scatter = (x: Tensor, dim: number, index: Tensor, src: Operand): Tensor =>
-  apply('scatter', [x, index, ...srcOf(src)], scatterWith('scatter', false, x, dim, index, src));
-export const scatter_ = (x: Tensor, dim: number, index: Tensor, src: Operand): Tensor =>
-  applyInPlace('scatter_', x, [index, ...srcOf(src)], scatterWith('scatter_', false, x, dim, index, src));
-export const scatterAdd = (x: Tensor, dim: number, index: Tensor, src: Operand): Tensor =>
-  apply('scatterAdd', [x, index, ...srcOf(src)], scatterWith('scatterAdd', true, x, dim, index, src));
-export const scatterAdd_ = (x: Tensor, dim: number, index: Tensor, src: Operand): Tensor =>
-  applyInPlace('scatterAdd_', x, [index, ...srcOf(src)], scatterWith('scatterAdd_', true, x, dim, index, src));
+export function scatter(x: Tensor, dim: number, index: Tensor, src: Operand): Tensor {
+  demandTensors('scatter', x, index);
+  return apply('scatter', [x, index, ...srcOf(src)], scatterWith('scatter', false, x, dim, index, src));
+}
+export function scatter_(x: Tensor, dim: number, index: Tensor, src: Operand): Tensor {
+  demandTensors('scatter_', x, index);
+  return applyInPlace('scatter_', x, [index, ...srcOf(src)], scatterWith('scatter_', false, x, dim, index, src));
+}
+export function scatterAdd(x: Tensor, dim: number, index: Tensor, src: Operand): Tensor {
+  demandTensors('scatterAdd', x, index);
+  return apply('scatterAdd', [x, index, ...srcOf(src)], scatterWith('scatterAdd', true, x, dim, index, src));
+}
+export function scatterAdd_(x: Tensor, dim: number, index: Tensor, src: Operand): Tensor {
+  demandTensors('scatterAdd_', x, index);
+  return applyInPlace('scatterAdd_', x, [index, ...srcOf(src)], scatterWith('scatterAdd_', true, x, dim, index, src));
+}
 
 /** Elements of x along `dim` at the positions of `index`, both broadcast elsewhere; without `dim`, in the flattened tensor. */
 export function takeAlongDim(x: Tensor, index: Tensor, dim?: number): Tensor {
+  demandTensors('takeAlongDim', x, index);
   demandIndex('takeAlongDim', index);
   if (dim === undefined) return gather(reshape(x, [x.numel()]), 0, reshape(index, [index.numel()]));
   const axis = dimOf('takeAlongDim', dim, x.ndim);
@@ -360,6 +381,7 @@ export function takeAlongDim(x: Tensor, index: Tensor, dim?: number): Tensor {
 }
 /** Elements of the flattened x by position; negative positions count from the end. */
 export function take(x: Tensor, index: Tensor): Tensor {
+  demandTensors('take', x, index);
   demandIndex('take', index);
   return reshape(x, [x.numel()]).index(index);
 }
@@ -395,28 +417,34 @@ function slicesInto(
 type Alpha = { readonly alpha?: number };
 /** x with alpha times slices of `source` added along `dim` at the positions of `index`. */
 export function indexAdd(x: Tensor, dim: number, index: Tensor, source: Tensor, { alpha }: Alpha = {}): Tensor {
+  demandTensors('indexAdd', x, index, source);
   const { inputs, rule } = slicesInto('indexAdd', true, x, dim, index, source, alpha);
   return apply('indexAdd', [x, ...inputs], rule);
 }
 export function indexAdd_(x: Tensor, dim: number, index: Tensor, source: Tensor, { alpha }: Alpha = {}): Tensor {
+  demandTensors('indexAdd_', x, index, source);
   const { inputs, rule } = slicesInto('indexAdd_', true, x, dim, index, source, alpha);
   return applyInPlace('indexAdd_', x, inputs, rule);
 }
 /** x with slices of `source` written along `dim` at the positions of `index`. */
 export function indexCopy(x: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
+  demandTensors('indexCopy', x, index, source);
   const { inputs, rule } = slicesInto('indexCopy', false, x, dim, index, source);
   return apply('indexCopy', [x, ...inputs], rule);
 }
 export function indexCopy_(x: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
+  demandTensors('indexCopy_', x, index, source);
   const { inputs, rule } = slicesInto('indexCopy_', false, x, dim, index, source);
   return applyInPlace('indexCopy_', x, inputs, rule);
 }
 /** x with `value` in the slices along `dim` at the positions of `index`. */
 export function indexFill(x: Tensor, dim: number, index: Tensor, value: Scalar): Tensor {
+  demandTensors('indexFill', x, index);
   const { inputs, rule } = slicesInto('indexFill', false, x, dim, index, value);
   return apply('indexFill', [x, ...inputs], rule);
 }
 export function indexFill_(x: Tensor, dim: number, index: Tensor, value: Scalar): Tensor {
+  demandTensors('indexFill_', x, index);
   const { inputs, rule } = slicesInto('indexFill_', false, x, dim, index, value);
   return applyInPlace('indexFill_', x, inputs, rule);
 }
@@ -428,6 +456,7 @@ function demandBool(op: string, t: unknown): void {
 
 /** Elements of x where `condition` holds, of y elsewhere; all broadcast, x and y promoted. */
 export function where(condition: Tensor, x: Operand, y: Operand): Tensor {
+  demandTensors('where', condition);
   demandBool('where', condition);
   return select3('where', condition, x, y);
 }
@@ -444,10 +473,12 @@ function select3(op: string, condition: Tensor, x: Operand, y: Operand): Tensor 
 }
 /** x with `value` where the mask holds. */
 export function maskedFill(x: Tensor, mask: Tensor, value: Operand): Tensor {
+  demandTensors('maskedFill', x, mask);
   demandBool('maskedFill', mask);
   return apply('maskedFill', [x, mask, ...srcOf(value)], fillRule('maskedFill', x, mask, value));
 }
 export function maskedFill_(x: Tensor, mask: Tensor, value: Operand): Tensor {
+  demandTensors('maskedFill_', x, mask);
   demandBool('maskedFill_', mask);
   return applyInPlace('maskedFill_', x, [mask, ...srcOf(value)], fillRule('maskedFill_', x, mask, value));
 }
@@ -463,13 +494,19 @@ function fillRule(op: string, x: Tensor, mask: Tensor, value: Operand): (v: Valu
 }
 /** The elements where the mask holds, in order, one-dimensional. Observes the mask: its count is a shape. */
 export function maskedSelect(x: Tensor, mask: Tensor): Tensor {
+  demandTensors('maskedSelect', x, mask);
   demandBool('maskedSelect', mask);
   const shape = broadcastShapes('maskedSelect', [x.shape, mask.shape]);
   return index(x.expand(shape), mask.expand(shape));
 }
 /** Every element set to a number, in place. */
-export const fill_ = (x: Tensor, value: Operand): Tensor =>
-  applyInPlace('fill_', x, srcOf(value), (v, ...f) =>
+export function fill_(x: Tensor, value: Operand): Tensor {
+  demandTensors('fill_', x);
+  return applyInPlace('fill_', x, srcOf(value), (v, ...f) =>
     broadcastTo(isTensor(value) ? castTo(f[0]!, x.element) : scalarValue(value, x.element), fixedShape(shapeOf(v))),
   );
-export const zero_ = (x: Tensor): Tensor => applyInPlace('zero_', x, [], (v) => b.reshape(full(0, avalOf(v)), { shape: x.shape }));
+}
+export function zero_(x: Tensor): Tensor {
+  demandTensors('zero_', x);
+  return applyInPlace('zero_', x, [], (v) => b.reshape(full(0, avalOf(v)), { shape: x.shape }));
+}

@@ -4,6 +4,7 @@ import { ArgumentError, DTypeError, ShapeError } from '../../../runtime/errors.t
 import { b, full } from '../../ir/builder.ts';
 import { avalOf, type Value } from '../../ir/node.ts';
 import { composite } from '../../ops/composite/table.ts';
+import { demandIntegers, demandTensors, kindOf } from '../arguments.ts';
 import { noGrad } from '../autograd/mode.ts';
 import { fromTypedArray } from '../creation.ts';
 import type { DTypeName } from '../dtypes.ts';
@@ -17,6 +18,7 @@ import { broadcastTensors, movedim } from './shape.ts';
 export type Spatial = number | readonly number[];
 
 function spread(op: string, what: string, given: Spatial, rank: number, least: number): readonly number[] {
+  if (typeof given !== 'number') demandIntegers(op, what, given);
   const list = typeof given === 'number' ? new Array<number>(rank).fill(given) : [...given];
   if (list.length !== rank || list.some((n) => !Number.isInteger(n) || n < least))
     throw new ArgumentError(`${what} [${list}] must be ${rank} integers of at least ${least}`, { op });
@@ -86,9 +88,15 @@ function paddingOf(
   });
 }
 /** Cross-correlation of [N, C, L] with [O, C / groups, K], as `F.conv1d`. */
-export const conv1d = (x: Tensor, weight: Tensor, options: ConvOptions = {}): Tensor => convolve('conv1d', 1, x, weight, options);
+export function conv1d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Tensor {
+  demandTensors('conv1d', x, weight);
+  return convolve('conv1d', 1, x, weight, options);
+}
 /** Cross-correlation of [N, C, H, W] with [O, C / groups, KH, KW], as `F.conv2d`. */
-export const conv2d = (x: Tensor, weight: Tensor, options: ConvOptions = {}): Tensor => convolve('conv2d', 2, x, weight, options);
+export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Tensor {
+  demandTensors('conv2d', x, weight);
+  return convolve('conv2d', 2, x, weight, options);
+}
 
 export type PoolOptions = {
   readonly stride?: Spatial;
@@ -122,11 +130,18 @@ function maxPool(op: string, rank: number, x: Tensor, kernel: Spatial, options: 
   return apply(op, [x], (v) => composite('maxPool', [v], params)[0]!);
 }
 /** Largest of each window of [N, C, L]; the gradient goes to the first largest. */
-export const maxPool1d = (x: Tensor, kernel: Spatial, options: PoolOptions = {}): Tensor => maxPool('maxPool1d', 1, x, kernel, options);
+export function maxPool1d(x: Tensor, kernel: Spatial, options: PoolOptions = {}): Tensor {
+  demandTensors('maxPool1d', x);
+  return maxPool('maxPool1d', 1, x, kernel, options);
+}
 /** Largest of each window of [N, C, H, W]. */
-export const maxPool2d = (x: Tensor, kernel: Spatial, options: PoolOptions = {}): Tensor => maxPool('maxPool2d', 2, x, kernel, options);
+export function maxPool2d(x: Tensor, kernel: Spatial, options: PoolOptions = {}): Tensor {
+  demandTensors('maxPool2d', x);
+  return maxPool('maxPool2d', 2, x, kernel, options);
+}
 /** `maxPool2d`, and where each largest lies as a flat position in H x W. */
 export function maxPool2dWithIndices(x: Tensor, kernel: Spatial, options: PoolOptions = {}): { values: Tensor; indices: Tensor } {
+  demandTensors('maxPool2dWithIndices', x);
   const params = { ...window('maxPool2d', 2, x, kernel, options), dilation: spread('maxPool2d', 'dilation', options.dilation ?? 1, 2, 1) };
   const [values, indices] = applyMany('maxPool2d', [x], (v) => [
     composite('maxPool', [v], params)[0]!,
@@ -145,9 +160,15 @@ function avgPool(op: string, rank: number, x: Tensor, kernel: Spatial, options: 
   return apply(op, [x], (v) => composite('avgPool', [v], params)[0]!);
 }
 /** Mean of each window of [N, C, L]. */
-export const avgPool1d = (x: Tensor, kernel: Spatial, options: AvgPoolOptions = {}): Tensor => avgPool('avgPool1d', 1, x, kernel, options);
+export function avgPool1d(x: Tensor, kernel: Spatial, options: AvgPoolOptions = {}): Tensor {
+  demandTensors('avgPool1d', x);
+  return avgPool('avgPool1d', 1, x, kernel, options);
+}
 /** Mean of each window of [N, C, H, W]. */
-export const avgPool2d = (x: Tensor, kernel: Spatial, options: AvgPoolOptions = {}): Tensor => avgPool('avgPool2d', 2, x, kernel, options);
+export function avgPool2d(x: Tensor, kernel: Spatial, options: AvgPoolOptions = {}): Tensor {
+  demandTensors('avgPool2d', x);
+  return avgPool('avgPool2d', 2, x, kernel, options);
+}
 /** Mean over windows chosen so that the result has spatial sizes `size`; window i of n elements into m begins at floor(i n / m). */
 function adaptiveAvgPool(op: string, rank: number, x: Tensor, size: Spatial): Tensor {
   if (x.ndim !== rank + 1 && x.ndim !== rank + 2)
@@ -172,9 +193,15 @@ function shares(n: number, m: number, dtype: DTypeName): Tensor {
   return fromTypedArray(values, [n, m], { dtype });
 }
 /** Mean over windows of [N, C, L] chosen so that the result has length `size`. */
-export const adaptiveAvgPool1d = (x: Tensor, size: Spatial): Tensor => adaptiveAvgPool('adaptiveAvgPool1d', 1, x, size);
+export function adaptiveAvgPool1d(x: Tensor, size: Spatial): Tensor {
+  demandTensors('adaptiveAvgPool1d', x);
+  return adaptiveAvgPool('adaptiveAvgPool1d', 1, x, size);
+}
 /** Mean over windows of [N, C, H, W] chosen so that the result is `size`. */
-export const adaptiveAvgPool2d = (x: Tensor, size: Spatial): Tensor => adaptiveAvgPool('adaptiveAvgPool2d', 2, x, size);
+export function adaptiveAvgPool2d(x: Tensor, size: Spatial): Tensor {
+  demandTensors('adaptiveAvgPool2d', x);
+  return adaptiveAvgPool('adaptiveAvgPool2d', 2, x, size);
+}
 
 export type NormOptions = { readonly weight?: Tensor | undefined; readonly bias?: Tensor | undefined; readonly eps?: number };
 const present = (...tensors: readonly (Tensor | undefined)[]): Tensor[] => tensors.filter((t) => t !== undefined);
@@ -184,8 +211,11 @@ function demandFloat(op: string, x: Tensor): void {
 
 /** Mean 0 and variance 1 over the last dimensions, which must be `shape`; then scale and shift of that shape. As `F.layer_norm`. */
 export function layerNorm(x: Tensor, shape: readonly number[], { weight, bias, eps = 1e-5 }: NormOptions = {}): Tensor {
+  demandTensors('layerNorm', x);
+  demandIntegers('layerNorm', 'shape', shape);
   const op = 'layerNorm';
   demandFloat(op, x);
+  demandTensors(op, ...present(weight, bias));
   const last = x.shape.slice(x.ndim - shape.length);
   if (shape.length === 0 || shape.length > x.ndim || last.join() !== shape.join())
     throw new ShapeError(`expected the last dimensions of [${x.shape}] to be [${shape}]`, { op });
@@ -204,6 +234,8 @@ export function rmsNorm(
   shape: readonly number[],
   { weight, eps }: { readonly weight?: Tensor; readonly eps?: number } = {},
 ): Tensor {
+  demandTensors('rmsNorm', x);
+  demandIntegers('rmsNorm', 'shape', shape);
   const op = 'rmsNorm';
   demandFloat(op, x);
   if (shape.length === 0 || x.shape.slice(x.ndim - shape.length).join() !== shape.join())
@@ -218,8 +250,14 @@ export function rmsNorm(
 }
 /** Mean 0 and variance 1 in each of `groups` groups of channels of each example; then scale and shift by channel. */
 export function groupNorm(x: Tensor, groups: number, { weight, bias, eps = 1e-5 }: NormOptions = {}): Tensor {
+  demandTensors('groupNorm', x);
   const op = 'groupNorm';
   demandFloat(op, x);
+  if (!Number.isInteger(groups) || groups < 1)
+    throw new ArgumentError(
+      `the number of groups must be a positive integer, but it is ${typeof groups === 'number' ? groups : kindOf(groups)}`,
+      { op },
+    );
   if (x.ndim < 2 || x.shape[1]! % groups !== 0)
     throw new ShapeError(`the channels of [${x.shape}] do not divide into ${groups} groups`, { op });
   const params = { groups, weight: weight !== undefined, bias: bias !== undefined };
@@ -241,6 +279,7 @@ export function batchNorm(
   runningVar: Tensor | undefined,
   options: BatchNormOptions = {},
 ): Tensor {
+  demandTensors('batchNorm', x);
   const op = 'batchNorm';
   demandFloat(op, x);
   const { weight, bias, training = false, momentum = 0.1, eps = 1e-5 } = options;
@@ -264,6 +303,7 @@ export function batchNorm(
 }
 
 function demandChannels(op: string, x: Tensor, perChannel: readonly Tensor[]): void {
+  demandTensors(op, ...perChannel);
   if (x.ndim < 2) throw new ShapeError(`expects [N, C, ...], got [${x.shape}]`, { op });
   for (const t of perChannel)
     if (t.shape.join() !== String(x.shape[1]))
@@ -273,6 +313,7 @@ function demandChannels(op: string, x: Tensor, perChannel: readonly Tensor[]): v
 /** What batchNorm does in training, with the statistics of the batch: its mean, its biased variance, and the number of values behind them. */
 export type BatchStatistics = { readonly output: Tensor; readonly mean: Tensor; readonly variance: Tensor; readonly count: number };
 export function batchNormInTraining(x: Tensor, { weight, bias, eps = 1e-5 }: NormOptions = {}): BatchStatistics {
+  demandTensors('batchNormInTraining', x);
   const op = 'batchNorm';
   demandFloat(op, x);
   demandChannels(op, x, present(weight, bias));
@@ -288,36 +329,45 @@ export function batchNormInTraining(x: Tensor, { weight, bias, eps = 1e-5 }: Nor
 
 /** Mean 0 and variance 1 over the spatial dimensions, for each example and channel. As `F.instance_norm` without running statistics. */
 export function instanceNorm(x: Tensor, { weight, bias, eps = 1e-5 }: NormOptions = {}): Tensor {
+  demandTensors('instanceNorm', x);
   if (x.ndim < 3) throw new ShapeError(`expects [N, C, ...] with spatial dimensions, got [${x.shape}]`, { op: 'instanceNorm' });
   if (x.shape.slice(2).reduce((n, d) => n * d, 1) <= 1)
     throw new ShapeError(`expected more than one spatial element, got input [${x.shape}]`, { op: 'instanceNorm' });
   return groupNorm(x, x.shape[1]!, { weight, bias, eps });
 }
 /** x over its p-norm along `dim`, which is taken to be at least `eps`. */
-export const normalize = (
+export function normalize(
   x: Tensor,
   { p = 2, dim = 1, eps = 1e-12 }: { readonly p?: number; readonly dim?: number; readonly eps?: number } = {},
-): Tensor => x.div(x.norm(dim, { p, keepdim: true }).clamp(eps));
+): Tensor {
+  demandTensors('normalize', x);
+  return x.div(x.norm(dim, { p, keepdim: true }).clamp(eps));
+}
 /** Cosine of the angle between x and y along `dim`; each length is taken to be at least `eps`. */
 export function cosineSimilarity(
   x: Tensor,
   y: Tensor,
   { dim = 1, eps = 1e-8 }: { readonly dim?: number; readonly eps?: number } = {},
 ): Tensor {
+  demandTensors('cosineSimilarity', x, y);
   const [l, r] = broadcastTensors(x, y) as [Tensor, Tensor];
   const unit = (t: Tensor): Tensor => t.div(t.norm(dim, { keepdim: true }).clamp(eps));
   return unit(l).mul(unit(r)).sum(dim);
 }
 /** The p-norm of x - y + eps over the last dimension. */
-export const pairwiseDistance = (
+export function pairwiseDistance(
   x: Tensor,
   y: Tensor,
   { p = 2, eps = 1e-6, keepdim = false }: { readonly p?: number; readonly eps?: number; readonly keepdim?: boolean } = {},
-): Tensor => x.sub(y).add(eps).norm(-1, { p, keepdim });
+): Tensor {
+  demandTensors('pairwiseDistance', x, y);
+  return x.sub(y).add(eps).norm(-1, { p, keepdim });
+}
 
 export type EmbeddingOptions = { readonly paddingIdx?: number };
 /** Rows of `weight` [V, D] by number: indices [...] give [..., D]. The row `paddingIdx` gets no gradient. As `F.embedding`. */
 export function embedding(indices: Tensor, weight: Tensor, options: EmbeddingOptions = {}): Tensor {
+  demandTensors('embedding', indices, weight);
   const op = 'embedding';
   if (indices.element !== 'i64' && indices.element !== 'i32')
     throw new DTypeError(`indices must be int64 or int32, not ${indices.dtype}`, { op, fix: "convert with .to('int64')" });

@@ -2,6 +2,7 @@
 import { ArgumentError, DTypeError, ShapeError } from '../../../runtime/errors.ts';
 import { b } from '../../ir/builder.ts';
 import type { Value } from '../../ir/node.ts';
+import { demandTensors } from '../arguments.ts';
 import { dimOf } from '../dims.ts';
 import { apply } from '../op.ts';
 import { broadcastShapes, broadcastTo } from '../operands.ts';
@@ -19,6 +20,7 @@ function demandSameDType(op: string, x: Tensor, y: Tensor): void {
  * Throws ShapeError where inner sizes differ, DTypeError where dtypes do.
  */
 export function matmul(x: Tensor, y: Tensor): Tensor {
+  demandTensors('matmul', x, y);
   if (x.ndim === 0 || y.ndim === 0)
     throw new ShapeError(`both need at least one dimension, got [${x.shape}] and [${y.shape}]`, { op: 'matmul', fix: 'use mul()' });
   demandSameDType('matmul', x, y);
@@ -48,29 +50,34 @@ function batched(x: Tensor, y: Tensor): Tensor {
 
 /** Product of two matrices; nothing broadcasts. */
 export function mm(x: Tensor, y: Tensor): Tensor {
+  demandTensors('mm', x, y);
   if (x.ndim !== 2 || y.ndim !== 2)
     throw new ShapeError(`expects two matrices, got [${x.shape}] and [${y.shape}]`, { op: 'mm', fix: 'use matmul()' });
   return matmul(x, y);
 }
 /** Products of two stacks of matrices. */
 export function bmm(x: Tensor, y: Tensor): Tensor {
+  demandTensors('bmm', x, y);
   if (x.ndim !== 3 || y.ndim !== 3 || x.shape[0] !== y.shape[0])
     throw new ShapeError(`expects two equally long stacks of matrices, got [${x.shape}] and [${y.shape}]`, { op: 'bmm' });
   return matmul(x, y);
 }
 /** Matrix times vector. */
 export function mv(x: Tensor, y: Tensor): Tensor {
+  demandTensors('mv', x, y);
   if (x.ndim !== 2 || y.ndim !== 1) throw new ShapeError(`expects a matrix and a vector, got [${x.shape}] and [${y.shape}]`, { op: 'mv' });
   return matmul(x, y);
 }
 /** Inner product of two vectors. */
 export function dot(x: Tensor, y: Tensor): Tensor {
+  demandTensors('dot', x, y);
   if (x.ndim !== 1 || y.ndim !== 1)
     throw new ShapeError(`expects two vectors, got [${x.shape}] and [${y.shape}]`, { op: 'dot', fix: 'use matmul()' });
   return matmul(x, y);
 }
 /** All products of an element of one vector with one of the other. */
 export function outer(x: Tensor, y: Tensor): Tensor {
+  demandTensors('outer', x, y);
   if (x.ndim !== 1 || y.ndim !== 1) throw new ShapeError(`expects two vectors, got [${x.shape}] and [${y.shape}]`, { op: 'outer' });
   demandSameDType('outer', x, y);
   return apply('outer', [x, y], (v, w) => b.dot(v, w, { batch: [], contract: [] }));
@@ -81,6 +88,7 @@ export function outer(x: Tensor, y: Tensor): Tensor {
  * Throws ShapeError where `in` differs.
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+  demandTensors('linear', x, weight);
   if (weight.ndim !== 2) throw new ShapeError(`weight must be [out, in], got [${weight.shape}]`, { op: 'linear' });
   if (x.ndim === 0 || x.shape.at(-1) !== weight.shape[1])
     throw new ShapeError(
@@ -99,22 +107,26 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
 
 /** beta * x + alpha * (y @ z). */
 export function addmm(x: Tensor, y: Tensor, z: Tensor, options: { readonly beta?: number; readonly alpha?: number } = {}): Tensor {
+  demandTensors('addmm', x, y, z);
   const product = mm(y, z);
   return (options.beta === undefined ? x : x.mul(options.beta)).add(product, options.alpha === undefined ? {} : { alpha: options.alpha });
 }
 
 /** beta * x + alpha * (y @ z) for stacks of matrices. */
 export function baddbmm(x: Tensor, y: Tensor, z: Tensor, options: { readonly beta?: number; readonly alpha?: number } = {}): Tensor {
+  demandTensors('baddbmm', x, y, z);
   const product = bmm(y, z);
   return (options.beta === undefined ? x : x.mul(options.beta)).add(product, options.alpha === undefined ? {} : { alpha: options.alpha });
 }
 /** Products summed over the last dimensions of both. */
 export function inner(x: Tensor, y: Tensor): Tensor {
+  demandTensors('inner', x, y);
   if (x.ndim === 0 || y.ndim === 0) return x.mul(y);
   return tensordot(x, y, [[-1], [-1]]);
 }
 /** Products summed over pairs of dimensions, or over the last `dims` of x with the first of y. */
 export function tensordot(x: Tensor, y: Tensor, dims: number | readonly [readonly number[], readonly number[]] = 2): Tensor {
+  demandTensors('tensordot', x, y);
   const op = 'tensordot';
   demandSameDType(op, x, y);
   if (typeof dims === 'number' && (!Number.isInteger(dims) || dims < 0 || dims > Math.min(x.ndim, y.ndim)))
@@ -131,6 +143,7 @@ export function tensordot(x: Tensor, y: Tensor, dims: number | readonly [readonl
 }
 /** Kronecker product: each element of x times the whole of y. */
 export function kron(x: Tensor, y: Tensor): Tensor {
+  demandTensors('kron', x, y);
   const rank = Math.max(x.ndim, y.ndim);
   const filled = (t: Tensor): number[] => [...new Array<number>(rank - t.ndim).fill(1), ...t.shape];
   const [xs, ys] = [filled(x), filled(y)];
@@ -139,6 +152,7 @@ export function kron(x: Tensor, y: Tensor): Tensor {
 }
 /** Cross product of vectors of three elements along `dim`. */
 export function cross(x: Tensor, y: Tensor, dim = -1): Tensor {
+  demandTensors('cross', x, y);
   const shape = broadcastShapes('cross', [x.shape, y.shape]);
   const axis = dimOf('cross', dim, shape.length);
   const [l, r] = [x.expand(shape), y.expand(shape)];
@@ -150,12 +164,16 @@ export function cross(x: Tensor, y: Tensor, dim = -1): Tensor {
 }
 /** Distances between all rows of x [..., P, M] and y [..., R, M]: [..., P, R]. The gradient at 0 is 0. */
 export function cdist(x: Tensor, y: Tensor, p = 2): Tensor {
+  demandTensors('cdist', x, y);
   if (x.ndim < 2 || y.ndim < 2 || x.shape.at(-1) !== y.shape.at(-1))
     throw new ShapeError(`expects [..., P, M] and [..., R, M], got [${x.shape}] and [${y.shape}]`, { op: 'cdist' });
   return x.unsqueeze(-2).sub(y.unsqueeze(-3)).norm(-1, { p });
 }
 /** The p-norm of x - y over all elements. */
-export const dist = (x: Tensor, y: Tensor, p = 2): Tensor => x.sub(y).norm(undefined, { p });
+export function dist(x: Tensor, y: Tensor, p = 2): Tensor {
+  demandTensors('dist', x, y);
+  return x.sub(y).norm(undefined, { p });
+}
 
 /** One operand on its way through einsum: its value and the letter of each axis. */
 type Lettered = { readonly value: Value; readonly letters: string };
@@ -189,6 +207,8 @@ function parseEquation(equation: string, tensors: readonly Tensor[]): Equation {
   const refuse = (what: string): never => {
     throw new ShapeError(`'${equation}': ${what}`, { op: 'einsum' });
   };
+  if (typeof equation !== 'string')
+    throw new ArgumentError('the equation must be a string', { op: 'einsum', fix: "write einsum('ij,jk->ik', x, y)" });
   const [left, right, more] = equation.replaceAll(/\s/g, '').split('->');
   const terms = (left ?? '').split(',');
   if (more !== undefined || !/^[A-Za-z.,]*$/.test(left ?? '') || !/^[A-Za-z.]*$/.test(right ?? ''))

@@ -4,6 +4,7 @@ import { ArgumentError, DTypeError, ShapeError } from '../../../runtime/errors.t
 import { b } from '../../ir/builder.ts';
 import type { Value } from '../../ir/node.ts';
 import { composite } from '../../ops/composite/table.ts';
+import { demandTensors } from '../arguments.ts';
 import { apply } from '../op.ts';
 import { broadcastShapes, broadcastTo, castTo, promoteTypes, scalarValue } from '../operands.ts';
 import { isTensor } from '../pytree.ts';
@@ -55,6 +56,7 @@ export type CrossEntropyOptions = ClassOptions & { readonly labelSmoothing?: num
  * A label out of range is an IndexError when it runs.
  */
 export function crossEntropy(input: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  demandTensors('crossEntropy', input, target);
   const op = 'crossEntropy';
   const reduction = reductionOf(op, options.reduction);
   const axis = classAxis(op, input, target, options.weight);
@@ -87,6 +89,7 @@ export function crossEntropy(input: Tensor, target: Tensor, options: CrossEntrop
 
 /** Minus the log-probability [N, C, ...] at each label, as `F.nll_loss`. */
 export function nllLoss(input: Tensor, target: Tensor, options: ClassOptions = {}): Tensor {
+  demandTensors('nllLoss', input, target);
   const op = 'nllLoss';
   const reduction = reductionOf(op, options.reduction);
   const { weight, ignoreIndex = -100 } = options;
@@ -111,16 +114,19 @@ function pairwise(op: string, input: Tensor, target: Tensor, f: (x: Value, y: Va
 }
 /** Mean of (input - target)^2. */
 export function mseLoss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  demandTensors('mseLoss', input, target);
   const reduction = reductionOf('mseLoss', options.reduction);
   return pairwise('mseLoss', input, target, (x, y) => composite('mseLoss', [x, y], { reduction }));
 }
 /** Mean of |input - target|. */
 export function l1Loss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  demandTensors('l1Loss', input, target);
   const reduction = reductionOf('l1Loss', options.reduction);
   return pairwise('l1Loss', input, target, (x, y) => composite('l1Loss', [x, y], { reduction }));
 }
 /** Quadratic below `beta`, linear above. */
 export function smoothL1Loss(input: Tensor, target: Tensor, options: LossOptions & { readonly beta?: number } = {}): Tensor {
+  demandTensors('smoothL1Loss', input, target);
   const reduction = reductionOf('smoothL1Loss', options.reduction);
   const beta = options.beta ?? 1;
   if (beta < 0) throw new ArgumentError(`beta ${beta} must not be negative`, { op: 'smoothL1Loss' });
@@ -131,6 +137,7 @@ export function smoothL1Loss(input: Tensor, target: Tensor, options: LossOptions
 }
 /** Quadratic below `delta`, linear above, not divided by it. */
 export function huberLoss(input: Tensor, target: Tensor, options: LossOptions & { readonly delta?: number } = {}): Tensor {
+  demandTensors('huberLoss', input, target);
   const reduction = reductionOf('huberLoss', options.reduction);
   const delta = options.delta ?? 1;
   if (!(delta > 0)) throw new ArgumentError(`delta ${delta} must be positive`, { op: 'huberLoss' });
@@ -144,6 +151,7 @@ export function klDivLoss(
   target: Tensor,
   options: { readonly reduction?: Reduction | 'batchmean'; readonly logTarget?: boolean } = {},
 ): Tensor {
+  demandTensors('klDivLoss', input, target);
   const reduction = reductionOf<Reduction | 'batchmean'>('klDivLoss', options.reduction, ['mean', 'sum', 'none', 'batchmean']);
   return pairwise('klDivLoss', input, target, (x, y) =>
     composite('klDivLoss', [x, y], { reduction, logTarget: options.logTarget ?? false }),
@@ -159,6 +167,7 @@ function demandSame(op: string, input: Tensor, target: Tensor): void {
 }
 /** Cross-entropy of probabilities with targets in [0, 1]. */
 export function binaryCrossEntropy(input: Tensor, target: Tensor, options: BinaryOptions = {}): Tensor {
+  demandTensors('binaryCrossEntropy', input, target);
   const op = 'binaryCrossEntropy';
   const reduction = reductionOf(op, options.reduction);
   demandSame(op, input, target);
@@ -174,6 +183,7 @@ export function binaryCrossEntropyWithLogits(
   target: Tensor,
   options: BinaryOptions & { readonly posWeight?: Tensor } = {},
 ): Tensor {
+  demandTensors('binaryCrossEntropyWithLogits', input, target);
   const op = 'binaryCrossEntropyWithLogits';
   const reduction = reductionOf(op, options.reduction);
   demandSame(op, input, target);
@@ -190,6 +200,7 @@ export function binaryCrossEntropyWithLogits(
 
 /** x where the target is 1, max(0, margin - x) where it is -1. */
 export function hingeEmbeddingLoss(input: Tensor, target: Tensor, options: LossOptions & { readonly margin?: number } = {}): Tensor {
+  demandTensors('hingeEmbeddingLoss', input, target);
   const reduction = reductionOf('hingeEmbeddingLoss', options.reduction);
   return pairwise('hingeEmbeddingLoss', input, target, (x, y) =>
     composite('hingeEmbeddingLoss', [x, y, scalarValue(options.margin ?? 1, promoteTypes(input.element, target.element))], { reduction }),
@@ -199,6 +210,7 @@ const reducedLoss = (each: Tensor, reduction: Reduction): Tensor =>
   reduction === 'none' ? each : reduction === 'sum' ? each.sum() : each.mean();
 /** max(0, margin - y (a - b)) for targets y of 1 (a ranks higher) and -1. */
 export function marginRankingLoss(a: Tensor, c: Tensor, target: Tensor, options: LossOptions & { readonly margin?: number } = {}): Tensor {
+  demandTensors('marginRankingLoss', a, c, target);
   const reduction = reductionOf('marginRankingLoss', options.reduction);
   return reducedLoss(
     a
@@ -217,6 +229,7 @@ export function cosineEmbeddingLoss(
   target: Tensor,
   options: LossOptions & { readonly margin?: number } = {},
 ): Tensor {
+  demandTensors('cosineEmbeddingLoss', a, c, target);
   const reduction = reductionOf('cosineEmbeddingLoss', options.reduction);
   const cosine = cosineSimilarity(a, c, { dim: -1 });
   return reducedLoss(where(target.eq(1), cosine.neg().add(1), cosine.sub(options.margin ?? 0).relu()), reduction);
@@ -228,6 +241,7 @@ export function tripletMarginLoss(
   negative: Tensor,
   options: LossOptions & { readonly margin?: number; readonly p?: number; readonly eps?: number } = {},
 ): Tensor {
+  demandTensors('tripletMarginLoss', anchor, positive, negative);
   const reduction = reductionOf('tripletMarginLoss', options.reduction);
   const { margin = 1, p = 2, eps = 1e-6 } = options;
   const [near, far] = [pairwiseDistance(anchor, positive, { p, eps }), pairwiseDistance(anchor, negative, { p, eps })];
@@ -236,6 +250,7 @@ export function tripletMarginLoss(
 
 /** One row of `classes` for each label, with a 1 at the label; int64. Without `classes`, one more than the largest label, which is observed. */
 export function oneHot(labels: Tensor, classes?: number): Tensor {
+  demandTensors('oneHot', labels);
   const op = 'oneHot';
   if (labels.element !== 'i64' && labels.element !== 'i32') throw new DTypeError(`labels must be int64, not ${labels.dtype}`, { op });
   const count = classes ?? (labels.numel() === 0 ? 0 : labels.max().itemSync() + 1);

@@ -5,6 +5,7 @@ import { b, full, lit } from '../../ir/builder.ts';
 import { fixedShape } from '../../ir/dim.ts';
 import { avalOf, dtypeOf, shapeOf, type Value } from '../../ir/node.ts';
 import { composite } from '../../ops/composite/table.ts';
+import { demandTensors, kindOf } from '../arguments.ts';
 import { convert, full as filled, fromTypedArray, ones, zeros } from '../creation.ts';
 import { dimOf, dimsOf, reducedShape } from '../dims.ts';
 import { type DTypeName, dtypeName, elementOf } from '../dtypes.ts';
@@ -40,11 +41,15 @@ const shaped = (v: Value, shape: readonly number[]): Value =>
   fixedShape(shapeOf(v)).length === shape.length ? v : b.reshape(v, { shape });
 
 /** Sum over `dim` (default: all). Integers and bools give int64. */
-export const sum = (x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor =>
-  reduce('sum', x, dim, options, accumulated(x.element), (v, axes) => b.sum(v, { axes }));
+export function sum(x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor {
+  demandTensors('sum', x);
+  return reduce('sum', x, dim, options, accumulated(x.element), (v, axes) => b.sum(v, { axes }));
+}
 /** Product over `dim` (default: all); its gradient is exact where elements are 0. */
-export const prod = (x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor =>
-  reduce('prod', x, dim, options, accumulated(x.element), (v, axes) => b.prod(v, { axes }));
+export function prod(x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor {
+  demandTensors('prod', x);
+  return reduce('prod', x, dim, options, accumulated(x.element), (v, axes) => b.prod(v, { axes }));
+}
 
 function demandFloat(op: string, x: Tensor, options: ReduceOptions): DType {
   const dtype = options.dtype === undefined ? x.element : elementOf(options.dtype, op);
@@ -55,6 +60,7 @@ function demandFloat(op: string, x: Tensor, options: ReduceOptions): DType {
 
 /** Mean over `dim` (default: all). NaN of nothing; DTypeError for integers. */
 export function mean(x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor {
+  demandTensors('mean', x);
   return reduce('mean', x, dim, options, demandFloat('mean', x, options), (v, axes) => composite('mean', [v], { axes })[0]!);
 }
 
@@ -62,49 +68,59 @@ export type MomentOptions = ReduceOptions & {
   /** Degrees of freedom taken from the count; 1 is Bessel's correction and the default. */
   readonly correction?: number;
 };
+function correctionOf(op: string, { correction = 1 }: MomentOptions): number {
+  if (!Number.isFinite(correction)) throw new ArgumentError(`correction must be a number, but it is ${kindOf(correction)}`, { op });
+  return correction;
+}
 /** Variance over `dim` (default: all). */
 export function variance(x: Tensor, dim?: Dims, options: MomentOptions = {}): Tensor {
+  demandTensors('variance', x);
   return reduce(
     'var',
     x,
     dim,
     options,
     demandFloat('var', x, options),
-    (v, axes) => composite('variance', [v], { axes, correction: options.correction ?? 1 })[0]!,
+    (v, axes) => composite('variance', [v], { axes, correction: correctionOf('var', options) })[0]!,
   );
 }
 /** Standard deviation over `dim` (default: all). */
 export function std(x: Tensor, dim?: Dims, options: MomentOptions = {}): Tensor {
+  demandTensors('std', x);
   return reduce(
     'std',
     x,
     dim,
     options,
     demandFloat('std', x, options),
-    (v, axes) => composite('std', [v], { axes, correction: options.correction ?? 1 })[0]!,
+    (v, axes) => composite('std', [v], { axes, correction: correctionOf('std', options) })[0]!,
   );
 }
 /** Variance and mean over `dim`, in this order. */
-export const varMean = (x: Tensor, dim?: Dims, options: MomentOptions = {}): [Tensor, Tensor] => [
-  variance(x, dim, options),
-  mean(x, dim, options),
-];
+export function varMean(x: Tensor, dim?: Dims, options: MomentOptions = {}): [Tensor, Tensor] {
+  demandTensors('varMean', x);
+  return [variance(x, dim, options), mean(x, dim, options)];
+}
 /** Standard deviation and mean over `dim`, in this order. */
-export const stdMean = (x: Tensor, dim?: Dims, options: MomentOptions = {}): [Tensor, Tensor] => [
-  std(x, dim, options),
-  mean(x, dim, options),
-];
+export function stdMean(x: Tensor, dim?: Dims, options: MomentOptions = {}): [Tensor, Tensor] {
+  demandTensors('stdMean', x);
+  return [std(x, dim, options), mean(x, dim, options)];
+}
 /** `sum` that counts NaN as 0. */
-export const nansum = (x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor =>
-  sum(isFloat(x.element) ? maskedFill(x, isnan(x), 0) : x, dim, options);
+export function nansum(x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor {
+  demandTensors('nansum', x);
+  return sum(isFloat(x.element) ? maskedFill(x, isnan(x), 0) : x, dim, options);
+}
 /** `mean` of what is not NaN. */
 export const nanmean = (x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor => {
+  demandTensors('nanmean', x);
   const dtype = demandFloat('nanmean', x, options);
   const count = sum(logicalNot(isnan(x)), dim, { ...options, dtype: dtypeName(dtype) });
   return nansum(x, dim, options).div(count);
 };
 /** log of the sum of exponentials over `dim`, without overflow. */
 export function logsumexp(x: Tensor, dim: Dims, options: ReduceOptions = {}): Tensor {
+  demandTensors('logsumexp', x);
   return reduce(
     'logsumexp',
     x,
@@ -115,10 +131,15 @@ export function logsumexp(x: Tensor, dim: Dims, options: ReduceOptions = {}): Te
   );
 }
 /** Options of an op are finite, so an infinite p is a word. */
-const orderOf = (p: number): number | 'inf' | '-inf' => (p === Infinity ? 'inf' : p === -Infinity ? '-inf' : p);
+function orderOf(p: number): number | 'inf' | '-inf' {
+  if (typeof p !== 'number' || Number.isNaN(p))
+    throw new ArgumentError(`the order p must be a number, but it is ${Number.isNaN(p) ? 'NaN' : kindOf(p)}`, { op: 'norm' });
+  return p === Infinity ? 'inf' : p === -Infinity ? '-inf' : p;
+}
 export type NormOptions = ReduceOptions & { readonly p?: number };
 /** The p-norm over `dim` (default: all; p = 2). */
 export function norm(x: Tensor, dim?: Dims, options: NormOptions = {}): Tensor {
+  demandTensors('norm', x);
   return reduce(
     'norm',
     x,
@@ -156,17 +177,24 @@ function extreme(
   return reduce(op, x, dim, options, x.element, f);
 }
 /** Largest over `dim` (default: all); NaN wins, and ties share the gradient. Throws IndexError for an empty dimension. */
-export const amax = (x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor =>
-  extreme('amax', x, dim, options, (v, axes) => b.amax(v, { axes }));
+export function amax(x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor {
+  demandTensors('amax', x);
+  return extreme('amax', x, dim, options, (v, axes) => b.amax(v, { axes }));
+}
 /** Smallest over `dim` (default: all). */
-export const amin = (x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor =>
-  extreme('amin', x, dim, options, (v, axes) => b.amin(v, { axes }));
+export function amin(x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor {
+  demandTensors('amin', x);
+  return extreme('amin', x, dim, options, (v, axes) => b.amin(v, { axes }));
+}
 
 /** The smallest and the largest over `dim` (default: all). */
-export const aminmax = (x: Tensor, dim?: number, options: ReduceOptions = {}): { readonly min: Tensor; readonly max: Tensor } => ({
-  min: amin(x, dim, options),
-  max: amax(x, dim, options),
-});
+export function aminmax(x: Tensor, dim?: number, options: ReduceOptions = {}): { readonly min: Tensor; readonly max: Tensor } {
+  demandTensors('aminmax', x);
+  return {
+    min: amin(x, dim, options),
+    max: amax(x, dim, options),
+  };
+}
 
 /** Values and the positions they were found at. */
 export type WithIndices = { readonly values: Tensor; readonly indices: Tensor };
@@ -190,11 +218,13 @@ function byIndex(op: 'max' | 'min', x: Tensor, dim: number, options: ReduceOptio
 export function max(x: Tensor): Tensor;
 export function max(x: Tensor, dim: number, options?: ReduceOptions): WithIndices;
 export function max(x: Tensor, dim?: number, options: ReduceOptions = {}): Tensor | WithIndices {
+  demandTensors('max', x);
   return dim === undefined ? extreme('max', x, undefined, options, (v, axes) => b.amax(v, { axes })) : byIndex('max', x, dim, options);
 }
 export function min(x: Tensor): Tensor;
 export function min(x: Tensor, dim: number, options?: ReduceOptions): WithIndices;
 export function min(x: Tensor, dim?: number, options: ReduceOptions = {}): Tensor | WithIndices {
+  demandTensors('min', x);
   return dim === undefined ? extreme('min', x, undefined, options, (v, axes) => b.amin(v, { axes })) : byIndex('min', x, dim, options);
 }
 
@@ -215,15 +245,25 @@ function position(op: 'argmax' | 'argmin', x: Tensor, dim: number | undefined, o
   });
 }
 /** Position of the largest element, int64: within `dim`, or in the flattened tensor. The first of equals; NaN counts as largest. */
-export const argmax = (x: Tensor, dim?: number, options: ReduceOptions = {}): Tensor => position('argmax', x, dim, options);
-export const argmin = (x: Tensor, dim?: number, options: ReduceOptions = {}): Tensor => position('argmin', x, dim, options);
+export function argmax(x: Tensor, dim?: number, options: ReduceOptions = {}): Tensor {
+  demandTensors('argmax', x);
+  return position('argmax', x, dim, options);
+}
+export function argmin(x: Tensor, dim?: number, options: ReduceOptions = {}): Tensor {
+  demandTensors('argmin', x);
+  return position('argmin', x, dim, options);
+}
 
 const truth = (v: Value): Value => b.cast(dtypeOf(v) === 'bool' ? v : b.ne(v, full(0, avalOf(v))), { to: 'u8' });
 /** Whether all (any) elements differ from 0. */
-export const all = (x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor =>
-  quantifier('all', x, dim, options, (v, axes) => b.amin(v, { axes }));
-export const any = (x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor =>
-  quantifier('any', x, dim, options, (v, axes) => b.amax(v, { axes }));
+export function all(x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor {
+  demandTensors('all', x);
+  return quantifier('all', x, dim, options, (v, axes) => b.amin(v, { axes }));
+}
+export function any(x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor {
+  demandTensors('any', x);
+  return quantifier('any', x, dim, options, (v, axes) => b.amax(v, { axes }));
+}
 function quantifier(
   op: 'all' | 'any',
   x: Tensor,
@@ -238,15 +278,18 @@ function quantifier(
 }
 /** Number of elements that differ from 0, int64. */
 export const countNonzero = (x: Tensor, dim?: Dims): Tensor => {
+  demandTensors('countNonzero', x);
   const dims = dimsOf('countNonzero', dim, x.ndim);
   return apply('countNonzero', [x], (v) => b.sum(b.cast(truth(v), { to: 'i64' }), { axes: dims }));
 };
 
 /** Sums along `dim`, each element with all before it. Integers give int64. */
 export function cumsum(x: Tensor, dim: number, options: Pick<ReduceOptions, 'dtype'> = {}): Tensor {
+  demandTensors('cumsum', x);
   return cumulative('cumsum', x, dim, options, b.cumsum);
 }
 export function cumprod(x: Tensor, dim: number, options: Pick<ReduceOptions, 'dtype'> = {}): Tensor {
+  demandTensors('cumprod', x);
   return cumulative('cumprod', x, dim, options, b.cumprod);
 }
 function cumulative(
@@ -264,6 +307,7 @@ function cumulative(
 export type SortOptions = { readonly descending?: boolean };
 /** Sorted along `dim` (default: the last), stable, NaN last; values and the int64 positions they came from. */
 export function sort(x: Tensor, dim = -1, options: SortOptions = {}): WithIndices {
+  demandTensors('sort', x);
   const axis = dimOf('sort', dim, x.ndim);
   const [values, indices] = applyMany('sort', [x], (v) =>
     x.ndim === 0
@@ -273,9 +317,13 @@ export function sort(x: Tensor, dim = -1, options: SortOptions = {}): WithIndice
   return { values: values!, indices: indices! };
 }
 /** The positions that sort `x` along `dim`. */
-export const argsort = (x: Tensor, dim = -1, options: SortOptions = {}): Tensor => sort(x, dim, options).indices;
+export function argsort(x: Tensor, dim = -1, options: SortOptions = {}): Tensor {
+  demandTensors('argsort', x);
+  return sort(x, dim, options).indices;
+}
 /** The k largest (or smallest) along `dim`, in order. */
 export function topk(x: Tensor, k: number, dim = -1, options: { readonly largest?: boolean } = {}): WithIndices {
+  demandTensors('topk', x);
   const axis = dimOf('topk', dim, x.ndim);
   const size = x.shape[axis] ?? 1;
   if (!Number.isInteger(k) || k < 0 || k > size)
@@ -294,6 +342,7 @@ function ranked(op: string, x: Tensor, dim: number, position: number, options: R
 }
 /** The k-th smallest along `dim`, counted from 1, and where it was. */
 export function kthvalue(x: Tensor, k: number, dim = -1, options: ReduceOptions = {}): WithIndices {
+  demandTensors('kthvalue', x);
   const size = x.ndim === 0 ? 1 : x.shape[dimOf('kthvalue', dim, x.ndim)]!;
   if (!Number.isInteger(k) || k < 1 || k > size) throw new ArgumentError(`k = ${String(k)} is outside of [1, ${size}]`, { op: 'kthvalue' });
   return ranked('kthvalue', x, dim, k - 1, options);
@@ -303,6 +352,7 @@ export function kthvalue(x: Tensor, k: number, dim = -1, options: ReduceOptions 
 export function median(x: Tensor): Tensor;
 export function median(x: Tensor, dim: number, options?: ReduceOptions): WithIndices;
 export function median(x: Tensor, dim?: number, options: ReduceOptions = {}): Tensor | WithIndices {
+  demandTensors('median', x);
   if (dim === undefined) return x.numel() === 0 ? filled([], Number.NaN, { dtype: x.dtype }) : median(x.reshape([-1]), 0).values;
   const axis = dimOf('median', dim, x.ndim);
   demandElements('median', x, x.ndim === 0 ? [] : [axis]);
@@ -317,6 +367,7 @@ export function median(x: Tensor, dim?: number, options: ReduceOptions = {}): Te
 
 /** The `q`-quantiles along `dim` (default: of all elements), between neighbours by linear interpolation, as `torch.quantile`. */
 export function quantile(x: Tensor, q: number | Tensor, dim?: number, options: ReduceOptions = {}): Tensor {
+  demandTensors('quantile', x);
   const op = 'quantile';
   demandFloat(op, x, {});
   const flat = dim === undefined ? x.reshape([-1]) : x;
@@ -344,8 +395,14 @@ const movedimToFront = (t: Tensor, axis: number, keepdim: boolean): Tensor => {
 };
 
 /** The largest of each element and all before it along `dim`, and where it stands: the last of equals, as `torch.cummax`. */
-export const cummax = (x: Tensor, dim: number): WithIndices => running('cummax', x, dim, (y, v) => b.le(v, y));
-export const cummin = (x: Tensor, dim: number): WithIndices => running('cummin', x, dim, b.le);
+export function cummax(x: Tensor, dim: number): WithIndices {
+  demandTensors('cummax', x);
+  return running('cummax', x, dim, (y, v) => b.le(v, y));
+}
+export function cummin(x: Tensor, dim: number): WithIndices {
+  demandTensors('cummin', x);
+  return running('cummin', x, dim, b.le);
+}
 
 /** `keep(later, earlier)` says whether the later of two stays. Each round compares with the element twice as far ahead. */
 function running(op: string, x: Tensor, dim: number, keep: (later: Value, earlier: Value) => Value): WithIndices {
@@ -387,6 +444,7 @@ function shiftedBy(v: Value, axis: number, distance: number): Value {
 
 /** The sorted elements without repetitions, one-dimensional. Observes x: their number is a shape. */
 export function unique(x: Tensor): Tensor {
+  demandTensors('unique', x);
   const sorted = Array.from(x.dataSync() as ArrayLike<number | bigint>);
   const order = (p: number | bigint, q: number | bigint): number =>
     p < q ? -1 : p > q ? 1 : Number(Number.isNaN(p)) - Number(Number.isNaN(q));
@@ -396,6 +454,7 @@ export function unique(x: Tensor): Tensor {
 }
 /** How often each of 0, 1, 2 ... occurs in a one-dimensional integer tensor; `weights` are summed instead. Observes x: its maximum is a shape. */
 export function bincount(x: Tensor, weights?: Tensor, minlength = 0): Tensor {
+  demandTensors('bincount', x);
   const op = 'bincount';
   if (isFloat(x.element) || x.element === 'bool' || x.ndim !== 1)
     throw new DTypeError(`expects a one-dimensional integer tensor, got ${x.dtype}[${x.shape}]`, { op });

@@ -2,6 +2,7 @@
 import { ArgumentError, DTypeError, IndexError, ShapeError } from '../../../runtime/errors.ts';
 import { b, full, lit } from '../../ir/builder.ts';
 import { avalOf, type Value } from '../../ir/node.ts';
+import { demandIntegers, demandTensors } from '../arguments.ts';
 import { dimOf, dimsOf } from '../dims.ts';
 import { type DTypeName, elementOf } from '../dtypes.ts';
 import { apply, applyInPlace, applyView } from '../op.ts';
@@ -41,10 +42,15 @@ function inferShape(op: string, count: number, shape: readonly number[]): readon
 }
 
 /** The same elements under another shape: a view where possible, else a copy. One size may be -1. */
-export const reshape = (x: Tensor, shape: readonly number[]): Tensor =>
-  viewOrCopy('reshape', x, { op: 'reshape', shape: inferShape('reshape', x.numel(), shape) });
+export function reshape(x: Tensor, shape: readonly number[]): Tensor {
+  demandTensors('reshape', x);
+  demandIntegers('reshape', 'shape', shape);
+  return viewOrCopy('reshape', x, { op: 'reshape', shape: inferShape('reshape', x.numel(), shape) });
+}
 /** As `reshape`, but never a copy. Throws ShapeError where strides do not allow it. */
 export function view(x: Tensor, shape: readonly number[]): Tensor {
+  demandTensors('view', x);
+  demandIntegers('view', 'shape', shape);
   const t = applyView('view', x, { op: 'reshape', shape: inferShape('view', x.numel(), shape) });
   if (t === undefined)
     throw new ShapeError("view size is not compatible with the input's size and stride", { op: 'view', fix: 'use reshape() instead' });
@@ -52,6 +58,7 @@ export function view(x: Tensor, shape: readonly number[]): Tensor {
 }
 /** Dimensions `start` to `end` as one. */
 export function flatten(x: Tensor, start = 0, end = -1): Tensor {
+  demandTensors('flatten', x);
   const from = dimOf('flatten', start, x.ndim);
   const to = dimOf('flatten', end, x.ndim);
   if (from > to) throw new ArgumentError(`start ${from} comes after end ${to}`, { op: 'flatten' });
@@ -60,21 +67,27 @@ export function flatten(x: Tensor, start = 0, end = -1): Tensor {
 }
 /** Dimension `dim` split into `sizes`. */
 export function unflatten(x: Tensor, dim: number, sizes: readonly number[]): Tensor {
+  demandTensors('unflatten', x);
+  demandIntegers('unflatten', 'sizes', sizes);
   const d = dimOf('unflatten', dim, x.ndim);
   return reshape(x, [...x.shape.slice(0, d), ...inferShape('unflatten', x.shape[d]!, sizes), ...x.shape.slice(d + 1)]);
 }
 /** Without dimensions of size 1: all of them, or those of `dim` that are. */
 export function squeeze(x: Tensor, dim?: number | readonly number[]): Tensor {
+  demandTensors('squeeze', x);
   const dims = dimsOf('squeeze', dim, x.ndim);
   return viewOrCopy('squeeze', x, { op: 'reshape', shape: x.shape.filter((n, i) => n !== 1 || !dims.includes(i)) });
 }
 /** With a dimension of size 1 put in at `dim`. */
 export function unsqueeze(x: Tensor, dim: number): Tensor {
+  demandTensors('unsqueeze', x);
   const d = dimOf('unsqueeze', dim, x.ndim + 1);
   return viewOrCopy('unsqueeze', x, { op: 'reshape', shape: [...x.shape.slice(0, d), 1, ...x.shape.slice(d)] });
 }
 /** Dimensions in another order. */
 export function permute(x: Tensor, order: readonly number[]): Tensor {
+  demandTensors('permute', x);
+  demandIntegers('permute', 'order', order);
   const dims = order.map((d) => dimOf('permute', d, x.ndim));
   if (dims.length !== x.ndim || new Set(dims).size !== dims.length)
     throw new ArgumentError(`[${order}] is no order of ${x.ndim} dimensions`, { op: 'permute' });
@@ -82,12 +95,14 @@ export function permute(x: Tensor, order: readonly number[]): Tensor {
 }
 /** Two dimensions exchanged. */
 export function transpose(x: Tensor, dim0: number, dim1: number): Tensor {
+  demandTensors('transpose', x);
   const [i, j] = [dimOf('transpose', dim0, x.ndim), dimOf('transpose', dim1, x.ndim)];
   const order = Array.from({ length: x.ndim }, (_, d) => (d === i ? j : d === j ? i : d));
   return viewOrCopy('transpose', x, { op: 'permute', order });
 }
 /** Rows and columns exchanged. Throws ShapeError beyond two dimensions. */
 export function t(x: Tensor): Tensor {
+  demandTensors('t', x);
   if (x.ndim > 2)
     throw new ShapeError(`expects at most 2 dimensions, got shape [${x.shape}]`, { op: 't', fix: 'use transpose(dim0, dim1)' });
   return x.ndim < 2 ? viewOrCopy('t', x, { op: 'reshape', shape: x.shape }) : transpose(x, 0, 1);
@@ -96,6 +111,7 @@ export const swapaxes = transpose;
 export const swapdims = transpose;
 /** Dimension `from` moved to place `to`. */
 export function movedim(x: Tensor, from: number, to: number): Tensor {
+  demandTensors('movedim', x);
   const [i, j] = [dimOf('movedim', from, x.ndim), dimOf('movedim', to, x.ndim)];
   const order = Array.from({ length: x.ndim }, (_, d) => d).filter((d) => d !== i);
   order.splice(j, 0, i);
@@ -103,6 +119,8 @@ export function movedim(x: Tensor, from: number, to: number): Tensor {
 }
 /** Dimensions of size 1 shown as larger, without memory; -1 keeps a size. New dimensions come in front. */
 export function expand(x: Tensor, shape: readonly number[]): Tensor {
+  demandTensors('expand', x);
+  demandIntegers('expand', 'shape', shape);
   const lead = shape.length - x.ndim;
   if (lead < 0) throw new ShapeError(`[${shape}] has fewer dimensions than shape [${x.shape}]`, { op: 'expand' });
   const sizes = shape.map((n, i) => (n === -1 && i >= lead ? x.shape[i - lead]! : n));
@@ -116,10 +134,33 @@ export function expand(x: Tensor, shape: readonly number[]): Tensor {
   const squeezed = core.length === x.ndim ? x : viewOrCopy('expand', x, { op: 'reshape', shape: core });
   return viewOrCopy('expand', squeezed, { op: 'expand', shape: sizes, at });
 }
-export const expandAs = (x: Tensor, like: Tensor): Tensor => expand(x, like.shape);
-export const broadcastTo = (x: Tensor, shape: readonly number[]): Tensor => expand(x, shape);
+/** `reshape` to the shape of another. */
+export function reshapeAs(x: Tensor, like: Tensor): Tensor {
+  demandTensors('reshapeAs', x, like);
+  return reshape(x, like.shape);
+}
+/** `view` in the shape of another. */
+export function viewAs(x: Tensor, like: Tensor): Tensor {
+  demandTensors('viewAs', x, like);
+  return view(x, like.shape);
+}
+/** In the dtype of another. */
+export function typeAs(x: Tensor, like: Tensor): Tensor {
+  demandTensors('typeAs', x, like);
+  return to(x, like.dtype);
+}
+export function expandAs(x: Tensor, like: Tensor): Tensor {
+  demandTensors('expandAs', x, like);
+  return expand(x, like.shape);
+}
+export function broadcastTo(x: Tensor, shape: readonly number[]): Tensor {
+  demandTensors('broadcastTo', x);
+  demandIntegers('broadcastTo', 'shape', shape);
+  return expand(x, shape);
+}
 /** `length` elements from `start` along `dim`. */
 export function narrow(x: Tensor, dim: number, start: number, length: number): Tensor {
+  demandTensors('narrow', x);
   const d = dimOf('narrow', dim, x.ndim);
   const size = x.shape[d]!;
   const from = start < 0 ? start + size : start;
@@ -138,13 +179,21 @@ function part(op: string, x: Tensor, axis: number, start: number, stop: number, 
 }
 /** Order reversed along `dims`; a copy, as in PyTorch. */
 export function flip(x: Tensor, dims: number | readonly number[]): Tensor {
+  demandTensors('flip', x);
   const axes = dimsOf('flip', dims, x.ndim);
   return apply('flip', [x], (v) => b.flip(v, { axes }));
 }
-export const fliplr = (x: Tensor): Tensor => flip(x, 1);
-export const flipud = (x: Tensor): Tensor => flip(x, 0);
+export function fliplr(x: Tensor): Tensor {
+  demandTensors('fliplr', x);
+  return flip(x, 1);
+}
+export function flipud(x: Tensor): Tensor {
+  demandTensors('flipud', x);
+  return flip(x, 0);
+}
 /** Turned by `turns` quarters from the first of `dims` towards the second. */
 export function rot90(x: Tensor, turns = 1, dims: readonly [number, number] = [0, 1]): Tensor {
+  demandTensors('rot90', x);
   const [i, j] = [dimOf('rot90', dims[0], x.ndim), dimOf('rot90', dims[1], x.ndim)];
   if (i === j) throw new ArgumentError(`the dimensions [${dims}] must differ`, { op: 'rot90' });
   switch (((turns % 4) + 4) % 4) {
@@ -162,6 +211,9 @@ export function rot90(x: Tensor, turns = 1, dims: readonly [number, number] = [0
 }
 /** Elements shifted along `dims`, those that fall out at the end come in at the front; without `dims`, in the flattened tensor. */
 export function roll(x: Tensor, shifts: number | readonly number[], dims?: number | readonly number[]): Tensor {
+  demandTensors('roll', x);
+  if (typeof shifts !== 'number') demandIntegers('roll', 'shifts', shifts);
+  if (dims !== undefined && typeof dims !== 'number') demandIntegers('roll', 'dims', dims);
   const by = typeof shifts === 'number' ? [shifts] : shifts;
   if (dims === undefined) {
     if (by.length !== 1) throw new ArgumentError(`shifts [${by}] need as many dims`, { op: 'roll' });
@@ -180,12 +232,19 @@ function rolled(x: Tensor, shift: number, axis: number): Tensor {
 }
 
 /** A copy in a storage of its own; gradients flow through it. */
-export const clone = (x: Tensor): Tensor => apply('clone', [x], (v) => b.reshape(v, { shape: avalOf(v).shape }));
+export function clone(x: Tensor): Tensor {
+  demandTensors('clone', x);
+  return apply('clone', [x], (v) => b.reshape(v, { shape: avalOf(v).shape }));
+}
 /** The tensor itself if it lies densely in row-major order, else a copy that does. */
-export const contiguous = (x: Tensor): Tensor => (isContiguous(x.layout) ? x : clone(x));
+export function contiguous(x: Tensor): Tensor {
+  demandTensors('contiguous', x);
+  return isContiguous(x.layout) ? x : clone(x);
+}
 
 /** The tensor in another dtype; itself where it has it already. */
 export function to(x: Tensor, dtype: DTypeName): Tensor {
+  demandTensors('to', x);
   const element = elementOf(dtype, 'to');
   if (element === x.element) return x;
   if (element === 'f16') throw new DTypeError('this device has no float16', { op: 'to', fix: "use 'float32'" });
@@ -193,11 +252,12 @@ export function to(x: Tensor, dtype: DTypeName): Tensor {
 }
 /** Elements of `from` copied over those of `x`, cast and broadcast. */
 export function copy_(x: Tensor, from: Tensor): Tensor {
+  demandTensors('copy_', x, from);
   const source = from.shape.join() === x.shape.join() ? from : expand(from, x.shape);
   return applyInPlace('copy_', x, [source], (_, v) => castTo(b.reshape(v, { shape: avalOf(v).shape }), x.element));
 }
 
-function demandTensors(op: string, tensors: readonly Tensor[]): asserts tensors is readonly [Tensor, ...Tensor[]] {
+function demandList(op: string, tensors: readonly Tensor[]): asserts tensors is readonly [Tensor, ...Tensor[]] {
   if (!Array.isArray(tensors) || tensors.length === 0) throw new ArgumentError('expected a non-empty list of tensors', { op });
   tensors.forEach((x, i) => {
     if (!isTensor(x)) throw new ArgumentError(`entry ${i} is no tensor`, { op });
@@ -206,7 +266,7 @@ function demandTensors(op: string, tensors: readonly Tensor[]): asserts tensors 
 
 /** Tensors joined along a dimension that they have. Sizes must agree elsewhere; dtypes are promoted. */
 export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
-  demandTensors('cat', tensors);
+  demandList('cat', tensors);
   // PyTorch lets empty one-dimensional tensors take part in any concatenation.
   const real = tensors.every((x) => x.ndim === 1) ? tensors : tensors.filter((x) => !(x.ndim === 1 && x.shape[0] === 0));
   const parts = real.length === 0 ? [tensors[0]] : real;
@@ -233,7 +293,7 @@ export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
 }
 /** Tensors of one shape joined along a new dimension. */
 export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
-  demandTensors('stack', tensors);
+  demandList('stack', tensors);
   tensors.forEach((x, i) => {
     if (x.shape.join() !== tensors[0].shape.join())
       throw new ShapeError(
@@ -249,8 +309,10 @@ export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
 }
 /** Views of `size` elements each along `dim` (the last may be shorter), or of the given sizes. */
 export function split(x: Tensor, size: number | readonly number[], dim = 0): Tensor[] {
+  demandTensors('split', x);
   const axis = dimOf('split', dim, x.ndim);
   const n = x.shape[axis]!;
+  if (typeof size !== 'number') demandIntegers('split', 'sizes', size);
   const sizes = typeof size === 'number' ? pieces(n, size) : size;
   if (sizes.reduce((a, c) => a + c, 0) !== n)
     throw new ShapeError(`sizes [${sizes}] do not sum to ${n}, the size of dimension ${axis}`, { op: 'split' });
@@ -264,11 +326,13 @@ function pieces(n: number, size: number): number[] {
 }
 /** `count` views along `dim`, as equal as can be. */
 export function chunk(x: Tensor, count: number, dim = 0): Tensor[] {
+  demandTensors('chunk', x);
   if (!Number.isInteger(count) || count <= 0) throw new ArgumentError(`count ${String(count)} must be a positive integer`, { op: 'chunk' });
   return split(x, Math.max(1, Math.ceil(x.shape[dimOf('chunk', dim, x.ndim)]! / count)), dim);
 }
 /** One view for each element along `dim`, which disappears. */
 export function unbind(x: Tensor, dim = 0): Tensor[] {
+  demandTensors('unbind', x);
   const axis = dimOf('unbind', dim, x.ndim);
   if (x.ndim === 0) throw new ShapeError('a 0-d tensor has no dimension to unbind', { op: 'unbind' });
   const shape = x.shape.filter((_, i) => i !== axis);
@@ -279,6 +343,8 @@ export function unbind(x: Tensor, dim = 0): Tensor[] {
 }
 /** Copies side by side: `repeats[i]` along dimension i, new dimensions in front. */
 export function repeat(x: Tensor, repeats: readonly number[]): Tensor {
+  demandTensors('repeat', x);
+  demandIntegers('repeat', 'repeats', repeats);
   if (repeats.length < x.ndim || repeats.some((r) => !Number.isInteger(r) || r < 0))
     throw new ArgumentError(`[${repeats}] must give a count for each of ${x.ndim} dimensions`, { op: 'repeat' });
   const lead = repeats.length - x.ndim;
@@ -291,10 +357,14 @@ export function repeat(x: Tensor, repeats: readonly number[]): Tensor {
 }
 
 /** `repeat` that takes fewer counts than dimensions: they are those of the last. */
-export const tile = (x: Tensor, counts: readonly number[]): Tensor =>
-  repeat(x, [...new Array<number>(Math.max(0, x.ndim - counts.length)).fill(1), ...counts]);
+export function tile(x: Tensor, counts: readonly number[]): Tensor {
+  demandTensors('tile', x);
+  demandIntegers('tile', 'counts', counts);
+  return repeat(x, [...new Array<number>(Math.max(0, x.ndim - counts.length)).fill(1), ...counts]);
+}
 /** Each element `repeats` times in a row, along `dim` or in the flattened tensor. */
 export function repeatInterleave(x: Tensor, repeats: number, dim?: number): Tensor {
+  demandTensors('repeatInterleave', x);
   if (!Number.isInteger(repeats) || repeats < 0)
     throw new ArgumentError(`count ${String(repeats)} must be a non-negative integer`, { op: 'repeatInterleave' });
   const from = dim === undefined || x.ndim === 0 ? reshape(x, [x.numel()]) : x;
@@ -307,6 +377,7 @@ export function repeatInterleave(x: Tensor, repeats: number, dim?: number): Tens
 }
 /** Windows of `size` elements, `step` apart, along `dim`; their elements come last. A copy. */
 export function unfold(x: Tensor, dim: number, size: number, step: number): Tensor {
+  demandTensors('unfold', x);
   const op = 'unfold';
   const axis = dimOf(op, dim, x.ndim);
   const n = x.shape[axis] ?? 1;
@@ -342,7 +413,7 @@ export const hstack = (tensors: readonly Tensor[]): Tensor => {
 export const vstack = (tensors: readonly Tensor[]): Tensor => cat(atLeast('vstack', tensors, 2), 0);
 export const dstack = (tensors: readonly Tensor[]): Tensor => cat(atLeast('dstack', tensors, 3), 2);
 function atLeast(op: string, tensors: readonly Tensor[], rank: 1 | 2 | 3): Tensor[] {
-  demandTensors(op, tensors);
+  demandList(op, tensors);
   return tensors.map((x) => {
     const row = x.ndim === 0 ? reshape(x, [1]) : x;
     const matrix = rank > 1 && row.ndim === 1 ? unsqueeze(row, 0) : row;
@@ -352,6 +423,8 @@ function atLeast(op: string, tensors: readonly Tensor[], rank: 1 | 2 | 3): Tenso
 
 /** Surrounded by `value`; widths in pairs from the last dimension on, as `F.pad`. Negative widths cut off. */
 export function pad(x: Tensor, widths: readonly number[], value = 0): Tensor {
+  demandTensors('pad', x);
+  demandIntegers('pad', 'widths', widths);
   if (widths.length % 2 !== 0 || widths.length > 2 * x.ndim)
     throw new ArgumentError(`[${widths}] must hold pairs for at most ${x.ndim} dimensions`, { op: 'pad' });
   const around = x.shape.map((_, i) => [widths[2 * (x.ndim - 1 - i)] ?? 0, widths[2 * (x.ndim - 1 - i) + 1] ?? 0] as const);
@@ -377,22 +450,26 @@ function below(v: Value, diagonal: number): Value {
   const column = b.iota({ dtype: 'i32', shape, axis: rank - 1 });
   return b.le(column, b.add(row, full(diagonal, avalOf(row))));
 }
-function demandMatrix(op: string, x: Tensor): void {
+function demandMatrix(op: string, x: Tensor, diagonal: number): void {
+  if (!Number.isInteger(diagonal)) throw new ArgumentError(`diagonal ${String(diagonal)} is no integer`, { op });
   if (x.ndim < 2) throw new ShapeError(`expects at least 2 dimensions, got shape [${x.shape}]`, { op });
 }
 /** The lower triangle, up to the `diagonal`-th diagonal; 0 elsewhere. */
 export function tril(x: Tensor, diagonal = 0): Tensor {
-  demandMatrix('tril', x);
+  demandTensors('tril', x);
+  demandMatrix('tril', x, diagonal);
   return apply('tril', [x], (v) => b.select(below(v, diagonal), v, full(0, avalOf(v))));
 }
 /** The upper triangle, from the `diagonal`-th diagonal on. */
 export function triu(x: Tensor, diagonal = 0): Tensor {
-  demandMatrix('triu', x);
+  demandTensors('triu', x);
+  demandMatrix('triu', x, diagonal);
   return apply('triu', [x], (v) => b.select(below(v, diagonal - 1), full(0, avalOf(v)), v));
 }
 
 /** The elements (i, i + offset) of dimensions `dim1` and `dim2`, as a last dimension: a view where the strides of both allow it. */
 export function diagonal(x: Tensor, offset = 0, dim1 = 0, dim2 = 1): Tensor {
+  demandTensors('diagonal', x);
   const op = 'diagonal';
   if (!Number.isInteger(offset)) throw new ArgumentError(`offset ${String(offset)} is no integer`, { op });
   const [i, j] = [dimOf(op, dim1, x.ndim), dimOf(op, dim2, x.ndim)];
@@ -409,6 +486,7 @@ export function diagonal(x: Tensor, offset = 0, dim1 = 0, dim2 = 1): Tensor {
 }
 /** The last dimension on the diagonal of two new ones, zeros elsewhere. */
 export function diagEmbed(x: Tensor, offset = 0): Tensor {
+  demandTensors('diagEmbed', x);
   if (!Number.isInteger(offset)) throw new ArgumentError(`offset ${String(offset)} is no integer`, { op: 'diagEmbed' });
   if (x.ndim === 0) throw new ShapeError('a 0-d tensor has no elements to put on a diagonal', { op: 'diagEmbed' });
   const n = x.shape.at(-1)! + Math.abs(offset);
@@ -428,18 +506,20 @@ export function diagEmbed(x: Tensor, offset = 0): Tensor {
 }
 /** Of a vector the matrix with it on a diagonal, of a matrix its diagonal. */
 export function diag(x: Tensor, offset = 0): Tensor {
+  demandTensors('diag', x);
   if (x.ndim !== 1 && x.ndim !== 2)
     throw new ShapeError(`expects a vector or a matrix, got shape [${x.shape}]`, { op: 'diag', fix: 'use diagonal() or diagEmbed()' });
   return x.ndim === 1 ? diagEmbed(x, offset) : clone(diagonal(x, offset));
 }
 /** Sum of the diagonal of a matrix. */
 export function trace(x: Tensor): Tensor {
+  demandTensors('trace', x);
   if (x.ndim !== 2) throw new ShapeError(`expects a matrix, got shape [${x.shape}]`, { op: 'trace' });
   return diagonal(x).sum();
 }
 /** One grid for each of several vectors: its elements vary along its own dimension and repeat along the others. Views. */
 export function meshgrid(tensors: readonly Tensor[], options: { readonly indexing?: 'ij' | 'xy' } = {}): Tensor[] {
-  demandTensors('meshgrid', tensors);
+  demandList('meshgrid', tensors);
   const { indexing = 'ij' } = options;
   if (indexing !== 'ij' && indexing !== 'xy')
     throw new ArgumentError(`indexing '${String(indexing)}' is neither 'ij' nor 'xy'`, { op: 'meshgrid' });
@@ -459,7 +539,7 @@ export function meshgrid(tensors: readonly Tensor[], options: { readonly indexin
 }
 /** All ways to take one element of each vector, a row each. */
 export function cartesianProd(...tensors: readonly Tensor[]): Tensor {
-  demandTensors('cartesianProd', tensors);
+  demandList('cartesianProd', tensors);
   return tensors.length === 1
     ? tensors[0]
     : stack(
@@ -469,7 +549,7 @@ export function cartesianProd(...tensors: readonly Tensor[]): Tensor {
 }
 /** All to one shape; views. */
 export function broadcastTensors(...tensors: readonly Tensor[]): Tensor[] {
-  demandTensors('broadcastTensors', tensors);
+  demandList('broadcastTensors', tensors);
   const shape = broadcastShapes(
     'broadcastTensors',
     tensors.map((x) => x.shape),

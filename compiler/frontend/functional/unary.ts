@@ -3,6 +3,7 @@ import { isFloat } from '../../../runtime/dtype.ts';
 import { DTypeError } from '../../../runtime/errors.ts';
 import { b, full } from '../../ir/builder.ts';
 import { avalOf, dtypeOf, type Value } from '../../ir/node.ts';
+import { demandTensors } from '../arguments.ts';
 import { broadcastTo, elementwise, elementwiseInPlace, scalarValue } from '../operands.ts';
 import { isTensor } from '../pytree.ts';
 import type { Tensor } from '../tensor.ts';
@@ -54,6 +55,7 @@ export const sigmoid = float('sigmoid', b.sigmoid);
 
 /** log(x / (1 - x)), the inverse of sigmoid; with `eps` x is first held in [eps, 1 - eps]. */
 export function logit(x: Tensor, eps?: number): Tensor {
+  demandTensors('logit', x);
   const held = eps === undefined ? x : x.clamp(eps, 1 - eps);
   return elementwise('logit', [held], (v) => b.log(b.div(v, b.sub(full(1, avalOf(v)), v))), floating);
 }
@@ -128,6 +130,7 @@ export const signbit = (x: Tensor): Tensor =>
 
 /** NaN, infinity and minus infinity replaced by numbers; by default 0 and the largest finite values. */
 export function nanToNum(x: Tensor, options: { readonly nan?: number; readonly posinf?: number; readonly neginf?: number } = {}): Tensor {
+  demandTensors('nanToNum', x);
   const largest = x.element === 'f64' ? Number.MAX_VALUE : 3.4028234663852886e38;
   return elementwise('nanToNum', [x], (v) => {
     if (!isFloat(dtypeOf(v))) return v;

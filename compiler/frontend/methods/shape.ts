@@ -189,15 +189,15 @@ export abstract class ShapeMethods extends ReductionMethods {
   }
   /** `reshape` to the shape of another. */
   reshapeAs(this: Tensor, like: Tensor): Tensor {
-    return f.reshape(this, like.shape);
+    return f.reshapeAs(this, like);
   }
   /** `view` in the shape of another. */
   viewAs(this: Tensor, like: Tensor): Tensor {
-    return f.view(this, like.shape);
+    return f.viewAs(this, like);
   }
   /** In the dtype of another. */
   typeAs(this: Tensor, like: Tensor): Tensor {
-    return f.to(this, like.dtype);
+    return f.typeAs(this, like);
   }
   /** In uint8; fractions are cut off. */
   byte(this: Tensor): Tensor {

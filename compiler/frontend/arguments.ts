@@ -1,0 +1,37 @@
+// Kinds of arguments, asked for where a public function begins: so a mistake is named there, and not met deep inside.
+import { ArgumentError } from '../../runtime/errors.ts';
+import { isTensor } from './pytree.ts';
+import type { Tensor } from './tensor.ts';
+
+/** What a wrong argument is, in words. */
+export function kindOf(v: unknown): string {
+  if (v === undefined) return 'missing';
+  if (v === null) return 'null';
+  if (Array.isArray(v)) return 'an array';
+  return typeof v === 'object' ? 'an object' : typeof v === 'symbol' ? 'a symbol' : `a ${typeof v}`;
+}
+
+/** Throws ArgumentError unless all are tensors. */
+export function demandTensors(op: string, ...given: readonly unknown[]): void {
+  for (let i = 0; i < given.length; i++)
+    if (!isTensor(given[i]))
+      throw new ArgumentError(`expected a tensor${given.length > 1 ? ` as operand ${i}` : ''}, but it is ${kindOf(given[i])}`, {
+        op,
+        fix: 'make one with tensor()',
+      });
+}
+
+/** Throws ArgumentError unless it is a tensor or left out. */
+export function demandOptionalTensor(op: string, what: string, given: Tensor | null | undefined): void {
+  if (given !== undefined && given !== null && !isTensor(given))
+    throw new ArgumentError(`${what} must be a tensor, but it is ${kindOf(given)}`, { op });
+}
+
+/** Throws ArgumentError unless it is a list of integers. */
+export function demandIntegers(op: string, what: string, given: unknown): void {
+  if (!Array.isArray(given))
+    throw new ArgumentError(`${what} must be an array of integers, but it is ${kindOf(given)}`, { op, fix: 'write [2, 3]' });
+  for (const n of given as readonly unknown[])
+    if (!Number.isInteger(n))
+      throw new ArgumentError(`${what} holds ${typeof n === 'symbol' ? 'a symbol' : String(n)}, which is no integer`, { op });
+}
