@@ -21,6 +21,7 @@ export class FluxionError extends Error {
 
   constructor(what: string, facts: ErrorFacts = {}) {
     super('', facts.cause === undefined ? undefined : { cause: facts.cause });
+    captureDeepStack(this, new.target);
     this.what = what;
     this.op = facts.op;
     this.loc = facts.at ?? userLine(this.stack);
@@ -30,6 +31,16 @@ export class FluxionError extends Error {
     this.name = new.target.name;
     this.stack = withHeader(this.stack, `${this.name}: ${this.message}`);
   }
+}
+
+/** The user's line may lie below more frames of ours than an engine keeps by default. */
+function captureDeepStack(error: Error, above: (new (...args: never[]) => unknown) | undefined): void {
+  const engine = Error as { stackTraceLimit?: number; captureStackTrace?: (target: object, above?: unknown) => void };
+  if (engine.captureStackTrace === undefined) return;
+  const before = engine.stackTraceLimit;
+  engine.stackTraceLimit = 64;
+  engine.captureStackTrace(error, above);
+  if (before !== undefined) engine.stackTraceLimit = before;
 }
 
 /** Shapes that do not fit an op. */

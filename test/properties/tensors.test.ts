@@ -8,7 +8,7 @@ import type { Tensor } from '../../compiler/frontend/tensor.ts';
 import { argument, follow, type Pair, type Program, programs, type Watch, type World, world } from './programs.ts';
 import { read } from './strided.ts';
 
-const numRuns = 250 * Number(process.env.PROPERTY_RUNS ?? 1);
+const numRuns = 100 * Number(process.env.PROPERTY_RUNS ?? 1);
 const seed = Number(process.env.PROPERTY_SEED ?? 20_261_124);
 
 function everyProgram(holds: (program: Program, eyes: number) => void): void {
