@@ -67,8 +67,8 @@ async function reportOnProgram(path: string, args: readonly string[], report: Re
   process.argv = [process.argv[0]!, path, ...args];
   const tell = once(() => {
     watched.stop();
-    if (watched.programs().length === 0) console.error(`fluxion: ${path} compiled nothing; no value was looked at`);
-    else write(`${report(watched.programs())}\n`);
+    if (watched.programs().length > 0) write(`${report(watched.programs())}\n`);
+    else if (!process.exitCode) console.error(`fluxion: ${path} compiled nothing; no value was looked at`);
   });
   process.once('exit', tell);
   process.once('SIGINT', () => process.exit(130));
@@ -77,10 +77,17 @@ async function reportOnProgram(path: string, args: readonly string[], report: Re
     await idle();
   } catch (error) {
     console.error(error);
+    if (isUnreadTypeScript(path, error)) console.error('fluxion: this Node reads TypeScript through tsx; run `npm install --save-dev tsx`');
     process.exitCode = 1;
   }
   tell();
   return Number(process.exitCode ?? 0);
+}
+
+/** Whether Node itself, and not a loader, stumbled over a TypeScript file. */
+function isUnreadTypeScript(path: string, error: unknown): boolean {
+  if (!/\.[cm]?tsx?$/.test(path) || !(error instanceof Error)) return false;
+  return (error as NodeJS.ErrnoException).code === 'ERR_UNKNOWN_FILE_EXTENSION' || /at compileSourceTextModule/.test(error.stack ?? '');
 }
 
 function redirectOutput(): (text: string) => void {
