@@ -3,6 +3,7 @@ import type { TypedArray } from '../../../runtime/dtype.ts';
 import { ArgumentError } from '../../../runtime/errors.ts';
 import { numel } from '../../ir/dim.ts';
 import { observe } from '../boundary.ts';
+import { dimOf } from '../dims.ts';
 import { type DTypeName, dtypeName } from '../dtypes.ts';
 import { toText } from '../format.ts';
 import { recording } from '../record.ts';
@@ -21,6 +22,7 @@ export abstract class ObserveMethods extends AutogradMethods {
   get ndim(): number {
     return this.layout.shape.length;
   }
+  /** Element type, by the name that users give it. */
   get dtype(): DTypeName {
     return dtypeName(this.element);
   }
@@ -32,8 +34,9 @@ export abstract class ObserveMethods extends AutogradMethods {
   size(): readonly number[];
   size(dim: number): number;
   size(dim?: number): readonly number[] | number {
-    return dim === undefined ? this.shape : this.shape.at(dim)!;
+    return dim === undefined ? this.shape : (this.shape[dimOf('size', dim, this.ndim)] ?? 1);
   }
+  /** Number of dimensions. */
   dim(): number {
     return this.ndim;
   }
@@ -45,6 +48,7 @@ export abstract class ObserveMethods extends AutogradMethods {
   stride(): readonly number[] {
     return this.layout.strides;
   }
+  /** Where the tensor begins in its storage, in elements. */
   storageOffset(): number {
     return this.layout.offset;
   }
@@ -76,6 +80,7 @@ export abstract class ObserveMethods extends AutogradMethods {
   async tolist(this: Tensor): Promise<Nested> {
     return this.tolistSync();
   }
+  /** As `tolist()`, at once; CPU devices only. */
   tolistSync(this: Tensor): Nested {
     const data = observe(recording(() => this.value()));
     const one = (i: number): Nested => {
