@@ -27,14 +27,14 @@ export const newTensor: MakeTensor = (storage, view, layout) => make(storage, vi
 function record(
   op: string,
   inputs: readonly Tensor[],
-  build: (...values: Value[]) => readonly Value[],
+  build: (values: readonly Value[]) => readonly Value[],
 ): { operands: Value[]; results: readonly Value[] } {
   beginOp();
   flushBefore(op);
   return recording(() => {
     const operands = distinct(inputs.map((t) => t.value()));
     try {
-      const results = build(...operands);
+      const results = build(operands);
       return { operands, results: isCutOff() ? results.map((v) => stopped(v, 'noGrad')) : results };
     } catch (error) {
       if (error instanceof IRError) throw new ShapeError(error.message.replace(/ at \S+$/, ''), { op, cause: error });
@@ -77,6 +77,11 @@ const edge = (fn: GradFn | undefined, v: Value, index: number): Edge | undefined
  * `build` records primitives through the builder; it may use no value but its operands, slots and literals.
  */
 export function applyMany(op: string, inputs: readonly Tensor[], build: (...values: Value[]) => readonly Value[]): Tensor[] {
+  return applyToList(op, inputs, (values) => build(...values));
+}
+
+/** The same for an op of any number of operands, which come as a list: spread over parameters they would fill the stack. */
+export function applyToList(op: string, inputs: readonly Tensor[], build: (values: readonly Value[]) => readonly Value[]): Tensor[] {
   const { operands, results } = record(op, inputs, build);
   const fn = gradFn(op, inputs, operands, results);
   return results.map((v, i) => {
@@ -121,7 +126,7 @@ export function applyView(
 export function applyInPlace(op: string, self: Tensor, others: readonly Tensor[], build: (...values: Value[]) => Value): Tensor {
   demandWritable(op, self, others);
   const inputs = [self, ...others];
-  const { operands, results } = record(op, inputs, (...values) => {
+  const { operands, results } = record(op, inputs, (values) => {
     const result = build(...values);
     const { dtype, shape } = avalOf(result);
     if (!sameShape(shape, self.layout.shape))

@@ -5,7 +5,7 @@ import { avalOf, type Value } from '../../ir/node.ts';
 import { demandIntegers, demandTensors } from '../arguments.ts';
 import { dimOf, dimsOf } from '../dims.ts';
 import { type DTypeName, elementOf } from '../dtypes.ts';
-import { apply, applyInPlace, applyView } from '../op.ts';
+import { apply, applyInPlace, applyToList, applyView } from '../op.ts';
 import { broadcastShapes, castTo, promoteTypes, scalarValue } from '../operands.ts';
 import { isTensor } from '../pytree.ts';
 import type { Tensor } from '../tensor.ts';
@@ -282,14 +282,14 @@ export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
       );
   });
   const dtype = tensors.map((x) => x.element).reduce(promoteTypes);
-  return apply('cat', parts, (...values) =>
+  return applyToList('cat', parts, (values) => [
     values.length === 1
       ? b.reshape(castTo(values[0]!, dtype), { shape: first.shape })
       : b.concat(
           values.map((v) => castTo(v, dtype)),
           { axis },
         ),
-  );
+  ])[0]!;
 }
 /** Tensors of one shape joined along a new dimension. */
 export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
