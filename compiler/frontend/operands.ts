@@ -1,7 +1,8 @@
 // Operands of elementwise ops: tensors and numbers are promoted to one dtype and broadcast to one shape, once, as PyTorch does it.
 import { type DType, isFloat } from '../../runtime/dtype.ts';
 import { ArgumentError, DTypeError } from '../../runtime/errors.ts';
-import { lit } from '../ir/builder.ts';
+import { b, lit } from '../ir/builder.ts';
+import { sameShape } from '../ir/dim.ts';
 import type { Value } from '../ir/node.ts';
 import { broadcastTo, broadcastShapes as broadcastTwo, castTo, promote, promoteTypes, type Widest } from '../ops/broadcast.ts';
 import { demandTensors, kindOf } from './arguments.ts';
@@ -89,6 +90,26 @@ function align(operands: readonly Operand[], values: readonly Value[], dtype: DT
   return operands.map((o) => broadcastTo(castTo(isTensor(o) ? values[at++]! : scalarValue(o, dtype), dtype), shape));
 }
 
+/** Whether there is nothing to promote and nothing to broadcast, as in most calls: floating tensors of one dtype and shape. */
+function isUniform(operands: readonly Operand[]): operands is readonly Tensor[] {
+  const first = operands[0];
+  if (!isTensor(first) || !isFloat(first.element)) return false;
+  for (let i = 1; i < operands.length; i++) {
+    const o = operands[i];
+    if (!isTensor(o) || o.element !== first.element || !sameShape(o.shape, first.shape)) return false;
+  }
+  return true;
+}
+
+/** A 0-d value in a shape. */
+const spread = (v: Value, shape: readonly number[]): Value => (shape.length === 0 ? v : b.expand(v, { shape, at: axesOf(shape.length) }));
+const axes: (readonly number[])[] = [];
+/** 0 to rank - 1; one list for each rank, since every number that meets a tensor needs one. */
+function axesOf(rank: number): readonly number[] {
+  axes[rank] ??= Array.from({ length: rank }, (_, i) => i);
+  return axes[rank];
+}
+
 /** An elementwise op over any mix of tensors and numbers; `f` gets values of one dtype and shape. */
 export function elementwise(
   op: string,
@@ -96,6 +117,10 @@ export function elementwise(
   f: (...values: Value[]) => Value,
   options: ElementwiseOptions = {},
 ): Tensor {
+  if (options.dtype === undefined && isUniform(operands)) return apply(op, operands, f);
+  const [x, n] = operands;
+  if (options.dtype === undefined && operands.length === 2 && typeof n === 'number' && isTensor(x) && isFloat(x.element))
+    return apply(op, [x], (v) => f(v!, spread(slot(n, x.element), x.layout.shape)));
   const { dtype, shape, tensors } = plan(op, operands, options);
   return apply(op, tensors, (...values) => f(...align(operands, values, dtype, shape)));
 }
