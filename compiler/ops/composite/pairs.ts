@@ -9,7 +9,7 @@ type Pair = [x: Value, y: Value];
 const plane = aval('f64', [3, 4]);
 const samples = [{ inputs: [plane, plane], params: {} }] as const;
 
-const isNaN = (x: Value): Value => b.ne(x, x);
+const isUndefined = (x: Value): Value => b.ne(x, x);
 const isEqual = (x: Value, y: Value): Value => b.eq(x, y);
 
 /** fmax and fmin: as max and min, but a NaN gives way to the other operand. Ties share the gradient. */
@@ -20,11 +20,11 @@ function unlessNaN(
 ): CompositeRule<Pair, Record<never, never>> {
   return composite<Pair>({
     doc,
-    body: ([x, y]) => [b.select(isNaN(x), y, b.select(isNaN(y), x, pick(x, y)))],
+    body: ([x, y]) => [b.select(isUndefined(x), y, b.select(isUndefined(y), x, pick(x, y)))],
     // Beside a NaN both operands get the gradient, as in PyTorch.
     vjp: ([ct], { inputs: [x, y] }, wanted) => {
       const half = keepIf(isEqual(x, y), b.mul(ct!, constant(0.5, ct!)));
-      const either = b.or(isNaN(x), isNaN(y));
+      const either = b.or(isUndefined(x), isUndefined(y));
       return [
         wanted[0] ? b.select(b.or(wins(x, y), either), ct!, half) : null,
         wanted[1] ? b.select(b.or(wins(y, x), either), ct!, half) : null,
