@@ -47,6 +47,7 @@ export function boundary(observed: readonly Value[] = []): Ended | undefined {
     return { stretch, structure, roots };
   } catch (error) {
     for (const [storage, value] of interval.written) storage.value = value;
+    for (const undo of interval.undo.reverse()) undo();
     throw error;
   } finally {
     release(interval);
@@ -92,6 +93,7 @@ function release(interval: Interval): void {
   interval.roots = [];
   interval.grads = new Map();
   interval.actions = [];
+  interval.undo = [];
   interval.touched = new Set();
   interval.gradients = new Map();
   interval.sources = new Map();

@@ -12,7 +12,7 @@ import { convert } from './creation.ts';
 import { requiresGradOf, type View } from './handle.ts';
 import { newTensor } from './op.ts';
 import { flatten, type Rest, sameRest, unflatten } from './pytree.ts';
-import { bufferOf, currentInterval, type Interval, leafOf, leafRecordOf, recordedOf, slotRecordOf } from './record.ts';
+import { bufferOf, currentInterval, type HostAction, type Interval, leafOf, leafRecordOf, recordedOf, slotRecordOf } from './record.ts';
 import { commit, type Storage, storageOf } from './storage.ts';
 import type { Tensor } from './tensor.ts';
 import type { Layout } from './view.ts';
@@ -66,7 +66,7 @@ type Replay = {
   readonly gradients: readonly { readonly of: Owner; readonly gradient: Produced | null }[];
   readonly results: readonly Produced[];
   readonly result: Rest;
-  readonly actions: readonly (() => void)[];
+  readonly actions: readonly HostAction[];
 };
 /** An input, or a number, that a storage holds at the end as it is. */
 type StoredLeaf = {
@@ -273,15 +273,21 @@ function bufferAt(source: InputSource, args: readonly Tensor[]): TypedArray {
 
 function replay(r: Replay, args: readonly Tensor[]): unknown {
   const inputs = r.inputs.map((source) => bufferAt(source, args));
-  for (const action of r.actions) action();
+  const undo = r.actions.map((action) => action());
   const numbers = Float64Array.from(r.numbers, currentNumber);
   const executable = executableOf(r.ended.structure, r.ended.roots);
   const states = r.outputs.map((targets) => (targets.length === 1 && targets[0]!.kind === 'capture' ? targets[0]!.storage : undefined));
-  const outputs = executable.run(
-    inputs.slice(0, executable.program.inputs.length),
-    numbers,
-    states.map((s) => s?.spare),
-  );
+  let outputs: readonly TypedArray[];
+  try {
+    outputs = executable.run(
+      inputs.slice(0, executable.program.inputs.length),
+      numbers,
+      states.map((s) => s?.spare),
+    );
+  } catch (error) {
+    for (const back of undo.reverse()) back?.();
+    throw error;
+  }
   const fresh: Storage[] = [];
   const put = (target: OutputTarget, buffer: TypedArray, aval: Aval, owned: boolean): void => {
     const value = leafOf(buffer, aval);

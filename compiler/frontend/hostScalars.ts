@@ -10,11 +10,13 @@ export type Scalars<N> = { readonly [K in keyof N]: Value };
 /**
  * Computes `numbers` now, and again at each replay of compiled code, at this point among the host's actions: what is assigned later in the
  * same step (a scheduler's new rate) is seen by the next step only. Gives slots of the dtype that is asked for.
+ * `undo` takes back what `numbers` counted, if the step fails.
  */
-export function hostScalars<N extends Readonly<Record<string, number>>>(numbers: () => N): (dtype: DType) => Scalars<N> {
+export function hostScalars<N extends Readonly<Record<string, number>>>(numbers: () => N, undo?: () => void): (dtype: DType) => Scalars<N> {
   let current: N | undefined;
   hostAction(() => {
     current = numbers();
+    return undo;
   });
   const made = new Map<DType, Scalars<N>>();
   return (dtype) => {

@@ -8,6 +8,10 @@ import { isLeaf, type Location, makeNode, type Node, type Value } from '../ir/no
 import { type Structure, type ValueId, valueId } from '../jit/structure.ts';
 import type { Storage } from './storage.ts';
 
+/** Something done on the host; what it gives takes it back, for the case that what was recorded with it fails. */
+// biome-ignore lint/suspicious/noConfusingVoidType: most actions have nothing to give.
+export type HostAction = () => (() => void) | void;
+
 /** The stretch of recording between two boundaries. */
 export type Interval = {
   nodes: Node[];
@@ -22,7 +26,9 @@ export type Interval = {
   /** Storages of gradients that backward() wrote; stored if they are still somebody's `.grad` at the boundary. */
   grads: Map<object, () => Storage | undefined>;
   /** What the host did beside the recorded ops; replays of compiled code do it again. */
-  actions: (() => void)[];
+  actions: HostAction[];
+  /** What takes those actions back, should the interval fail. */
+  undo: (() => void)[];
   /** Tensors whose `.grad` was set or dropped. */
   touched: Set<{ gradient: unknown }>;
   /** Tensors whose `.grad` was looked at before it was written, with what was found. */
@@ -85,6 +91,7 @@ const newInterval = (trace?: Trace): Interval => ({
   roots: [],
   grads: new Map(),
   actions: [],
+  undo: [],
   touched: new Set(),
   gradients: new Map(),
   repeatable: true,
@@ -252,9 +259,10 @@ export function beginOp(): void {
 }
 
 /** Does something on the host that belongs to the recorded step (counting it, say): once now, and once at each replay of compiled code. */
-export function hostAction(action: () => void): void {
+export function hostAction(action: HostAction): void {
   pending.actions.push(action);
-  action();
+  const undo = action();
+  if (undo !== undefined) pending.undo.push(undo);
 }
 
 /** What was recorded will depend on whether `t` has a gradient. */

@@ -159,11 +159,14 @@ abstract class BatchNorm extends Affine {
   /** Moves the running statistics towards those of the batch, the variance being that of a sample of `count`. */
   private track(runningMean: Tensor, mean: Tensor, runningVar: Tensor, variance: Tensor, count: number): void {
     const counter = this.numBatchesTracked!;
-    const scalars = hostScalars(() => {
-      counter.value++;
-      const fresh = this.momentum ?? 1 / counter.value;
-      return { kept: 1 - fresh, fresh, freshVariance: (fresh * count) / (count - 1) };
-    })(runningMean.element);
+    const scalars = hostScalars(
+      () => {
+        counter.value++;
+        const fresh = this.momentum ?? 1 / counter.value;
+        return { kept: 1 - fresh, fresh, freshVariance: (fresh * count) / (count - 1) };
+      },
+      () => void counter.value--,
+    )(runningMean.element);
     const towards = (running: Value, kept: Value, batch: Value, fresh: Value): Value => b.add(scaled(running, kept), scaled(batch, fresh));
     noGrad(() => {
       applyInPlace('runningMean_', runningMean, [mean.detach()], (r, m) => towards(r, scalars.kept, m, scalars.fresh));

@@ -123,7 +123,10 @@ export abstract class Optimizer<O extends { lr: number }, S extends ParamState, 
 
   #stepGroup(group: ParamGroup<O>): void {
     for (const members of this.#byStep(group)) {
-      const scalars = hostScalars(() => this.numbers(group, advance(members, this.name)));
+      const scalars = hostScalars(
+        () => this.numbers(group, advance(members, this.name)),
+        () => void retreat(members),
+      );
       for (const member of members) this.update(member, scalars(member.param.element), group);
     }
   }
@@ -222,6 +225,11 @@ function advance<S extends ParamState>(members: readonly Member<S>[], op: string
     state.step = step;
   }
   return step;
+}
+
+/** Takes the count back. */
+function retreat<S extends ParamState>(members: readonly Member<S>[]): void {
+  for (const { state } of members) if (state !== undefined) state.step--;
 }
 
 function registered(hooks: StepHook[], hook: StepHook): { remove(): void } {
