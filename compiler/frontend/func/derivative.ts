@@ -46,22 +46,18 @@ export const forward: Direction = {
   },
 };
 
-/** A derivative as a graph of the function's inputs and, after them, the seeds. */
+/** Both in one graph, whose inputs are the function's and, after them, the seeds; the first `count` outputs are the function's. */
 export function derivativeGraph(
   direction: Direction,
   traced: Traced,
   by: readonly number[],
-): { readonly outputs: Graph; readonly derived: Graph } {
-  const count = traced.graph.inputs.length;
-  const both = region([...traced.graph.inputs.map(avalOf), ...direction.seeds(traced, by)], (values) => {
-    const { outputs, derived } = direction.apply(traced, by, values.slice(0, count), values.slice(count));
+): { readonly graph: Graph; readonly count: number } {
+  const { inputs, outputs } = traced.graph;
+  const graph = region([...inputs.map(avalOf), ...direction.seeds(traced, by)], (values) => {
+    const { outputs, derived } = direction.apply(traced, by, values.slice(0, inputs.length), values.slice(inputs.length));
     return [...outputs, ...derived];
   });
-  const at = traced.graph.outputs.length;
-  return {
-    outputs: { inputs: both.inputs, outputs: both.outputs.slice(0, at) },
-    derived: { inputs: both.inputs, outputs: both.outputs.slice(at) },
-  };
+  return { graph, count: outputs.length };
 }
 
 /**
@@ -75,16 +71,17 @@ export function linearized(
   args: readonly Tensor[],
   by: readonly number[],
 ): { readonly outputs: readonly Tensor[]; readonly linear: (seeds: readonly Tensor[]) => readonly Tensor[] } {
-  const { outputs, derived } = derivativeGraph(direction, traced, by);
-  const early = derived.inputs.slice(0, traced.graph.inputs.length);
-  const late = derived.inputs.slice(early.length);
+  const { graph, count } = derivativeGraph(direction, traced, by);
+  const early = graph.inputs.slice(0, traced.graph.inputs.length);
+  const late = graph.inputs.slice(early.length);
   const numbers = early.slice(early.length - traced.slots.length);
-  const kept = residualsOf(derived.outputs, late, early).filter((v) => !numbers.includes(v));
-  const now = applyTraced(op, traced, args, [], (values) => inline({ inputs: early, outputs: [...outputs.outputs, ...kept] }, values));
-  const rest: Graph = { inputs: [...kept, ...late, ...numbers], outputs: derived.outputs };
+  const outputs = graph.outputs.slice(0, count);
+  const derived = graph.outputs.slice(count);
+  const kept = residualsOf(derived, late, early).filter((v) => !numbers.includes(v));
+  const now = applyTraced(op, traced, args, [], (values) => inline({ inputs: early, outputs: [...outputs, ...kept] }, values));
+  const rest: Graph = { inputs: [...kept, ...late, ...numbers], outputs: derived };
   return {
-    outputs: now.slice(0, outputs.outputs.length),
-    linear: (seeds) =>
-      applyMany(op, [...now.slice(outputs.outputs.length), ...seeds], (...values) => inline(rest, [...values, ...traced.slots])),
+    outputs: now.slice(0, count),
+    linear: (seeds) => applyMany(op, [...now.slice(count), ...seeds], (...values) => inline(rest, [...values, ...traced.slots])),
   };
 }

@@ -1,10 +1,11 @@
 // Tracing: a function run on placeholders becomes a closed graph, which transforms rewrite and record again as one op.
-import { isFloat } from '../../../runtime/dtype.ts';
+import { type DType, isFloat } from '../../../runtime/dtype.ts';
 import { ArgumentError, AutogradError } from '../../../runtime/errors.ts';
 import type { Aval } from '../../ir/aval.ts';
 import { avalOf, type Graph, nodesOf, type Value } from '../../ir/node.ts';
 import { isGradEnabled, setGradEnabled } from '../autograd/mode.ts';
 import { deferSteps } from '../boundary.ts';
+import { dtypeName } from '../dtypes.ts';
 import { applyMany, newTensor } from '../op.ts';
 import { type Flattened, flatten, type Rest, unflatten } from '../pytree.ts';
 import { leafRecordOf, type Outside, placeholder, recording, tracing } from '../record.ts';
@@ -18,6 +19,8 @@ export type Traced = {
   readonly args: readonly Value[];
   /** Tensors of the outside, and constants made inside. */
   readonly captures: readonly Tensor[];
+  /** Those of the captures that were made inside. */
+  readonly made: ReadonlySet<Tensor>;
   /** Numbers, which are leaves wherever they stand. */
   readonly slots: readonly Value[];
   readonly result: Rest;
@@ -108,6 +111,7 @@ function close({ inputs, captures, outputs, result, aux }: Run): Traced {
     graph: { inputs: [...inputs, ...taken.map((c) => c.value), ...slots], outputs },
     args: inputs,
     captures: taken.map((c) => c.tensor),
+    made: new Set(taken.filter((c) => !outside.has(c.value)).map((c) => c.tensor)),
     slots,
     result: result.rest,
     count: result.tensors.length,
@@ -149,10 +153,10 @@ export function flattenArgs(op: string, args: unknown): Flattened {
 }
 
 /** Throws AutogradError where a tensor to differentiate by has no derivative. */
-export function demandFloats(op: string, tensors: readonly Tensor[]): void {
+export function demandFloats(op: string, tensors: readonly { readonly element: DType }[]): void {
   for (const t of tensors)
     if (!isFloat(t.element))
-      throw new AutogradError(`only tensors of floating point dtype can require gradients, not ${t.dtype}`, {
+      throw new AutogradError(`only tensors of floating point dtype can require gradients, not ${dtypeName(t.element)}`, {
         op,
         fix: "convert with .to('float32') first",
       });
