@@ -128,6 +128,10 @@ function scaleOf(x: Matrix, op: string): number {
   return size === 0 ? 1 : 2 ** Math.max(-1000, Math.floor(Math.log2(size)));
 }
 
+function demandConvergence(sweep: number, op: string): void {
+  if (sweep === 100) throw new LinAlgError('the rotations did not converge', { op });
+}
+
 /** Jacobi's method on the lower triangle; vectors are the columns, each with its largest element positive. */
 export function eigh(x: Matrix): { readonly values: number[]; readonly vectors: Matrix } {
   const n = rowsOf(x);
@@ -135,7 +139,8 @@ export function eigh(x: Matrix): { readonly values: number[]; readonly vectors: 
   const scale = scaleOf(lower, 'linalg.eigh');
   const a = lower.map((row) => row.map((v) => v / scale));
   const v = identity(n);
-  for (let turned = true; turned; ) {
+  for (let turned = true, sweep = 0; turned; sweep++) {
+    demandConvergence(sweep, 'linalg.eigh');
     turned = false;
     for (let p = 0; p < n; p++)
       for (let q = p + 1; q < n; q++) {
@@ -174,6 +179,9 @@ function complement(basis: readonly (readonly number[])[], length: number): numb
   return next.map((e) => e / norm);
 }
 
+/** Beside a largest element of about 1 such a vector is zero, and its square is about to underflow. */
+const negligible = 2 ** -480;
+
 export type SVD = { readonly u: Matrix; readonly s: number[]; readonly vh: Matrix };
 
 /** Hestenes' one-sided Jacobi method; each left vector has its largest element positive. */
@@ -184,19 +192,20 @@ export function svd(x: Matrix, columns: number, full: boolean): SVD {
   const scale = scaleOf(x, 'linalg.svd');
   const a = (wide ? x : transpose(x, columns)).map((row) => row.map((v) => v / scale));
   const turned = identity(short);
-  for (let turns = true; turns; ) {
+  for (let turns = true, sweep = 0; turns; sweep++) {
+    demandConvergence(sweep, 'linalg.svd');
     turns = false;
     for (let i = 0; i < short; i++)
       for (let j = i + 1; j < short; j++) {
         const [ii, jj, ij] = [dot(a[i]!, a[i]!), dot(a[j]!, a[j]!), dot(a[i]!, a[j]!)];
-        if (Math.abs(ij) <= Math.max(8, long) * 2 ** -53 * Math.sqrt(ii) * Math.sqrt(jj)) continue;
+        if (Math.min(ii, jj) < negligible ** 2 || Math.abs(ij) <= Math.max(8, long) * 2 ** -53 * Math.sqrt(ii) * Math.sqrt(jj)) continue;
         turns = true;
         const { c, s } = rotation(jj - ii, ij);
         rotate(a, i, j, c, s);
         rotate(turned, i, j, c, s);
       }
   }
-  const norms = a.map((row) => Math.sqrt(dot(row, row)));
+  const norms = a.map((row) => Math.sqrt(dot(row, row))).map((norm) => (norm < negligible ? 0 : norm));
   const order = a.map((_, i) => i).sort((i, j) => norms[j]! - norms[i]!);
   const left: number[][] = [];
   const right: number[][] = [];

@@ -68,6 +68,12 @@ export const scaleColumns = (x: Value, d: Value): Value => b.mul(x, inRows(d, fi
 /** Each row of `x` times its element of `d`: diag(d) x. */
 export const scaleRows = (d: Value, x: Value): Value => b.mul(inColumns(d, fixed(shapeOf(x).at(-1)!)), x);
 
+/** Numbers [...], one a matrix, in the shape of the matrices `x`. */
+export function spread(perMatrix: Value, x: Value): Value {
+  const shape = shapeOf(x);
+  return b.expand(perMatrix, { shape, at: [shape.length - 2, shape.length - 1] });
+}
+
 export const half = (x: Value): Value => b.mul(x, full(0.5, avalOf(x)));
 export const symmetric = (x: Value): Value => half(b.add(x, transposed(x)));
 /** The lower triangle with half its diagonal: of a symmetric matrix, the L with L + L' = x. */

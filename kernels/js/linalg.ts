@@ -170,7 +170,7 @@ function eigh(x, values, vectors, batch, n) {
 }`,
   },
   // One-sided Jacobi (Hestenes): rotates the shorter side's vectors until they are orthogonal, which keeps small singular values
-  // accurate. Vectors of a zero value, and those that complete a basis, are made from the axis that the basis covers least.
+  // accurate. Beside a largest element of about 1, a norm below 2^-480 is zero. Vectors of a zero value, and those that complete a basis, are made from the axis that the basis covers least.
   // Each left vector's largest element is positive.
   svd: {
     text: `
@@ -222,7 +222,7 @@ function svd(x, u, s, vh, batch, rows, columns, full) {
       for (let i = 0; i < short; i++) {
         for (let j = i + 1; j < short; j++) {
           const [ii, jj, ij] = [dot(a, i, a, i, long), dot(a, j, a, j, long), dot(a, i, a, j, long)];
-          if (Math.abs(ij) <= Math.max(8, long) * 2 ** -53 * Math.sqrt(ii) * Math.sqrt(jj)) continue;
+          if (Math.min(ii, jj) < 2 ** -960 || Math.abs(ij) <= Math.max(8, long) * 2 ** -53 * Math.sqrt(ii) * Math.sqrt(jj)) continue;
           turns++;
           const zeta = (jj - ii) / (2 * ij);
           const t = (zeta < 0 ? -1 : 1) / (Math.abs(zeta) + Math.hypot(zeta, 1));
@@ -232,7 +232,7 @@ function svd(x, u, s, vh, batch, rows, columns, full) {
         }
       }
     }
-    const norms = Array.from({ length: short }, (_, i) => Math.sqrt(dot(a, i, a, i, long)));
+    const norms = Array.from({ length: short }, (_, i) => Math.sqrt(dot(a, i, a, i, long))).map((norm) => (norm < 2 ** -480 ? 0 : norm));
     const order = norms.map((_, i) => i).sort((i, j) => norms[j] - norms[i]);
     const [count, other] = full ? [long, short] : [short, short];
     const left = new Float64Array(count * long);

@@ -10,6 +10,8 @@ export type Applied<I extends readonly Value[], P extends Params> = {
   readonly inputs: I;
   readonly results: readonly Value[];
   readonly params: P;
+  /** Records a composite by name: for a derivative that is one itself, and so keeps its own when it is differentiated again. */
+  readonly composite: (name: string, inputs: readonly Value[], params: Params) => readonly Value[];
 };
 
 /** An example that tests run: operands, options, and data where random numbers of `range` (-2 to 2) would be meaningless. */

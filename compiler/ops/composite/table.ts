@@ -9,6 +9,7 @@ import { scaledDotProductAttention } from './attention.ts';
 import { crossEntropy, crossEntropyOfProbabilities, nllLoss } from './crossEntropy.ts';
 import { dropout } from './dropout.ts';
 import { stopGradient, withHistory } from './history.ts';
+import * as linalg from './linalg.ts';
 import * as loss from './loss.ts';
 import { batchNorm, batchNormEval, groupNorm, layerNorm, rmsNorm } from './normalize.ts';
 import * as pairs from './pairs.ts';
@@ -20,6 +21,7 @@ import { mean, norm, std, variance, xlogy } from './statistics.ts';
 export const composites = {
   ...activation,
   ...loss,
+  ...linalg,
   ...pairs,
   ...{ softmax, logSoftmax, logsumexp },
   ...{ nllLoss, crossEntropy, crossEntropyOfProbabilities },
@@ -44,6 +46,7 @@ export const applied = (n: NodeOf<'composite'>): Applied<readonly Value[], Param
   inputs: n.inputs,
   results: n.values,
   params: n.attrs.params,
+  composite: recordComposite,
 });
 
 /** One body: kept with the very attributes that a node gets, whose hash keys are then known. */
