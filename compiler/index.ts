@@ -60,12 +60,14 @@ export { type PrintOptions, setPrintOptions } from './frontend/format.ts';
 export { clamp, clamp_, logSoftmax, relu, relu_, softmax } from './frontend/functional/activation.ts';
 // Functions of tensors: `torch.*`.
 export * from './frontend/functional/arithmetic.ts';
+export * from './frontend/functional/diagonal.ts';
 export * as F from './frontend/functional/index.ts';
 export * from './frontend/functional/indexing.ts';
 export * from './frontend/functional/linear.ts';
 export { promoteTypes, resultType } from './frontend/functional/promotion.ts';
 export * from './frontend/functional/reductions.ts';
 export { variance as var } from './frontend/functional/reductions.ts';
+export * from './frontend/functional/scatter.ts';
 export * from './frontend/functional/shape.ts';
 export * from './frontend/functional/unary.ts';
 export type { Nested } from './frontend/methods/observe.ts';

@@ -20,6 +20,9 @@ export type Operand = Tensor | Scalar;
 /** A number has a category only: an integer is one where it meets integers, and takes the tensor's own dtype otherwise. */
 const scalarType = (s: Scalar): DType => (typeof s === 'boolean' ? 'bool' : typeof s === 'bigint' || Number.isInteger(s) ? 'i64' : 'f32');
 
+/** Those operands that are tensors, in order. */
+export const tensorsAmong = (...operands: readonly Operand[]): Tensor[] => operands.filter(isTensor);
+
 /** The dtype that operands promote to. */
 export function resultType(operands: readonly Operand[]): DType {
   const widest: Widest = { dimensioned: undefined, zeroDim: undefined, number: undefined };

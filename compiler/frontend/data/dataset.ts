@@ -1,7 +1,8 @@
 // Datasets: where samples come from, by index or one after another, and how datasets are cut and put together.
 import { ArgumentError, DataError, IndexError, ShapeError } from '../../../runtime/errors.ts';
 import { fromTypedArray } from '../creation.ts';
-import { indexSelect, select } from '../functional/indexing.ts';
+import { select } from '../functional/indexing.ts';
+import { indexSelect } from '../functional/scatter.ts';
 import { defaultGenerator, fillRandperm, type Generator } from '../random.ts';
 import type { Tensor } from '../tensor.ts';
 import type { Collated } from './collate.ts';
@@ -111,7 +112,12 @@ export class Subset<T> extends Dataset<T> {
   }
 
   get(index: number): T | Promise<T> {
-    return sampleAt(this.dataset, this.indices[position('Subset', index, this.length)]!);
+    return sampleAt(this.dataset, this.indexOf(index));
+  }
+
+  /** Where a sample lies in the dataset behind. */
+  indexOf(index: number): number {
+    return this.indices[position('Subset', index, this.length)]!;
   }
 
   override getItems(indices: readonly number[]): readonly T[] | Promise<readonly T[]> {
@@ -124,7 +130,7 @@ export class Subset<T> extends Dataset<T> {
   }
 
   private inner(indices: readonly number[]): number[] {
-    return indices.map((i) => this.indices[position('Subset', i, this.length)]!);
+    return indices.map((i) => this.indexOf(i));
   }
 }
 
@@ -149,6 +155,7 @@ export class ConcatDataset<T> extends Dataset<T> {
   }
 
   get(index: number): T | Promise<T> {
+    if (index < -this.length) throw new IndexError('absolute value of index should not exceed dataset length', { op: 'ConcatDataset' });
     const at = position('ConcatDataset', index, this.length);
     let low = 0;
     let high = this.cumulativeSizes.length - 1;

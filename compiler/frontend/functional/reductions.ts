@@ -14,7 +14,8 @@ import { castTo } from '../operands.ts';
 import { isTensor } from '../pytree.ts';
 import type { Tensor } from '../tensor.ts';
 import { lerp, logicalNot } from './arithmetic.ts';
-import { gather, indexSelect, maskedFill, select, where } from './indexing.ts';
+import { maskedFill, select, where } from './indexing.ts';
+import { gather, indexSelect } from './scatter.ts';
 import { clone, movedim, narrow, unsqueeze } from './shape.ts';
 import { ceil, floor, isnan } from './unary.ts';
 

@@ -1,5 +1,6 @@
-// Tensor methods: indexing. What each does in detail is written at its function in functional/indexing.ts.
+// Tensor methods: indexing. What each does in detail is written at its function in functional/indexing.ts and scatter.ts.
 import * as f from '../functional/indexing.ts';
+import * as s from '../functional/scatter.ts';
 import type { Operand, Scalar } from '../operands.ts';
 import type { Tensor } from '../tensor.ts';
 import { ShapeMethods } from './shape.ts';
@@ -19,27 +20,27 @@ export abstract class IndexMethods extends ShapeMethods {
   }
   /** out[i][j] = this[index[i][j]][j] for dim 0. */
   gather(this: Tensor, dim: number, index: Tensor): Tensor {
-    return f.gather(this, dim, index);
+    return s.gather(this, dim, index);
   }
   /** Slices along `dim` by number. */
   indexSelect(this: Tensor, dim: number, index: Tensor): Tensor {
-    return f.indexSelect(this, dim, index);
+    return s.indexSelect(this, dim, index);
   }
   /** With `src` written at the positions of `index` along `dim`. */
   scatter(this: Tensor, dim: number, index: Tensor, src: Operand): Tensor {
-    return f.scatter(this, dim, index, src);
+    return s.scatter(this, dim, index, src);
   }
   /** `scatter` in place. */
   scatter_(this: Tensor, dim: number, index: Tensor, src: Operand): Tensor {
-    return f.scatter_(this, dim, index, src);
+    return s.scatter_(this, dim, index, src);
   }
   /** With `src` added at the positions of `index` along `dim`. */
   scatterAdd(this: Tensor, dim: number, index: Tensor, src: Operand): Tensor {
-    return f.scatterAdd(this, dim, index, src);
+    return s.scatterAdd(this, dim, index, src);
   }
   /** `scatterAdd` in place. */
   scatterAdd_(this: Tensor, dim: number, index: Tensor, src: Operand): Tensor {
-    return f.scatterAdd_(this, dim, index, src);
+    return s.scatterAdd_(this, dim, index, src);
   }
   /** With `value` where the mask holds. */
   maskedFill(this: Tensor, mask: Tensor, value: Operand): Tensor {
@@ -71,35 +72,35 @@ export abstract class IndexMethods extends ShapeMethods {
   }
   /** Along `dim`, the elements at the positions of `index`; both broadcast elsewhere. */
   takeAlongDim(this: Tensor, index: Tensor, dim?: number): Tensor {
-    return f.takeAlongDim(this, index, dim);
+    return s.takeAlongDim(this, index, dim);
   }
   /** Elements by position in the flattened tensor. */
   take(this: Tensor, index: Tensor): Tensor {
-    return f.take(this, index);
+    return s.take(this, index);
   }
   /** With slices of `source` added along `dim` at the positions of `index`. */
-  indexAdd(this: Tensor, dim: number, index: Tensor, source: Tensor, options?: Parameters<typeof f.indexAdd>[4]): Tensor {
-    return f.indexAdd(this, dim, index, source, options);
+  indexAdd(this: Tensor, dim: number, index: Tensor, source: Tensor, options?: Parameters<typeof s.indexAdd>[4]): Tensor {
+    return s.indexAdd(this, dim, index, source, options);
   }
   /** `indexAdd` in place. */
-  indexAdd_(this: Tensor, dim: number, index: Tensor, source: Tensor, options?: Parameters<typeof f.indexAdd>[4]): Tensor {
-    return f.indexAdd_(this, dim, index, source, options);
+  indexAdd_(this: Tensor, dim: number, index: Tensor, source: Tensor, options?: Parameters<typeof s.indexAdd>[4]): Tensor {
+    return s.indexAdd_(this, dim, index, source, options);
   }
   /** With slices of `source` written along `dim` at the positions of `index`. */
   indexCopy(this: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
-    return f.indexCopy(this, dim, index, source);
+    return s.indexCopy(this, dim, index, source);
   }
   /** `indexCopy` in place. */
   indexCopy_(this: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
-    return f.indexCopy_(this, dim, index, source);
+    return s.indexCopy_(this, dim, index, source);
   }
   /** With `value` in slices along `dim`. */
   indexFill(this: Tensor, dim: number, index: Tensor, value: Scalar): Tensor {
-    return f.indexFill(this, dim, index, value);
+    return s.indexFill(this, dim, index, value);
   }
   /** `indexFill` in place. */
   indexFill_(this: Tensor, dim: number, index: Tensor, value: Scalar): Tensor {
-    return f.indexFill_(this, dim, index, value);
+    return s.indexFill_(this, dim, index, value);
   }
   /** `nonzero`, one row for each position. */
   argwhere(this: Tensor): Tensor {

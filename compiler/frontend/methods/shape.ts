@@ -1,6 +1,7 @@
 // Tensor methods: shapes, views, joining and splitting. What each does in detail is written at its function in functional/shape.ts.
 
 import type { DTypeName } from '../dtypes.ts';
+import * as d from '../functional/diagonal.ts';
 import * as f from '../functional/shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { isContiguous } from '../view.ts';
@@ -109,11 +110,11 @@ export abstract class ShapeMethods extends ReductionMethods {
   }
   /** The lower triangle. */
   tril(this: Tensor, diagonal?: number): Tensor {
-    return f.tril(this, diagonal);
+    return d.tril(this, diagonal);
   }
   /** The upper triangle. */
   triu(this: Tensor, diagonal?: number): Tensor {
-    return f.triu(this, diagonal);
+    return d.triu(this, diagonal);
   }
   /** In float32. */
   float(this: Tensor): Tensor {
@@ -173,19 +174,19 @@ export abstract class ShapeMethods extends ReductionMethods {
   }
   /** The elements (i, i + offset) of two dimensions, as a last dimension. */
   diagonal(this: Tensor, offset?: number, dim1?: number, dim2?: number): Tensor {
-    return f.diagonal(this, offset, dim1, dim2);
+    return d.diagonal(this, offset, dim1, dim2);
   }
   /** The last dimension on the diagonal of two new ones. */
   diagEmbed(this: Tensor, offset?: number): Tensor {
-    return f.diagEmbed(this, offset);
+    return d.diagEmbed(this, offset);
   }
   /** Of a vector the matrix with it on a diagonal, of a matrix its diagonal. */
   diag(this: Tensor, offset?: number): Tensor {
-    return f.diag(this, offset);
+    return d.diag(this, offset);
   }
   /** Sum of the diagonal of a matrix. */
   trace(this: Tensor): Tensor {
-    return f.trace(this);
+    return d.trace(this);
   }
   /** `reshape` to the shape of another. */
   reshapeAs(this: Tensor, like: Tensor): Tensor {
