@@ -3,6 +3,7 @@ import { ArgumentError } from '../../../runtime/errors.ts';
 import type { Value } from '../../ir/node.ts';
 import { composite } from '../../ops/composite/table.ts';
 import { demandTensors } from '../arguments.ts';
+import { drawn } from '../drawTape.ts';
 import { apply } from '../op.ts';
 import { scalarValue } from '../operands.ts';
 import { initialSeed, nextStream } from '../random.ts';
@@ -10,10 +11,8 @@ import { hostSlot } from '../record.ts';
 import type { Tensor } from '../tensor.ts';
 
 /** Key and stream of a draw, as slots that each replay reads anew. */
-export const counterSlots = (): [Value, Value] => [
-  hostSlot(() => Number(BigInt.asIntN(32, initialSeed())), 'i32'),
-  hostSlot(nextStream, 'i32'),
-];
+export const counterSlots = (): [Value, Value] =>
+  drawn(() => [hostSlot(() => Number(BigInt.asIntN(32, initialSeed())), 'i32'), hostSlot(nextStream, 'i32')]);
 
 export type DropoutOptions = {
   /** Off in evaluation: then the input comes back as it is. */

@@ -2,7 +2,7 @@
 import { ArgumentError, DTypeError, ShapeError } from '../../../runtime/errors.ts';
 import { b } from '../../ir/builder.ts';
 import type { Value } from '../../ir/node.ts';
-import { demandTensors } from '../arguments.ts';
+import { demandIntegers, demandTensors, kindOf } from '../arguments.ts';
 import { dimOf } from '../dims.ts';
 import { apply } from '../op.ts';
 import { broadcastShapes, broadcastTo } from '../operands.ts';
@@ -128,6 +128,8 @@ export function inner(x: Tensor, y: Tensor): Tensor {
 export function tensordot(x: Tensor, y: Tensor, dims: number | readonly [readonly number[], readonly number[]] = 2): Tensor {
   demandTensors('tensordot', x, y);
   const op = 'tensordot';
+  if (typeof dims !== 'number' && !Array.isArray(dims))
+    throw new ArgumentError(`dims must be a count or two lists, but it is ${kindOf(dims)}`, { op });
   demandSameDType(op, x, y);
   if (typeof dims === 'number' && (!Number.isInteger(dims) || dims < 0 || dims > Math.min(x.ndim, y.ndim)))
     throw new ArgumentError(`cannot sum over ${dims} dimensions of [${x.shape}] and [${y.shape}]`, { op });
@@ -135,6 +137,8 @@ export function tensordot(x: Tensor, y: Tensor, dims: number | readonly [readonl
     typeof dims === 'number'
       ? [Array.from({ length: dims }, (_, i) => x.ndim - dims + i), Array.from({ length: dims }, (_, i) => i)]
       : dims;
+  demandIntegers(op, 'dims[0]', left);
+  demandIntegers(op, 'dims[1]', right);
   if (left.length !== right.length) throw new ArgumentError(`dimensions [${left}] and [${right}] must be equally many`, { op });
   const contract = left.map((d, i) => [dimOf(op, d, x.ndim), dimOf(op, right[i]!, y.ndim)] as const);
   for (const [i, j] of contract)

@@ -1,6 +1,7 @@
 // Tensor methods that fill a tensor from a random generator, in place: PyTorch's numbers for a seed.
 import { allocate, type TypedArray } from '../../../runtime/dtype.ts';
 import { ArgumentError } from '../../../runtime/errors.ts';
+import { drawn } from '../drawTape.ts';
 import { applyInPlace } from '../op.ts';
 import { defaultGenerator, fillBernoulli, fillExponential, fillNormal, fillRandint, fillUniform, type Generator } from '../random.ts';
 import { type LeafRecord, leafOf } from '../record.ts';
@@ -16,11 +17,13 @@ function drawInto(op: string, t: Tensor, fill: (out: TypedArray) => void): Tenso
     fill(out);
     return out;
   };
-  return applyInPlace(op, t, [], () => {
-    const value = leafOf(draw(), { dtype: t.element, shape: t.shape });
-    (value.node.record as LeafRecord).draw = draw;
-    return value;
-  });
+  return applyInPlace(op, t, [], () =>
+    drawn(() => {
+      const value = leafOf(draw(), { dtype: t.element, shape: t.shape });
+      (value.node.record as LeafRecord).draw = draw;
+      return value;
+    }),
+  );
 }
 
 export abstract class DrawMethods extends ActivationMethods {
