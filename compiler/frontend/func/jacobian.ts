@@ -34,7 +34,7 @@ type JacobianOf<A extends readonly unknown[], R, N extends Argnums, Aux extends 
  * best where results are few. As `torch.func.jacrev`.
  */
 export const jacrev =
-  <A extends readonly unknown[], R, N extends Argnums = 0, Aux extends boolean = false>(
+  <A extends readonly unknown[], R, const N extends Argnums = 0, Aux extends boolean = false>(
     f: (...args: A) => R,
     options: JacobianOptions<N, Aux> = {},
   ): ((...args: A) => JacobianOf<A, R, N, Aux>) =>
@@ -43,7 +43,7 @@ export const jacrev =
 
 /** The same column by column in forward mode: best where arguments are few. As `torch.func.jacfwd`. */
 export const jacfwd =
-  <A extends readonly unknown[], R, N extends Argnums = 0, Aux extends boolean = false>(
+  <A extends readonly unknown[], R, const N extends Argnums = 0, Aux extends boolean = false>(
     f: (...args: A) => R,
     options: JacobianOptions<N, Aux> = {},
   ): ((...args: A) => JacobianOf<A, R, N, Aux>) =>
@@ -51,7 +51,7 @@ export const jacfwd =
     jacobian('jacfwd', forward, f, args, options) as never;
 
 /** The function that gives the matrix of second derivatives of `f`, forward over reverse. As `torch.func.hessian`. */
-export const hessian = <A extends readonly unknown[], R, N extends Argnums = 0>(
+export const hessian = <A extends readonly unknown[], R, const N extends Argnums = 0>(
   f: (...args: A) => R,
   { argnums }: { readonly argnums?: N } = {},
 ): ((...args: A) => Jacobian<R, Jacobian<Chosen<A, N>, Chosen<A, N>>>) =>

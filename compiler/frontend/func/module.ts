@@ -18,12 +18,12 @@ export type FunctionalCallOptions = {
  * `module(...args)` with the tensors given in the places of its parameters and buffers, for this call. As `torch.func.functional_call`.
  * A tensor that the module holds under several names is replaced under all of them. Throws KeyError for names that it has not.
  */
-export function functionalCall<A extends never[], R>(
-  module: Module & { forward(...args: A): R },
+export function functionalCall<M extends Module>(
+  module: M,
   tensors: NamedTensors | readonly NamedTensors[],
-  args: A,
+  args: Parameters<M['forward']>,
   { strict = false }: FunctionalCallOptions = {},
-): R {
+): ReturnType<M['forward']> {
   const op = 'functionalCall';
   if (!(module instanceof Module)) throw new ArgumentError('expected a module', { op });
   if (!Array.isArray(args))
@@ -42,7 +42,7 @@ export function functionalCall<A extends never[], R>(
   if (strict && missing.length > 0) throw new KeyError(`missing ${missing.join(', ')}`, { op });
   const restore = swap(module, replaced);
   try {
-    return (module as unknown as (...args: A) => R)(...args);
+    return module(...args) as ReturnType<M['forward']>;
   } finally {
     restore();
   }

@@ -67,7 +67,7 @@ export type GradOptions<N extends Argnums, Aux extends boolean> = AuxOptions<Aux
  * The function that gives the gradient of `f`, whose result is a scalar, by the arguments `argnums`; with `hasAux`, `[gradient, auxiliary]`.
  * As `torch.func.grad`. Throws AutogradError if the result is no scalar.
  */
-export function grad<A extends readonly unknown[], R, N extends Argnums = 0, Aux extends boolean = false>(
+export function grad<A extends readonly unknown[], R, const N extends Argnums = 0, Aux extends boolean = false>(
   f: (...args: A) => R,
   options: GradOptions<N, Aux> = {},
 ): (...args: A) => Aux extends true ? [gradient: Chosen<A, N>, aux: AuxOf<R>] : Chosen<A, N> {
@@ -78,7 +78,7 @@ export function grad<A extends readonly unknown[], R, N extends Argnums = 0, Aux
 }
 
 /** As `grad`, giving `[gradient, value]`; with `hasAux`, `[gradient, [value, auxiliary]]`. As `torch.func.grad_and_value`. */
-export function gradAndValue<A extends readonly unknown[], R, N extends Argnums = 0, Aux extends boolean = false>(
+export function gradAndValue<A extends readonly unknown[], R, const N extends Argnums = 0, Aux extends boolean = false>(
   f: (...args: A) => R,
   options: GradOptions<N, Aux> = {},
 ): (...args: A) => [gradient: Chosen<A, N>, value: R] {
