@@ -10,6 +10,7 @@ import { fuse } from './fuse/fuse.ts';
 import type { Pass, PassContext } from './pass.ts';
 import { patterns } from './patterns.ts';
 import { simplify } from './simplify/simplify.ts';
+import { unroll } from './unroll.ts';
 
 /** The same rules again, on what came out of composites. */
 const simplifyBodies: Pass = {
@@ -18,7 +19,7 @@ const simplifyBodies: Pass = {
   after: { decompose: 'bodies of composites are simplified where they stand' },
 };
 
-export const pipeline: readonly Pass[] = [simplify, patterns, decompose, simplifyBodies, cse, dce, fuse];
+export const pipeline: readonly Pass[] = [simplify, patterns, decompose, simplifyBodies, cse, unroll, dce, fuse];
 
 /** Throws where a pass stands before one that it must follow. */
 export function checkOrder(passes: readonly Pass[]): void {
