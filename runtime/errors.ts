@@ -33,12 +33,24 @@ export class FluxionError extends Error {
   }
 }
 
+/** An unread stack of the call, deep enough to hold the user's line. */
+export function deepStack(): Error {
+  const engine = Error as { stackTraceLimit?: number };
+  const before = engine.stackTraceLimit;
+  if (before === undefined) return new Error();
+  engine.stackTraceLimit = deepest;
+  const stack = new Error();
+  engine.stackTraceLimit = before;
+  return stack;
+}
+const deepest = 64;
+
 /** The user's line may lie below more frames of ours than an engine keeps by default. */
 function captureDeepStack(error: Error, above: (new (...args: never[]) => unknown) | undefined): void {
   const engine = Error as { stackTraceLimit?: number; captureStackTrace?: (target: object, above?: unknown) => void };
   if (engine.captureStackTrace === undefined) return;
   const before = engine.stackTraceLimit;
-  engine.stackTraceLimit = 64;
+  engine.stackTraceLimit = deepest;
   engine.captureStackTrace(error, above);
   if (before !== undefined) engine.stackTraceLimit = before;
 }

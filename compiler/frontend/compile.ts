@@ -12,7 +12,17 @@ import { convert } from './creation.ts';
 import { requiresGradOf, type View } from './handle.ts';
 import { newTensor } from './op.ts';
 import { flatten, type Rest, sameRest, unflatten } from './pytree.ts';
-import { bufferOf, currentInterval, type HostAction, type Interval, leafOf, leafRecordOf, recordedOf, slotRecordOf } from './record.ts';
+import {
+  bufferOf,
+  currentInterval,
+  type Guard,
+  type HostAction,
+  type Interval,
+  leafOf,
+  leafRecordOf,
+  recordedOf,
+  slotRecordOf,
+} from './record.ts';
 import { commit, type Storage, storageOf } from './storage.ts';
 import type { Tensor } from './tensor.ts';
 import type { Layout } from './view.ts';
@@ -52,6 +62,7 @@ type Specialisation = {
   readonly avals: readonly Signature[];
   readonly grad: boolean;
   readonly gradients: readonly GradientRead[];
+  readonly guards: readonly Guard[];
   /** Undefined: fn looks at values, or its results need gradients, so it runs on every call as ordinary recording. */
   readonly replay: Replay | undefined;
 };
@@ -87,6 +98,7 @@ const maxVariants = 64;
 /**
  * A function with the meaning of `fn` that runs as one Program: recorded once for each signature of its arguments
  * (shapes, dtypes, requiresGrad, shared storage, structure, and the values of everything that is no tensor), replayed afterwards.
+ * A module's mode (training or not) is checked before each replay; other captures that are no tensors keep the value they had.
  * State that fn writes (parameters, gradients, optimiser state) is written by the replay too. A function that observes a value,
  * or returns a tensor that requires grad, runs as ordinary recording on every call: right, and no faster than without `compile`.
  * As `torch.compile`. Throws ArgumentError if fn is no function.
@@ -103,9 +115,9 @@ export function compile<A extends readonly unknown[], R>(fn: (...args: A) => R):
     traces++;
     const grad = isGradEnabled();
     const avals = tensors.map(signature);
-    const { result, gradients, found: all, replay: recorded } = trace(fn, args, tensors);
+    const { result, gradients, found: all, guards, replay: recorded } = trace(fn, args, tensors);
     if (known.length >= maxVariants) known.shift();
-    known.push({ rest, avals: [...avals, ...all.map(signature).slice(avals.length)], grad, gradients, replay: recorded });
+    known.push({ rest, avals: [...avals, ...all.map(signature).slice(avals.length)], grad, gradients, guards, replay: recorded });
     return result;
   };
   return Object.assign(compiled, { traces: () => traces });
@@ -119,7 +131,7 @@ const signature = (t: Tensor, i: number, all: readonly Tensor[]): Signature => (
 });
 
 function matches(s: Specialisation, args: readonly Tensor[], rest: Rest): boolean {
-  if (s.grad !== isGradEnabled() || !sameRest(s.rest, rest)) return false;
+  if (s.grad !== isGradEnabled() || !sameRest(s.rest, rest) || !s.guards.every((g) => Object.is(g.read(), g.value))) return false;
   const tensors = withGradients(args, s.gradients);
   if (tensors?.length !== s.avals.length) return false;
   for (let i = 0; i < tensors.length; i++) {
@@ -158,11 +170,12 @@ function trace<A extends readonly unknown[], R>(
   fn: (...args: A) => R,
   args: A,
   tensors: readonly Tensor[],
-): { result: R; gradients: readonly GradientRead[]; found: readonly Tensor[]; replay: Replay | undefined } {
+): { result: R; gradients: readonly GradientRead[]; found: readonly Tensor[]; guards: readonly Guard[]; replay: Replay | undefined } {
   boundary();
   const interval = currentInterval();
   interval.traced = true;
   const reads = interval.gradients;
+  const { guards } = interval;
   const result = deferSteps(() => fn(...args));
   const { gradients, found } = gradientsFound(reads, tensors);
   const { tensors: results, rest } = flatten(result);
@@ -170,8 +183,8 @@ function trace<A extends readonly unknown[], R>(
   const detached = results.every((t) => !requiresGradOf(t)) && found.every((t) => t.via === undefined);
   const described = whole && detached ? describe(interval, found, results) : undefined;
   const ended = boundary(results.map((t) => t.value()));
-  if (described === undefined || ended === undefined) return { result, gradients, found, replay: undefined };
-  return { result, gradients, found, replay: { ...described(ended), result: rest, ended } };
+  if (described === undefined || ended === undefined) return { result, gradients, found, guards, replay: undefined };
+  return { result, gradients, found, guards, replay: { ...described(ended), result: rest, ended } };
 }
 
 function gradientsFound(

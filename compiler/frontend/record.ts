@@ -1,7 +1,7 @@
 // Recording: ops only make nodes; an interval holds the nodes since the last boundary. What a boundary does with them is in boundary.ts.
 
 import { bytesPerElement, type TypedArray } from '../../runtime/dtype.ts';
-import { AutogradError, InternalError } from '../../runtime/errors.ts';
+import { AutogradError, deepStack, InternalError } from '../../runtime/errors.ts';
 import { type Recorder, recordWith } from '../ir/builder.ts';
 import { numel } from '../ir/dim.ts';
 import { isLeaf, type Location, makeNode, type Node, type Value } from '../ir/node.ts';
@@ -11,6 +11,9 @@ import type { Storage } from './storage.ts';
 /** Something done on the host; what it gives takes it back, for the case that what was recorded with it fails. */
 // biome-ignore lint/suspicious/noConfusingVoidType: most actions have nothing to give.
 export type HostAction = () => (() => void) | void;
+
+/** A read of host state, with what it gave. */
+export type Guard = { readonly read: () => unknown; readonly value: unknown };
 
 /** The stretch of recording between two boundaries. */
 export type Interval = {
@@ -33,6 +36,8 @@ export type Interval = {
   touched: Set<{ gradient: unknown }>;
   /** Tensors whose `.grad` was looked at before it was written, with what was found. */
   gradients: Map<{ gradient: unknown }, unknown>;
+  /** Host state that was read and decides what is recorded. */
+  guards: Guard[];
   /** False once something happened that replaying the recorded ops would not do again, such as a new history for an older tensor. */
   repeatable: boolean;
   /** Whether it is recorded to be replayed: then every value of a storage is read from the storage. */
@@ -94,6 +99,7 @@ const newInterval = (trace?: Trace): Interval => ({
   undo: [],
   touched: new Set(),
   gradients: new Map(),
+  guards: [],
   repeatable: true,
   traced: false,
   sources: new Map(),
@@ -240,17 +246,21 @@ export function expect(structure: Structure): void {
   startsWith.set(structure.nodes[0]!.localHash, structure);
 }
 
+/** Ops that fusion never stores, however large what they show: they put no pressure on memory. */
+const costless: ReadonlySet<Node['op']> = new Set<Node['op']>(['expand', 'reshape', 'permute', 'slice', 'flip', 'literal', 'iota']);
+
 function made(node: Node): void {
   if (isLeaf(node.op)) return;
   const position = current.nodes.length;
   if (position === 0) expected = startsWith.get(node.localHash);
   if (alwaysLocate || expected?.nodes[position]?.localHash !== node.localHash) {
-    site ??= { site: new Error() };
+    site ??= { site: deepStack() };
     node.loc = site;
   }
   node.record = { interval: current, position, buffers: undefined, leaves: undefined, holders: undefined } satisfies Recorded;
   current.nodes.push(node);
-  for (const { dtype, shape } of node.outputs) current.bytes += (numel(shape) as number) * bytesPerElement[dtype];
+  if (!costless.has(node.op))
+    for (const { dtype, shape } of node.outputs) current.bytes += (numel(shape) as number) * bytesPerElement[dtype];
 }
 
 /** Begins a public op: its nodes share one location. */
@@ -263,6 +273,13 @@ export function hostAction(action: HostAction): void {
   pending.actions.push(action);
   const undo = action();
   if (undo !== undefined) pending.undo.push(undo);
+}
+
+/** Reads mutable state of the host (a module's mode) that decides what is recorded: compiled code is replayed only while it is the same. */
+export function guarded<T>(read: () => T): T {
+  const value = read();
+  if (pending.traced) pending.guards.push({ read, value });
+  return value;
 }
 
 /** What was recorded will depend on whether `t` has a gradient. */

@@ -28,7 +28,8 @@ export function literalOf(value: number | bigint | boolean, dtype: DType): Liter
   }
 }
 
-const toBigInt = (v: number | bigint | boolean): bigint => (typeof v === 'bigint' ? v : BigInt(Math.trunc(Number(v)) || 0));
+const toBigInt = (v: number | bigint | boolean): bigint =>
+  typeof v === 'bigint' ? v : BigInt(Number.isFinite(Number(v)) ? Math.trunc(Number(v)) : 0);
 
 /** The literal's value as a number; i64 beyond 2^53 loses low bits, use `literalBigInt` there. */
 export function literalNumber({ dtype, bits }: Literal): number {

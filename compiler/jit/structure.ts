@@ -145,7 +145,7 @@ function template(s: Stretch, target: Target): Structure {
   return { hash: s.hash, target, nodes, operands: s.operands, leaves, learned: new Set(), compiled: new Map() };
 }
 
-/** The part of a structure that computes `roots`, as a graph over all its leaves that this part reads. */
+/** The part of a structure that computes `roots`, as a graph over all of its leaves, whether this part reads them or not. */
 export function graphOf(structure: Structure, roots: readonly ValueId[]): Graph {
   const outputs = roots.map((id) => structure.nodes[Math.floor(id / width)]!.values[id % width]!);
   return { inputs: structure.leaves.map((n) => n.values[0]!), outputs };

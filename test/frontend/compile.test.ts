@@ -4,6 +4,7 @@ import { onRun } from '../../compiler/frontend/boundary.ts';
 import { compile } from '../../compiler/frontend/compile.ts';
 import { randn, tensor } from '../../compiler/frontend/creation.ts';
 import { dropout } from '../../compiler/frontend/functional/dropout.ts';
+import { Dropout } from '../../compiler/frontend/nn/index.ts';
 import { manualSeed } from '../../compiler/frontend/random.ts';
 import { hostAction, hostSlot } from '../../compiler/frontend/record.ts';
 import { kept } from '../../compiler/frontend/state.ts';
@@ -178,5 +179,20 @@ describe('a compiled function', () => {
     f(x);
     expect(runsOf(() => void f(x))).toBe(0);
     expect(w.tolistSync()).toEqual([4, 5]);
+  });
+});
+
+describe('the mode of a module', () => {
+  it('is checked before each replay', () => {
+    const net = new Dropout(0.5);
+    const f = compile((x: Tensor) => net(x));
+    const x = kept(tensor(Array(64).fill(1)));
+    expect(f(x).sum().itemSync()).not.toBe(64);
+    net.eval();
+    expect(f(x).sum().itemSync()).toBe(64);
+    expect(f(x).sum().itemSync()).toBe(64);
+    net.train();
+    expect(f(x).tolistSync()).not.toEqual(f(x).tolistSync());
+    expect(f.traces()).toBe(2);
   });
 });

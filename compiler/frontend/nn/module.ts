@@ -5,6 +5,7 @@ import { ArgumentError, DeviceError, KeyError } from '../../../runtime/errors.ts
 import { noGrad } from '../autograd/mode.ts';
 import { type DTypeName, elementOf } from '../dtypes.ts';
 import { isTensor } from '../pytree.ts';
+import { guarded } from '../record.ts';
 import { kept, retype } from '../state.ts';
 import type { Tensor } from '../tensor.ts';
 import { Counter, Parameter } from './parameter.ts';
@@ -35,8 +36,7 @@ export interface Module {
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface adds what the constructor does
 export abstract class Module {
-  /** Whether layers such as dropout behave as in training. */
-  declare training: boolean;
+  declare private mode: boolean;
   declare readonly [buffersOf]: Map<string, boolean>;
 
   constructor() {
@@ -46,9 +46,17 @@ export abstract class Module {
     delete self.name;
     delete self.length;
     Object.defineProperty(self, buffersOf, { value: new Map() });
-    self.training = true;
+    Object.defineProperty(self, 'mode', { value: true, writable: true });
     // biome-ignore lint/correctness/noConstructorReturn: the point of it
     return self;
+  }
+
+  /** Whether layers such as dropout behave as in training. Compiled code that read it is replayed only while it is the same. */
+  get training(): boolean {
+    return guarded(() => this.mode);
+  }
+  set training(on: boolean) {
+    this.mode = on;
   }
 
   /** What the module computes. */
