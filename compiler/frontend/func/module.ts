@@ -56,7 +56,9 @@ function swap(module: Module, replaced: ReadonlyMap<Tensor, Tensor>): () => void
       const t = isTensor(value) ? replaced.get(value) : undefined;
       if (t === undefined) continue;
       owner[name] = t;
-      undo.push(() => void (owner[name] = value));
+      undo.push(() => {
+        owner[name] = value;
+      });
     }
   return () => {
     for (const f of undo) f();

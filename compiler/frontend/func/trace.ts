@@ -8,7 +8,7 @@ import { deferSteps } from '../boundary.ts';
 import { dtypeName } from '../dtypes.ts';
 import { applyMany, newTensor } from '../op.ts';
 import { type Flattened, flatten, type Rest, unflatten } from '../pytree.ts';
-import { leafRecordOf, type Outside, placeholder, recording, tracing } from '../record.ts';
+import { type Outside, placeholder, recording, tracing } from '../record.ts';
 import { storageOf } from '../storage.ts';
 import type { Tensor } from '../tensor.ts';
 

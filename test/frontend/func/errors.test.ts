@@ -18,6 +18,8 @@ import { f64 } from './near.ts';
 
 const x = f64([1, 2, 3]);
 const m = ones([2, 3]);
+/** The sum, after something else was done. */
+const after = (_: unknown, a: Tensor): Tensor => a.sum();
 const loose = (v: unknown): never => v as never;
 
 type Row = readonly [situation: string, error: new (...args: never[]) => FluxionError, text: RegExp, run: () => unknown];
@@ -115,13 +117,13 @@ const rows: readonly Row[] = [
     'backward() of a traced tensor',
     AutogradError,
     /backward\(\) was called inside of a function under the transform vmap/,
-    () => func.vmap((a: Tensor) => (a.sum().backward(), a))(m),
+    () => func.vmap((a: Tensor) => after(a.sum().backward(), a))(m),
   ],
   [
     'writing to a captured tensor',
     AutogradError,
     /attempted to call an in-place operation that would mutate a captured tensor/,
-    () => func.grad((a: Tensor) => (x.add_(a), a.sum()))(x),
+    () => func.grad((a: Tensor) => after(x.add_(a), a))(x),
   ],
   [
     'stepping an optimiser',
@@ -131,7 +133,7 @@ const rows: readonly Row[] = [
       const w = ones([3], { requiresGrad: true });
       w.sum().backward();
       const sgd = new optim.SGD([w], { lr: 1 });
-      func.grad((a: Tensor) => (sgd.step(), a.sum()))(x);
+      func.grad((a: Tensor) => after(sgd.step(), a))(x);
     },
   ],
   [
@@ -139,9 +141,9 @@ const rows: readonly Row[] = [
     AutogradError,
     /a tensor of the function under grad was used after the function had returned/,
     () => {
-      let kept: Tensor | undefined;
-      func.grad((a: Tensor) => ((kept = a.mul(2)), a.sum()))(x);
-      kept!.add(1);
+      const kept: Tensor[] = [];
+      func.grad((a: Tensor) => after(kept.push(a.mul(2)), a))(x);
+      kept[0]!.add(1);
     },
   ],
   [
@@ -149,9 +151,9 @@ const rows: readonly Row[] = [
     AutogradError,
     /was used after the function had returned/,
     () => {
-      let kept: Tensor | undefined;
-      func.grad((a: Tensor) => ((kept = a), a.sum()))(x);
-      kept!.dataSync();
+      const kept: Tensor[] = [];
+      func.grad((a: Tensor) => after(kept.push(a), a))(x);
+      kept[0]!.dataSync();
     },
   ],
   [

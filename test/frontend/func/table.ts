@@ -1,5 +1,5 @@
 // Every differentiable function of tensors with arguments in float64, for whatever must hold of all of them.
-import { type Tensor, tensor } from '../../../compiler/index.ts';
+
 import * as activation from '../../../compiler/frontend/functional/activation.ts';
 import * as arithmetic from '../../../compiler/frontend/functional/arithmetic.ts';
 import * as diagonal from '../../../compiler/frontend/functional/diagonal.ts';
@@ -11,6 +11,7 @@ import * as reductions from '../../../compiler/frontend/functional/reductions.ts
 import * as scatter from '../../../compiler/frontend/functional/scatter.ts';
 import * as shape from '../../../compiler/frontend/functional/shape.ts';
 import * as unary from '../../../compiler/frontend/functional/unary.ts';
+import { type Tensor, tensor } from '../../../compiler/index.ts';
 import { randomFrom } from '../../graph-data.ts';
 
 export const functions = {

@@ -1,8 +1,8 @@
 // Functional transforms: what each computes, that they nest, and that autograd and compile go on from their results.
 import { describe, expect, test } from 'vitest';
-import { compile, enableGrad, F, noGrad, ones, rand, randn, type Tensor, tensor, zeros } from '../../../compiler/index.ts';
 import { onRun } from '../../../compiler/frontend/boundary.ts';
 import * as func from '../../../compiler/frontend/func/index.ts';
+import { compile, enableGrad, F, noGrad, ones, rand, randn, type Tensor, tensor, zeros } from '../../../compiler/index.ts';
 import { elements, expectNear, f64, runs } from './near.ts';
 
 const x = f64([0.5, -1.2, 2]);
