@@ -20,10 +20,11 @@ export {
   WorkerError,
 } from '../runtime/errors.ts';
 export type { BackwardOptions, GradOptions } from './frontend/autograd/backward.ts';
+export type { Context } from './frontend/autograd/function.ts';
 export type { GradFn } from './frontend/autograd/graph.ts';
 // Gradients.
 export * as autograd from './frontend/autograd/index.ts';
-export { enableGrad, isGradEnabled, noGrad, setGradEnabled } from './frontend/autograd/mode.ts';
+export { enableGrad, inferenceMode, isGradEnabled, isInferenceModeEnabled, noGrad, setGradEnabled } from './frontend/autograd/mode.ts';
 // Compilation of whole functions.
 export { type Compiled, compile } from './frontend/compile.ts';
 export {
@@ -58,10 +59,13 @@ export { DataLoader, Dataset, IterableDataset, TensorDataset } from './frontend/
 export type { DTypeName } from './frontend/dtypes.ts';
 export { type PrintOptions, setPrintOptions } from './frontend/format.ts';
 export { clamp, clamp_, logSoftmax, relu, relu_, softmax } from './frontend/functional/activation.ts';
+// Transforms of functions: `torch.func`.
+export * as func from './frontend/func/index.ts';
 // Functions of tensors: `torch.*`.
 export * from './frontend/functional/arithmetic.ts';
 export * from './frontend/functional/diagonal.ts';
 export * as F from './frontend/functional/index.ts';
+export * as linalg from './frontend/linalg/index.ts';
 export * from './frontend/functional/indexing.ts';
 export * from './frontend/functional/linear.ts';
 export { promoteTypes, resultType } from './frontend/functional/promotion.ts';

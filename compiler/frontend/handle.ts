@@ -4,6 +4,7 @@ import { AutogradError } from '../../runtime/errors.ts';
 import { avalOf, isLeaf, type Value } from '../ir/node.ts';
 import { composite } from '../ops/composite/table.ts';
 import { type Edge, GradFn } from './autograd/graph.ts';
+import { isInferenceModeEnabled } from './autograd/mode.ts';
 import { bufferOf, currentInterval, currentTrace, demandInside, placeholder, recordedOf, recording, resolve, within } from './record.ts';
 import { read, type Storage } from './storage.ts';
 import type { Tensor } from './tensor.ts';
@@ -37,10 +38,13 @@ export abstract class Handle {
   stop: 'detach' | 'noGrad' | undefined;
   /** The view's value, as long as the storage's version stays. */
   private seen: { version: number; value: Value } | undefined;
+  /** Whether it was made in inference mode: then it takes no part in gradients. */
+  readonly inference: boolean;
 
   constructor(storage: Storage, view?: View, layout?: Layout) {
     this.storage = storage;
     this.via = view;
+    this.inference = view === undefined ? isInferenceModeEnabled() : view.base.inference;
     this.layout = layout ?? contiguous(avalOf(storage.value).shape as readonly number[]);
     if (storage.born !== currentInterval()) currentTrace()?.views.add(this);
   }
@@ -119,7 +123,7 @@ function deriveEdge(t: Tensor, base: Tensor): void {
   const input = read(base.storage);
   const output = recording(() => applyChain(input, t.via!.chain));
   t.sawValue(output);
-  t.edge = { fn: new GradFn('AsStridedBackward0', [into], { inputs: [input], outputs: [output] }), index: 0 };
+  t.edge = { fn: new GradFn('asStrided', [into], { inputs: [input], outputs: [output] }), index: 0 };
 }
 
 export const requiresGradOf = (t: Tensor): boolean => edgeOf(t) !== null;

@@ -6,8 +6,11 @@ import { b } from '../ir/builder.ts';
 import { sameShape, shapeText } from '../ir/dim.ts';
 import { avalOf, dtypeOf, type Value } from '../ir/node.ts';
 import { composite } from '../ops/composite/table.ts';
+import { isAnomalyEnabled, siteNow } from './autograd/anomaly.ts';
 import { type Edge, GradFn } from './autograd/graph.ts';
-import { isGradEnabled } from './autograd/mode.ts';
+import { demandNoInference, demandSavable } from './autograd/inference.ts';
+import { isGradEnabled, mayMeetInference } from './autograd/mode.ts';
+import { packSaved, savedHooks } from './autograd/savedHooks.ts';
 import { flushBefore } from './boundary.ts';
 import { edgeOf, requiresGradOf, stopped, type View } from './handle.ts';
 import { beginOp, currentInterval, currentTrace, recording } from './record.ts';
@@ -64,10 +67,23 @@ function gradFn(op: string, inputs: readonly Tensor[], operands: readonly Value[
   if (!recordsHistory()) return undefined;
   const next = inputs.map(edgeOf);
   if (next.every((e) => e === null) || !results.some((v) => isFloat(dtypeOf(v)))) return undefined;
-  return new GradFn(`${backwardName(op)}Backward0`, next, { inputs: operands, outputs: results });
+  return functionOf(op, next, operands, results, inputs);
 }
 
-const backwardName = (op: string): string => (op.charAt(0).toUpperCase() + op.slice(1)).replace(/_$/, '');
+function functionOf(
+  op: string,
+  next: readonly (Edge | null)[],
+  operands: readonly Value[],
+  results: readonly Value[],
+  inputs: readonly Tensor[],
+): GradFn {
+  const fn = new GradFn(op, next, { inputs: operands, outputs: results });
+  if (mayMeetInference()) demandSavable(fn, inputs);
+  if (isAnomalyEnabled()) fn.site = siteNow();
+  const hooks = savedHooks();
+  if (hooks !== undefined) packSaved(fn, hooks, (v) => make(storageOf(v)));
+  return fn;
+}
 
 const edge = (fn: GradFn | undefined, v: Value, index: number): Edge | undefined =>
   fn !== undefined && isFloat(dtypeOf(v)) ? { fn, index } : undefined;
@@ -115,7 +131,7 @@ export function applyView(
   const input = x.value();
   const output = recording(() => applyStep(input, step));
   t.sawValue(output);
-  if (from !== null) t.edge = { fn: new GradFn(`${backwardName(op)}Backward0`, [from], { inputs: [input], outputs: [output] }), index: 0 };
+  if (from !== null) t.edge = { fn: functionOf(op, [from], [input], [output], [x]), index: 0 };
   return t;
 }
 
@@ -146,6 +162,7 @@ export function applyInPlace(op: string, self: Tensor, others: readonly Tensor[]
 
 function demandWritable(op: string, self: Tensor, others: readonly Tensor[]): void {
   const base = self.via?.base ?? self;
+  if (mayMeetInference()) demandNoInference(op, self);
   if (isGradEnabled()) {
     if (base.wantsGrad && base.edge === undefined)
       throw new AutogradError(
@@ -206,8 +223,14 @@ const keepsHistory = (self: Tensor, written: Value): boolean =>
   (isCutOff() || self.stop !== undefined);
 const withHistory = (value: Value, history: Value): Value => composite('withHistory', [value, history], {})[0]!;
 
-/** Gives a tensor another history. */
-function rebase(t: Tensor, edge: Edge): void {
+/** Gives a tensor another history; a tensor that keeps its gradient keeps that of its new value. */
+export function rebase(t: Tensor, edge: Edge): void {
+  const before = t.edge;
+  if (before?.fn.retained?.get(before.index) === t) {
+    before.fn.retained.delete(before.index);
+    edge.fn.retained ??= new Map();
+    edge.fn.retained.set(edge.index, t);
+  }
   t.edge = edge;
   t.edgeSerial++;
   historyChanged(t);

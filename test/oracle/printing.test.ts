@@ -11,15 +11,9 @@ type Repr = {
   readonly text: string;
 };
 
-/** Our names stand where PyTorch prints its own: dtypes without a module, options in camelCase, functions by the method that was called. */
+/** Our names stand where PyTorch prints its own: dtypes without a module, options in camelCase. */
 const ours = (text: string): string =>
-  text
-    .replaceAll('dtype=torch.', 'dtype=')
-    .replaceAll('requires_grad=True', 'requiresGrad=true')
-    .replaceAll('grad_fn=', 'gradFn=')
-    .replaceAll('ViewBackward0', 'ReshapeBackward0')
-    .replaceAll('MmBackward0', 'MatmulBackward0')
-    .replaceAll('ToCopyBackward0', 'ToBackward0');
+  text.replaceAll('dtype=torch.', 'dtype=').replaceAll('requires_grad=True', 'requiresGrad=true').replaceAll('grad_fn=', 'gradFn=');
 
 const derived: Readonly<Record<string, (x: Tensor) => Tensor>> = {
   'x * 2': (x) => x.mul(2),

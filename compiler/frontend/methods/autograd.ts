@@ -1,15 +1,16 @@
 // Tensor methods about gradients.
 import { AutogradError } from '../../../runtime/errors.ts';
 import { type BackwardOptions, backward } from '../autograd/backward.ts';
-import type { GradFn, TensorHook } from '../autograd/graph.ts';
+import type { GradFn, HookHandle, TensorHook } from '../autograd/graph.ts';
+import { type PostAccumulateHook, registerPostAccumulateGradHook, registerTensorHook } from '../autograd/hooks.ts';
+import { isInferenceModeEnabled } from '../autograd/mode.ts';
 import { demandGradDType, edgeOf, Handle, stopped } from '../handle.ts';
 import { historyChanged, newTensor } from '../op.ts';
 import { currentInterval, currentTrace, gradientRead, recording } from '../record.ts';
 import { write } from '../storage.ts';
 import type { Tensor } from '../tensor.ts';
 
-/** Undoes a registration. */
-export type HookHandle = { remove(): void };
+export type { HookHandle };
 
 export abstract class AutogradMethods extends Handle {
   /** Whether gradients flow into this tensor. Setting it on a result of an op is an error, as in PyTorch. */
@@ -27,6 +28,11 @@ export abstract class AutogradMethods extends Handle {
       throw new AutogradError('you can only change requiresGrad of leaf tensors', {
         op: 'requiresGrad_',
         fix: 'use detach() to take a computed value out of the graph',
+      });
+    if (on && this.inference && !isInferenceModeEnabled())
+      throw new AutogradError('setting requiresGrad on an inference tensor outside of inference mode is not allowed', {
+        op: 'requiresGrad_',
+        fix: 'clone() it first',
       });
     if (this.isLeaf && this.wantsGrad !== on) {
       this.wantsGrad = on;
@@ -72,17 +78,30 @@ export abstract class AutogradMethods extends Handle {
   retainGrad(this: Tensor): void {
     const edge = edgeOf(this);
     if (edge === null) throw new AutogradError("can't retain grad on a tensor that has requiresGrad=false", { op: 'retainGrad' });
-    if (edge.fn.variable === undefined) edge.fn.retained.set(edge.index, this);
+    if (edge.fn.variable !== undefined) return;
+    edge.fn.retained ??= new Map();
+    edge.fn.retained.set(edge.index, this);
+  }
+
+  /** Whether `.grad` of this result of an op is kept. */
+  get retainsGrad(): boolean {
+    const edge = edgeOf(this as unknown as Tensor);
+    return edge !== null && edge.fn.retained?.get(edge.index) === (this as unknown);
   }
 
   /** Calls `hook` with each gradient that arrives here; what it returns replaces the gradient. */
   registerHook(this: Tensor, hook: TensorHook): HookHandle {
-    const edge = edgeOf(this);
-    if (edge === null) throw new AutogradError("cannot register a hook on a tensor that doesn't require gradient", { op: 'registerHook' });
-    const hooks = edge.fn.hooks.get(edge.index) ?? [];
-    edge.fn.hooks.set(edge.index, hooks);
-    hooks.push(hook);
-    return { remove: () => void (hooks.includes(hook) && hooks.splice(hooks.indexOf(hook), 1)) };
+    return registerTensorHook(this, hook);
+  }
+
+  /** Calls `hook` with this leaf whenever backward() has added to its `.grad`. Throws AutogradError for results of ops. */
+  registerPostAccumulateGradHook(this: Tensor, hook: PostAccumulateHook): HookHandle {
+    return registerPostAccumulateGradHook(this, hook);
+  }
+
+  /** Whether it was made in inference mode. */
+  isInference(): boolean {
+    return this.inference;
   }
 
   /** The same storage without history: what is written here is seen there, and no gradient flows. */
@@ -101,7 +120,11 @@ export abstract class AutogradMethods extends Handle {
     if (this.via !== undefined) throw new AutogradError("can't detach views in place", { op: 'detach_', fix: 'use detach() instead' });
     this.edge = undefined;
     this.wantsGrad = false;
-    if (currentTrace() !== undefined) write(this.storage, recording(() => stopped(this.value(), 'detach')));
+    if (currentTrace() !== undefined)
+      write(
+        this.storage,
+        recording(() => stopped(this.value(), 'detach')),
+      );
     historyChanged(this);
     return this;
   }

@@ -1,0 +1,112 @@
+// Checkpointing: what backward would read of a function is not saved but computed again, from the function's arguments, when it is needed.
+import { AutogradError } from '../../../runtime/errors.ts';
+import { type DrawTape, withTape } from '../drawTape.ts';
+import { demandFunction } from '../func/trace.ts';
+import { currentTrace } from '../record.ts';
+import type { Tensor } from '../tensor.ts';
+import { enableGrad, isGradEnabled } from './mode.ts';
+import { currentBackward } from './running.ts';
+import { savedTensorsHooks } from './savedHooks.ts';
+
+/** What to do with a value that backward reads, made by the op of that name. */
+export type CheckpointPolicy = (op: string | undefined) => 'mustSave' | 'preferRecompute';
+
+export type CheckpointOptions = {
+  /** Values that are worth their memory; default: everything is computed again. */
+  readonly policy?: CheckpointPolicy;
+  /** Draw the same random numbers the second time; default true. */
+  readonly preserveRandomState?: boolean;
+};
+
+/**
+ * `f(...args)`, whose backward pass runs `f` again instead of having saved anything. As `torch.utils.checkpoint` with
+ * `use_reentrant=False`: it works with grad(), `retainGraph` (one more run for each backward) and frozen arguments.
+ * Throws AutogradError if the second run saves other values than the first.
+ */
+export function checkpoint<A extends readonly unknown[], R>(f: (...args: A) => R, ...args: A): R {
+  return checkpointWith({}, f, ...args);
+}
+
+/** The same with options. */
+export function checkpointWith<A extends readonly unknown[], R>(
+  { policy = () => 'preferRecompute', preserveRandomState = true }: CheckpointOptions,
+  f: (...args: A) => R,
+  ...args: A
+): R {
+  demandFunction('checkpoint', f);
+  if (!isGradEnabled() || currentTrace() !== undefined) return f(...args);
+  const tape: DrawTape | undefined = preserveRandomState ? { draws: [] } : undefined;
+  const expected: string[] = [];
+  const computed = new WeakMap<object, readonly Tensor[]>();
+  const again = (): readonly Tensor[] => {
+    const token = currentBackward()?.token;
+    const known = token === undefined ? undefined : computed.get(token);
+    if (known !== undefined) return known;
+    const found = recompute(() => f(...args), tape);
+    demandSame(expected, found.map(typeOf));
+    if (token !== undefined) computed.set(token, found);
+    return found;
+  };
+  type Kept = { readonly tensor: Tensor } | { readonly at: number };
+  return savedTensorsHooks(
+    (t, { madeBy }): Kept => {
+      const at = expected.push(typeOf(t)) - 1;
+      return policy(madeBy) === 'mustSave' ? { tensor: t } : { at };
+    },
+    (kept: Kept) => ('tensor' in kept ? kept.tensor : again()[kept.at]!),
+    () => (tape === undefined ? f(...args) : withTape(tape, false, () => f(...args))) as object,
+  ) as R;
+}
+
+/** What `f` saves when it runs once more. */
+function recompute(f: () => unknown, tape: DrawTape | undefined): readonly Tensor[] {
+  const found: Tensor[] = [];
+  enableGrad(() =>
+    savedTensorsHooks(
+      (t) => {
+        found.push(t);
+        return t;
+      },
+      (t: Tensor) => t,
+      () => void (tape === undefined ? f() : withTape(tape, true, f)),
+    ),
+  );
+  return found;
+}
+
+const typeOf = (t: Tensor): string => `${t.element}[${t.shape}]`;
+
+function demandSame(first: readonly string[], second: readonly string[]): void {
+  if (first.length !== second.length)
+    throw new AutogradError(
+      `a different number of tensors was saved during the original forward and recomputation: ${first.length} and ${second.length}`,
+      { op: 'checkpoint', fix: 'make the function do the same each time' },
+    );
+  const at = first.findIndex((type, i) => type !== second[i]);
+  if (at >= 0)
+    throw new AutogradError(
+      `recomputed values have different types than those of the forward pass: tensor ${at} was ${first[at]!}, now ${second[at]!}`,
+      {
+        op: 'checkpoint',
+      },
+    );
+}
+
+/** Runs layers one after the other, in `segments` parts each of which is checkpointed, but for the last. */
+export function checkpointSequential(
+  layers: readonly ((x: Tensor) => Tensor)[],
+  segments: number,
+  x: Tensor,
+  options: CheckpointOptions = {},
+): Tensor {
+  if (!Number.isInteger(segments) || segments < 1 || segments > layers.length)
+    throw new AutogradError(`cannot make ${segments} segments of ${layers.length} layers`, { op: 'checkpointSequential' });
+  const size = Math.floor(layers.length / segments);
+  const run = (part: readonly ((x: Tensor) => Tensor)[], from: Tensor): Tensor => part.reduce((now, layer) => layer(now), from);
+  let now = x;
+  for (let i = 0; i < segments - 1; i++) {
+    const part = layers.slice(i * size, (i + 1) * size);
+    now = checkpointWith(options, (t: Tensor) => run(part, t), now);
+  }
+  return run(layers.slice((segments - 1) * size), now);
+}
