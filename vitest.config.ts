@@ -1,10 +1,10 @@
-// How the tests run: in forked processes, each file isolated; packages are resolved to the sources, never to dist.
+// How the tests run: in a forked process for each core, one file after the other; packages are resolved to the sources, never to dist.
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
-export default defineConfig({
+export default defineConfig(({ mode }) => ({
   resolve: {
     alias: [
       { find: /^fluxion$/, replacement: source('compiler/index.ts') },
@@ -12,12 +12,20 @@ export default defineConfig({
     ],
   },
   test: {
-    // Dear tests (end to end, thousands of steps, processes of their own) are named *.slow.test.ts; `npm run check` leaves them out.
     include: ['test/**/*.test.ts'],
-    // A crash in native code then takes one file with it, not the run.
+    // `npm run check` (mode `check`) leaves out the dear tests, which are end to end, of thousands of steps or in processes of their own,
+    // and tries less hard in random and deep ones.
+    ...(mode === 'check' && {
+      exclude: ['test/**/*.slow.test.ts'],
+      env: { FLUXION_TEST_EFFORT: process.env.FLUXION_TEST_EFFORT ?? '0.25' },
+    }),
+    // Files share a process, which halves the time: loading the compiler anew costs more than most files do.
+    // So each file leaves the process as it found it (mocks, generators, environment); a crash takes one process with it, not the run.
     pool: 'forks',
+    isolate: false,
+    maxWorkers: '100%',
     testTimeout: 30_000,
     hookTimeout: 30_000,
     reporters: ['default', './.ci/reporter.ts'],
   },
-});
+}));

@@ -6,6 +6,7 @@ import { opNames } from '../compiler/ir/opset.ts';
 import { verify } from '../compiler/ir/verify.ts';
 import { evaluate } from '../compiler/ops/evaluate.ts';
 import { jsTarget } from '../runtime/target.ts';
+import { runs } from './effort.ts';
 import { graphs, graphsWithData } from './random-graphs.ts';
 
 const regions = ['composite', 'controlFlow', 'kernel'] as const;
@@ -19,7 +20,7 @@ test('random graphs obey the rules and evaluate to what their types say', () => 
         graph.outputs.map((v) => [dtypeOf(v), shapeOf(v), shapeOf(v).reduce<number>((n, d) => n * (d as number), 1)]),
       );
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });
 
@@ -28,7 +29,7 @@ test('with the option `finite`, no value is NaN or infinite', () => {
     fc.property(graphsWithData({ finite: true, regions, maxOps: 16 }), ({ graph, data }) => {
       for (const r of evaluate(graph, data)) expect(r.data.every(Number.isFinite)).toBe(true);
     }),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   );
 });
 
@@ -41,7 +42,7 @@ test('with the option `continuous`, small changes of the data change results lit
       for (const [i, r] of before.entries())
         for (const [j, x] of r.data.entries()) expect(Math.abs(after[i]!.data[j]! - x)).toBeLessThan(1e-3 * (1 + Math.abs(x)));
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });
 

@@ -1,6 +1,7 @@
 // Whatever a caller does wrong is answered by a typed error that names the function, and never by a wrong answer.
 import { describe, expect, it } from 'vitest';
 import * as fx from '../../compiler/index.ts';
+import { runs } from '../effort.ts';
 
 const { F, tensor } = fx;
 const error = (f: () => unknown): fx.FluxionError => {
@@ -358,7 +359,7 @@ describe('any call with any arguments', () => {
     };
     const failures: string[] = [];
     for (const [name, call] of targets)
-      for (let round = 0; round < 16; round++) {
+      for (let round = 0; round < runs(16); round++) {
         const args = Array.from({ length: draw(4) }, (_, at) => (at === 0 && round % 2 === 0 ? t : pool[draw(pool.length)]));
         try {
           const out = await call(t.clone(), args);

@@ -1,8 +1,14 @@
 // Every hash is the same number: whatever is found by hash must be confirmed by equality.
-import { expect, it, vi } from 'vitest';
+import { afterAll, expect, it, vi } from 'vitest';
 import type * as codec from '../../compiler/ir/codec.ts';
 
-vi.mock('../../compiler/ir/codec.ts', async (original) => ({ ...(await original<typeof codec>()), mix: () => 0 }));
+// The modules are loaded anew with that hash, and forgotten afterwards: other files share this process.
+vi.resetModules();
+vi.doMock('../../compiler/ir/codec.ts', async (original) => ({ ...(await original<typeof codec>()), mix: () => 0 }));
+afterAll(() => {
+  vi.doUnmock('../../compiler/ir/codec.ts');
+  vi.resetModules();
+});
 
 const { evaluate } = await import('../../compiler/ops/evaluate.ts');
 const { graphsWithData } = await import('../random-graphs.ts');

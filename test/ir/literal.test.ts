@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { literalBigInt, literalNumber, literalOf, literalText, parseLiteral } from '../../compiler/ir/literal.ts';
 import { bytesPerElement, type DType, dtypes } from '../../runtime/dtype.ts';
+import { runs } from '../effort.ts';
 
 const bitsOf = (dtype: DType): fc.Arbitrary<bigint> =>
   fc.bigInt({ min: 0n, max: dtype === 'bool' ? 1n : (1n << BigInt(8 * bytesPerElement[dtype])) - 1n });
@@ -11,7 +12,7 @@ test.each(dtypes)('every bit pattern of %s prints and reads back', (dtype) => {
     fc.property(bitsOf(dtype), (bits) => {
       expect(parseLiteral(literalText({ dtype, bits }))).toEqual({ dtype, bits });
     }),
-    { numRuns: 1000 },
+    { numRuns: runs(1000) },
   );
 });
 

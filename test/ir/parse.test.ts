@@ -6,6 +6,7 @@ import { verify } from '../../compiler/ir/verify.ts';
 import { dtypes } from '../../runtime/dtype.ts';
 import { IRError } from '../../runtime/errors.ts';
 import { jsTarget } from '../../runtime/target.ts';
+import { runs } from '../effort.ts';
 import { graphs } from '../random-graphs.ts';
 
 /** The message of a refusal, with its place in front: `1:7 expected ...`. */
@@ -180,9 +181,9 @@ test('no damage to a text brings anything but an IRError, or a graph that prints
         onlyIRErrors(() => verify(m.graph, jsTarget));
       }
     }),
-    { numRuns: 3000 },
+    { numRuns: runs(3000) },
   );
-  expect(refused).toBeGreaterThan(1000);
+  expect(refused).toBeGreaterThan(runs(1000));
 });
 
 test('a hostile text costs no more than its length', () => {

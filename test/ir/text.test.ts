@@ -7,6 +7,7 @@ import { parse, parseModule } from '../../compiler/ir/parse.ts';
 import { print } from '../../compiler/ir/print.ts';
 import { verify } from '../../compiler/ir/verify.ts';
 import { dtypes } from '../../runtime/dtype.ts';
+import { runs } from '../effort.ts';
 import { graphs } from '../random-graphs.ts';
 
 const everything = { symbolic: true, annotated: true, dtypes, regions: ['composite', 'controlFlow', 'kernel'], maxOps: 20 } as const;
@@ -20,7 +21,7 @@ test('what is printed of any graph reads back and prints the same', () => {
       verify(again);
       expect(print(again)).toBe(text);
     }),
-    { numRuns: 400 },
+    { numRuns: runs(400) },
   );
 });
 

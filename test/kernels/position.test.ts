@@ -19,6 +19,7 @@ import {
   substitute,
   valuePosition,
 } from '../../kernels/position.ts';
+import { runs } from '../effort.ts';
 
 const i = axis('i');
 const j = axis('j');
@@ -90,7 +91,7 @@ describe('canonical form', () => {
       fc.property(sample, fc.nat(9), fc.nat(9), fc.nat(9), ({ position, value }, i, j, k) => {
         expect(evaluate(position, { i, j, k }) + 0).toBe(value({ i, j, k }) + 0);
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 });
@@ -122,7 +123,7 @@ describe('simplify', () => {
         expect(value({ i, j, k })).toBeGreaterThanOrEqual(low);
         expect(value({ i, j, k })).toBeLessThanOrEqual(high);
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 

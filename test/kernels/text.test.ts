@@ -7,6 +7,7 @@ import { add, axis, constant, div, mod, mul, valuePosition } from '../../kernels
 import { printKernel } from '../../kernels/print.ts';
 import { verifyKernel } from '../../kernels/verify.ts';
 import { IRError } from '../../runtime/errors.ts';
+import { runs } from '../effort.ts';
 import { dedent } from './run.ts';
 
 const everything = `
@@ -53,7 +54,7 @@ describe('the text form', () => {
         expect(read).toEqual(kernel);
         expect(printKernel(read)).toBe(text);
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 
@@ -68,7 +69,7 @@ describe('the text form', () => {
           expect(parseLiteral(literalText(l))).toEqual(l);
         },
       ),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     );
   });
 

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Lifetime, planArena } from '../../compiler/lower/arena.ts';
+import { runs } from '../effort.ts';
 
 const lifetime = (launches: number, longest: number): fc.Arbitrary<Lifetime> =>
   fc
@@ -25,7 +26,7 @@ test('values that are alive together never share bytes', () => {
       const { offsets, arenaBytes } = planArena(lifetimes);
       expectDisjoint(lifetimes, offsets, arenaBytes);
     }),
-    { numRuns: 200, seed: 3 },
+    { numRuns: runs(200), seed: 3 },
   );
 });
 
@@ -36,7 +37,7 @@ test('the arena is at most 1.15 times what is alive at once', () => {
       expect(arenaBytes).toBeGreaterThanOrEqual(liveBytes);
       expect(arenaBytes).toBeLessThanOrEqual(1.15 * liveBytes);
     }),
-    { numRuns: 500, seed: 4 },
+    { numRuns: runs(500), seed: 4 },
   );
 });
 

@@ -5,6 +5,7 @@ import type { Graph } from '../../compiler/ir/node.ts';
 import { evaluate } from '../../compiler/ops/evaluate.ts';
 import type { DType } from '../../runtime/dtype.ts';
 import { jsTarget, type Target } from '../../runtime/target.ts';
+import { runs } from '../effort.ts';
 import { dataFor } from '../graph-data.ts';
 import { expectClose } from '../meaning.ts';
 import { graphs } from '../random-graphs.ts';
@@ -13,16 +14,16 @@ import { run } from '../run-program.ts';
 /** Integers stay below 2^53, which the float64 reference carries exactly; functions are steady, so that its last bits do not matter. */
 const options = { dtypes: ['f64', 'i32', 'bool'] as readonly DType[], maxOps: 16, finite: true, continuous: true };
 
-function agrees(target: Target, numRuns: number): void {
+function agrees(target: Target): void {
   fc.assert(
     fc.property(graphs(options), fc.integer({ min: 1, max: 1000 }), (graph: Graph, seed) => {
       const data = dataFor(graph, seed);
       expectClose(run(graph, data, target), evaluate(graph, data));
     }),
-    { numRuns, seed: 7 },
+    { numRuns: runs(200), seed: 7 },
   );
 }
 
-test('fused graphs give what they mean', () => agrees(jsTarget, 200));
-test('every op in a kernel of its own, over a shared arena, gives the same', () => agrees({ ...jsTarget, maxOpsPerKernel: 1 }, 200));
-test('rows without room for scratch give the same', () => agrees({ ...jsTarget, maxScratchBytes: 40 }, 200));
+test('fused graphs give what they mean', () => agrees(jsTarget));
+test('every op in a kernel of its own, over a shared arena, gives the same', () => agrees({ ...jsTarget, maxOpsPerKernel: 1 }));
+test('rows without room for scratch give the same', () => agrees({ ...jsTarget, maxScratchBytes: 40 }));

@@ -6,6 +6,7 @@ import { verify } from '../../compiler/ir/verify.ts';
 import { silent } from '../../compiler/passes/pass.ts';
 import { pipeline, runPipeline } from '../../compiler/passes/pipeline.ts';
 import { jsTarget, type Target } from '../../runtime/target.ts';
+import { runs } from '../effort.ts';
 import { expectSameMeaning } from '../meaning.ts';
 import { graphs } from '../random-graphs.ts';
 
@@ -30,7 +31,7 @@ describe.each([
           }
         },
       ),
-      { numRuns: Number(process.env.RUNS ?? 300) },
+      { numRuns: runs(300) },
     );
   });
 
@@ -45,7 +46,7 @@ describe.each([
           expectSameMeaning(graph, result);
         },
       ),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     );
   });
 });

@@ -1,5 +1,5 @@
 // Random graphs through the whole compiler and the JavaScript target, against what they mean.
-// Seeds are fixed; PROPERTY_RUNS multiplies the number of graphs, PROPERTY_SEED chooses others.
+// Seeds are fixed; FLUXION_TEST_EFFORT multiplies the number of graphs, PROPERTY_SEED chooses others.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { nodesOf } from '../../compiler/ir/node.ts';
@@ -9,18 +9,18 @@ import type { Reference } from '../../compiler/ops/rules.ts';
 import { pipeline } from '../../compiler/passes/pipeline.ts';
 import type { DType } from '../../runtime/dtype.ts';
 import { jsTarget, type Target } from '../../runtime/target.ts';
+import { runs } from '../effort.ts';
 import { expectClose } from '../meaning.ts';
 import { evaluateRounded } from '../passes/bits.ts';
 import { type GraphOptions, type GraphWithData, graphsWithData } from '../random-graphs.ts';
 import { run } from '../run-program.ts';
 
-const factor = Number(process.env.PROPERTY_RUNS ?? 1);
 const seed = Number(process.env.PROPERTY_SEED ?? 20_261_124);
 
 function everyGraph(options: GraphOptions, numRuns: number, holds: (g: GraphWithData) => void): void {
   fc.assert(
     fc.property(graphsWithData({ regions: ['composite'], symbolic: true, maxOps: 24, finite: true, continuous: true, ...options }), holds),
-    { seed, numRuns: numRuns * factor },
+    { seed, numRuns: runs(numRuns) },
   );
 }
 

@@ -5,10 +5,10 @@ import { describe, expect, test } from 'vitest';
 import { compile } from '../../compiler/frontend/compile.ts';
 import '../../compiler/frontend/tensor.ts';
 import type { Tensor } from '../../compiler/frontend/tensor.ts';
+import { runs } from '../effort.ts';
 import { argument, follow, type Pair, type Program, programs, type Watch, type World, world } from './programs.ts';
 import { read } from './strided.ts';
 
-const numRuns = 100 * Number(process.env.PROPERTY_RUNS ?? 1);
 const seed = Number(process.env.PROPERTY_SEED ?? 20_261_124);
 
 function everyProgram(holds: (program: Program, eyes: number) => void): void {
@@ -20,7 +20,7 @@ function everyProgram(holds: (program: Program, eyes: number) => void): void {
         throw new Error(`${textOf(program)}\n\n${(error as Error).message}`, { cause: error });
       }
     }),
-    { seed, numRuns },
+    { seed, numRuns: runs(100) },
   );
 }
 

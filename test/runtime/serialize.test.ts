@@ -11,6 +11,7 @@ import { compileGraph } from '../../compiler/lower/compile.ts';
 import { ProgramError } from '../../runtime/errors.ts';
 import { decodeProgram, encodeProgram, parseProgram, printProgram } from '../../runtime/serialize.ts';
 import { jsTarget } from '../../runtime/target.ts';
+import { runs } from '../effort.ts';
 
 const program = compileGraph(
   parse(`graph @softmax(%x: f32[8,5]) -> (%y: f32[8,5]) {
@@ -72,7 +73,7 @@ test('any damaged byte is found', () => {
       damaged[at]! ^= flip;
       expect(() => decodeProgram(damaged)).toThrow(ProgramError);
     }),
-    { numRuns: 300, seed: 1 },
+    { numRuns: runs(300), seed: 1 },
   );
 });
 
