@@ -5,6 +5,7 @@ import { b, lit } from '../ir/builder.ts';
 import type { avalOf, Value } from '../ir/node.ts';
 import { demandTensors, kindOf as wordFor } from './arguments.ts';
 import { defaultTarget } from './device.ts';
+import { drawn as oneDraw } from './drawTape.ts';
 import { type DTypeName, elementOf } from './dtypes.ts';
 import { demandGradDType } from './handle.ts';
 import { parseNested } from './literals.ts';
@@ -270,8 +271,11 @@ function drawn(
     fill(out, generator);
     return out;
   };
-  const value = leafOf(draw(), { dtype, shape: sizes });
-  (value.node.record as LeafRecord).draw = draw;
+  const value = oneDraw(() => {
+    const leaf = leafOf(draw(), { dtype, shape: sizes });
+    (leaf.node.record as LeafRecord).draw = draw;
+    return leaf;
+  });
   return leaf(newTensor(storageOf(value)), options, op);
 }
 
@@ -326,7 +330,9 @@ export function multinomial(
   const data = weights.dataSync() as Float32Array;
   const n = weights.shape.at(-1)!;
   const rows = Array.from({ length: n === 0 ? 0 : data.length / n }, (_, i) => data.subarray(i * n, (i + 1) * n));
-  const drawnRows = rows.flatMap((row) => drawPositions(row, count, options.replacement ?? false, options.generator ?? defaultGenerator));
+  const drawnRows = oneDraw(() =>
+    rows.flatMap((row) => drawPositions(row, count, options.replacement ?? false, options.generator ?? defaultGenerator)),
+  );
   return fromTypedArray(BigInt64Array.from(drawnRows, BigInt), [...weights.shape.slice(0, -1), count]);
 }
 

@@ -57,6 +57,11 @@ export function sameRest(a: Rest, b: Rest): boolean {
     case 'list':
       return b.kind === 'list' && a.items.length === b.items.length && a.items.every((r, i) => sameRest(r, b.items[i]!));
     case 'record':
-      return b.kind === 'record' && a.keys.length === b.keys.length && a.keys.every((k, i) => k === b.keys[i]) && a.items.every((r, i) => sameRest(r, b.items[i]!));
+      return (
+        b.kind === 'record' &&
+        a.keys.length === b.keys.length &&
+        a.keys.every((k, i) => k === b.keys[i]) &&
+        a.items.every((r, i) => sameRest(r, b.items[i]!))
+      );
   }
 }

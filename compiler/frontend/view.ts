@@ -42,7 +42,11 @@ export function layoutAfter(l: Layout, step: ViewStep): Layout | undefined {
       return { shape: step.order.map((i) => l.shape[i]!), strides: step.order.map((i) => l.strides[i]!), offset: l.offset };
     case 'expand': {
       const kept = step.shape.map((_, i) => i).filter((i) => !step.at.includes(i));
-      return { shape: step.shape, strides: step.shape.map((_, i) => (step.at.includes(i) ? 0 : l.strides[kept.indexOf(i)]!)), offset: l.offset };
+      return {
+        shape: step.shape,
+        strides: step.shape.map((_, i) => (step.at.includes(i) ? 0 : l.strides[kept.indexOf(i)]!)),
+        offset: l.offset,
+      };
     }
     case 'slice':
       return {
@@ -112,7 +116,8 @@ export function applyStep(x: Value, step: ViewStep): Value {
 export const applyChain = (x: Value, chain: readonly ViewStep[]): Value => chain.reduce(applyStep, x);
 
 /** Whether a write through the chain is possible: an expanded view has several elements in one place. */
-export const isWritable = (chain: readonly ViewStep[]): boolean => !chain.some((s) => s.op === 'expand' && s.at.some((i) => s.shape[i]! > 1));
+export const isWritable = (chain: readonly ViewStep[]): boolean =>
+  !chain.some((s) => s.op === 'expand' && s.at.some((i) => s.shape[i]! > 1));
 
 /** `base` with what the chain shows replaced by `written`. */
 export function writeThrough(base: Value, chain: readonly ViewStep[], written: Value): Value {

@@ -1,5 +1,5 @@
 // Anomaly detection: backward() names the function, and the line of the forward pass, that made a gradient NaN.
-import { AutogradError } from '../../../runtime/errors.ts';
+import { AutogradError, deepStack } from '../../../runtime/errors.ts';
 import { type Location, locationText } from '../../ir/node.ts';
 import { observe } from '../boundary.ts';
 import { currentInterval, currentTrace } from '../record.ts';
@@ -33,7 +33,7 @@ export function detectAnomaly<T>(f: () => Sync<T>, options: AnomalyOptions = {})
 }
 
 /** Where the op that is being recorded was called. Nothing unless detection is on. */
-export const siteNow = (): Location | undefined => (mode.on ? { site: new Error() } : undefined);
+export const siteNow = (): Location | undefined => (mode.on ? { site: deepStack() } : undefined);
 
 /** Throws AutogradError if a gradient that `fn` made has NaN in it. Inside functions under a transform gradients have no values yet. */
 export function demandNoNaN(fn: GradFn, gradients: readonly (Tensor | null)[]): void {

@@ -15,10 +15,7 @@ export type TensorHook = (gradient: Tensor) => Tensor | undefined | void;
 // biome-ignore lint/suspicious/noConfusingVoidType: a hook that only looks returns nothing
 export type PreHook = (gradOutputs: readonly (Tensor | null)[]) => readonly (Tensor | null)[] | undefined | void;
 /** Called after it ran, with the gradients of its operands and of its outputs. */
-export type PostHook = (
-  gradInputs: readonly (Tensor | null)[],
-  gradOutputs: readonly (Tensor | null)[],
-) => ReturnType<PreHook>;
+export type PostHook = (gradInputs: readonly (Tensor | null)[], gradOutputs: readonly (Tensor | null)[]) => ReturnType<PreHook>;
 
 /** Undoes a registration. */
 export type HookHandle = { remove(): void };

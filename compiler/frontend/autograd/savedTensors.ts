@@ -1,6 +1,6 @@
 // Looking at what backward() would read: the saved values of one function, and of everything that a function of the user's records.
 import { bytesPerElement } from '../../../runtime/dtype.ts';
-import { userLine } from '../../../runtime/errors.ts';
+import { deepStack, userLine } from '../../../runtime/errors.ts';
 import { type DTypeName, dtypeName } from '../dtypes.ts';
 import { newTensor } from '../op.ts';
 import { recording, resolve } from '../record.ts';
@@ -54,7 +54,7 @@ export function savedResiduals<A extends readonly unknown[]>(f: (...args: A) => 
           bytes: t.numel() * bytesPerElement[t.element],
           savedBy,
           madeBy,
-          line: userLine(new Error().stack),
+          line: userLine(deepStack().stack),
         });
       return t;
     },

@@ -105,7 +105,7 @@ export function t(x: Tensor): Tensor {
   demandTensors('t', x);
   if (x.ndim > 2)
     throw new ShapeError(`expects at most 2 dimensions, got shape [${x.shape}]`, { op: 't', fix: 'use transpose(dim0, dim1)' });
-  return x.ndim < 2 ? viewOrCopy('t', x, { op: 'reshape', shape: x.shape }) : transpose(x, 0, 1);
+  return viewOrCopy('t', x, x.ndim < 2 ? { op: 'reshape', shape: x.shape } : { op: 'permute', order: [1, 0] });
 }
 export const swapaxes = transpose;
 export const swapdims = transpose;
