@@ -8,6 +8,7 @@ import {
   DataLoader,
   type DataLoaderOptions,
   Dataset,
+  DistributedSampler,
   defaultCollate,
   defaultConvert,
   IterableDataset,
@@ -109,6 +110,45 @@ describe('orders for seed 0', () => {
     expect(randomSplit(count(11), [0.3, 0.3, 0.4]).map((s) => s.length)).toEqual([4, 3, 4]);
     expect(() => randomSplit(count(10), [3, 3])).toThrow(/sum of input lengths does not equal/);
     expect(() => randomSplit(count(10), [1.5, -0.5])).toThrow(ArgumentError);
+  });
+});
+
+describe('the shares of processes', () => {
+  const shares = (options: object): number[][] =>
+    count(3).map((rank) => [...new DistributedSampler(count(10), { numReplicas: 3, rank, ...options })]);
+
+  test('cover all samples, and some twice so that they are equal', () => {
+    expect(shares({ shuffle: false })).toEqual([
+      [0, 3, 6, 9],
+      [1, 4, 7, 0],
+      [2, 5, 8, 1],
+    ]);
+    expect(shares({})).toEqual([
+      [4, 5, 0, 2],
+      [1, 3, 8, 4],
+      [7, 9, 6, 1],
+    ]);
+    expect([...new DistributedSampler([0, 1], { numReplicas: 5, rank: 4, shuffle: false })]).toEqual([0]);
+  });
+
+  test('leave out the rest with dropLast', () => {
+    expect(shares({ shuffle: false, dropLast: true })).toEqual([
+      [0, 3, 6],
+      [1, 4, 7],
+      [2, 5, 8],
+    ]);
+  });
+
+  test('are shuffled anew by the number of the epoch', () => {
+    const sampler = new DistributedSampler(count(10), { numReplicas: 1, rank: 0 });
+    const first = [...sampler];
+    expect([...sampler]).toEqual(first);
+    sampler.setEpoch(1);
+    expect([...sampler]).toEqual([...new DistributedSampler(count(10), { numReplicas: 1, rank: 0, seed: 1 })]);
+    expect([...sampler]).not.toEqual(first);
+    expect(() => new DistributedSampler(count(10), { numReplicas: 2, rank: 2 })).toThrow(
+      'invalid rank 2, rank should be in the interval [0, 1]',
+    );
   });
 });
 
@@ -400,10 +440,29 @@ describe('a loader', () => {
     ['a batch of zero', { batchSize: 0 }, /batchSize should be a positive integer value, but got batchSize=0/],
     ['half a sample', { batchSize: 0.5 }, /positive integer/],
     ['negative workers', { numWorkers: -1 }, /non-negative/],
-    ['workers', { numWorkers: 2 }, /numWorkers is 2; use numWorkers: 0/],
+    ['half a worker', { numWorkers: 0.5 }, /an integer/],
+    ['workers for a dataset that cannot be sent', { numWorkers: 1 }, /workers cannot make this dataset.*workerDataset/],
+    ['prefetching without workers', { prefetchFactor: 2 }, /prefetchFactor option could only be specified with workers/],
+    ['a byte limit without workers', { prefetchBytes: 2 }, /prefetchBytes option could only be specified/],
+    ['persistence without workers', { persistentWorkers: true }, /persistentWorkers option needs numWorkers > 0/],
+    ['a timeout without workers', { timeout: 1 }, /timeout option needs numWorkers > 0/],
+    ['a negative timeout', { timeout: -1 }, /timeout option should be non-negative/],
   ])('%s is refused', (_name, options, message) => {
     expect(() => new DataLoader(count(3), bad(options))).toThrow(message);
     expect(() => new DataLoader(count(3), bad(options))).toThrow(ArgumentError);
+  });
+
+  test('attributes stay as they were set', () => {
+    const loader = new DataLoader(count(3)) as { batchSize: number | null };
+    expect(() => {
+      loader.batchSize = 2;
+    }).toThrow('batchSize attribute should not be set after DataLoader is initialized');
+    expect(loader.batchSize).toBe(1);
+  });
+
+  test('getItems must give as many samples as it was asked for', () => {
+    const data = { length: 4, get: (i: number) => i, getItems: () => [1] };
+    expect(() => [...new DataLoader(data, { batchSize: 2 })]).toThrow(/as many samples as indices: 1 for 2/);
   });
 
   test('unknown options, and options that iterables cannot have, are refused', () => {

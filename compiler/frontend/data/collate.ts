@@ -126,7 +126,7 @@ function demandAll<K extends keyof Primitives>(samples: readonly unknown[], kind
 const isTyped = (x: unknown): x is TypedArray => ArrayBuffer.isView(x) && !(x instanceof DataView);
 
 /** Objects made by literals, `Object.create(null)` or JSON; instances of classes are not taken apart. */
-function isPlain(x: unknown): x is Record<string, unknown> {
+export function isPlain(x: unknown): x is Record<string, unknown> {
   if (typeof x !== 'object' || x === null) return false;
   const prototype: unknown = Object.getPrototypeOf(x);
   return prototype === null || prototype === Object.prototype;

@@ -12,5 +12,16 @@ export {
   Subset,
   TensorDataset,
 } from './dataset.ts';
-export { DataLoader, type DataLoaderOptions } from './loader.ts';
-export { BatchSampler, RandomSampler, type Sampler, SequentialSampler, SubsetRandomSampler, WeightedRandomSampler } from './sampler.ts';
+export { DataLoader } from './loader.ts';
+export type { DataLoaderOptions } from './options.ts';
+export { workerDataset, workerFunction } from './origin.ts';
+export {
+  BatchSampler,
+  DistributedSampler,
+  RandomSampler,
+  type Sampler,
+  SequentialSampler,
+  SubsetRandomSampler,
+  WeightedRandomSampler,
+} from './sampler.ts';
+export { getWorkerInfo, type WorkerInfo } from './worker.ts';

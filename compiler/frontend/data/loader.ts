@@ -1,49 +1,47 @@
 // DataLoader: walks a dataset in the order of a sampler, collates samples into batches, and hands them out by `for` or `for await`.
-import { ArgumentError, DataError, KeyError } from '../../../runtime/errors.ts';
+import { ArgumentError, DataError } from '../../../runtime/errors.ts';
 import { type Generator, randomInt64 } from '../random.ts';
-import { type Collated, defaultCollate, defaultConvert } from './collate.ts';
-import { type Dataset, type IterableStyle, isMapStyle, type MapStyle, sampleAt, samplesAt } from './dataset.ts';
+import type { Collated } from './collate.ts';
+import { type IterableStyle, isMapStyle, type MapStyle } from './dataset.ts';
+import { type Fetch, fetchIndices, fetchSample, finish, openStream, openStreamSync, take, takeSync } from './fetch.ts';
+import type { Request } from './message.ts';
+import { type DataLoaderOptions, indexBehind, loadedBy, validate } from './options.ts';
+import { addressOfFunction, originOf } from './origin.ts';
+import { beginEpoch, type Crew, closePool, type Pool, startPool } from './pool.ts';
+import { prefetched } from './prefetch.ts';
 import { BatchSampler, RandomSampler, type Sampler, SequentialSampler } from './sampler.ts';
-
-export type DataLoaderOptions<T, B> = {
-  /** Samples per batch, 1 by default; null gives single samples, unbatched. */
-  readonly batchSize?: number | null;
-  /** Visit in random order, anew in each epoch; PyTorch's order for a seed. */
-  readonly shuffle?: boolean;
-  /** Order of the indices, instead of `shuffle`. */
-  readonly sampler?: Sampler;
-  /** Lists of indices, instead of `batchSize`, `shuffle`, `sampler` and `dropLast`. */
-  readonly batchSampler?: Sampler<readonly number[]>;
-  /** Leave out a last batch that is not full. */
-  readonly dropLast?: boolean;
-  /** Makes a batch of a list of samples; with `batchSize: null`, of one sample. Synchronous. */
-  readonly collateFn?: (samples: T[]) => B;
-  /** Source of the order; the default generator otherwise. */
-  readonly generator?: Generator;
-  /** Only 0: samples are loaded in the calling thread. */
-  readonly numWorkers?: 0;
-};
+import { breathing } from './turn.ts';
 
 const op = 'DataLoader';
-const optionNames = ['batchSize', 'shuffle', 'sampler', 'batchSampler', 'dropLast', 'collateFn', 'generator', 'numWorkers'];
 
 /**
  * Batches of a dataset, once through per loop:
  *
  *     for (const [x, y] of new DataLoader(data, { batchSize: 64, shuffle: true })) ...
  *
- * `for await` also takes datasets that answer with promises, and lets signals and timers in between batches. Leaving a loop early leaves
- * nothing behind. An error of the dataset comes as a DataError that names epoch and index, with the original as its `cause`.
+ * `for await` also takes datasets that answer with promises, and lets signals and timers in between batches. With `numWorkers` it is the only
+ * way, and gives the same batches in the same order. Leaving a loop early leaves nothing behind: no open source, no thread. An error of the
+ * dataset comes as a DataError that names epoch and index, with the original as its `cause`; a worker that dies or stalls, as a WorkerError.
  */
-export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterable<B> {
+export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterable<B>, AsyncDisposable {
   readonly dataset: MapStyle<T> | IterableStyle<T>;
   readonly batchSize: number | null;
   readonly dropLast: boolean;
   readonly sampler: Sampler | undefined;
   readonly batchSampler: Sampler<readonly number[]> | undefined;
   readonly generator: Generator | undefined;
-  readonly #collate: ((samples: T[]) => B) | undefined;
+  readonly numWorkers: number;
+  readonly prefetchFactor: number;
+  readonly prefetchBytes: number;
+  readonly persistentWorkers: boolean;
+  /** In seconds. */
+  readonly timeout: number;
+  readonly inOrder: boolean;
+  readonly collateFn: ((samples: T[]) => B) | undefined;
+  readonly workerInitFn: ((workerId: number) => unknown) | undefined;
   #epochs = 0;
+  /** Workers that wait for the next epoch. */
+  #pool: Pool | undefined;
 
   constructor(dataset: MapStyle<T> | IterableStyle<T>, options: DataLoaderOptions<T, B> = {}) {
     validate(dataset, options);
@@ -59,8 +57,15 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
     this.batchSampler =
       batchSampler ??
       (this.sampler !== undefined && this.batchSize !== null ? new BatchSampler(this.sampler, this.batchSize, this.dropLast) : undefined);
-    this.#collate = options.collateFn;
-    Object.freeze(this);
+    this.collateFn = options.collateFn;
+    this.numWorkers = options.numWorkers ?? 0;
+    this.prefetchFactor = options.prefetchFactor ?? 2;
+    this.prefetchBytes = options.prefetchBytes ?? 2 ** 28;
+    this.persistentWorkers = options.persistentWorkers ?? false;
+    this.timeout = options.timeout ?? 0;
+    this.inOrder = options.inOrder ?? true;
+    this.workerInitFn = options.workerInitFn;
+    seal(this);
   }
 
   /** Batches per epoch. DataError where the dataset or sampler does not know its length. */
@@ -73,210 +78,171 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
   }
 
   [Symbol.iterator](): Iterator<B, void, undefined> & Iterable<B> {
-    const epoch = this.#begin();
     const { dataset } = this;
-    if (isMapStyle(dataset)) return this.#byIndex(dataset, epoch);
-    if (!(Symbol.iterator in dataset)) throw new DataError('the dataset iterates asynchronously', { op, fix: 'use for await' });
-    return this.#oneByOne(dataset, epoch);
+    if (this.numWorkers > 0) throw new DataError('workers answer with promises', { op, fix: 'use for await, or numWorkers: 0' });
+    if (!isMapStyle(dataset) && !(Symbol.iterator in dataset))
+      throw new DataError('the dataset iterates asynchronously', { op, fix: 'use for await' });
+    this.#baseSeed();
+    const epoch = this.#epochs++;
+    const fetch = this.#fetch(epoch);
+    return isMapStyle(dataset) ? this.#byIndex(dataset, fetch) : this.#oneByOne(dataset as Iterable<T>, fetch, this.#counting(epoch));
   }
 
   [Symbol.asyncIterator](): AsyncIterator<B, void, undefined> & AsyncIterable<B> {
-    const epoch = this.#begin();
+    const epoch = this.#epochs++;
+    if (this.numWorkers > 0) return breathing(this.#withWorkers(epoch, this.#pool?.broken === false ? undefined : this.#baseSeed()));
+    this.#baseSeed();
     const { dataset } = this;
-    return breathing(isMapStyle(dataset) ? this.#byIndexAsync(dataset, epoch) : this.#oneByOneAsync(dataset, epoch));
+    const fetch = this.#fetch(epoch);
+    return breathing(isMapStyle(dataset) ? this.#byIndexAsync(dataset, fetch) : this.#oneByOneAsync(dataset, fetch, this.#counting(epoch)));
   }
 
-  /** Starts an epoch. PyTorch draws a seed for workers here, before the sampler draws, whether or not there are workers. */
-  #begin(): number {
-    randomInt64(this.generator);
-    return this.#epochs++;
+  /** Ends persistent workers; a loop that is under way ends with a DataError. The next one starts new workers. */
+  async close(): Promise<void> {
+    const pool = this.#pool;
+    this.#pool = undefined;
+    if (pool !== undefined) await closePool(pool);
   }
 
-  *#byIndex(dataset: MapStyle<T>, epoch: number): globalThis.Generator<B, void, undefined> {
-    if (this.batchSampler === undefined) {
-      for (const i of this.sampler!)
-        yield this.#convert(now(guard(() => sampleAt(dataset, i), `sample ${i}`, epoch)), `sample ${i}`, epoch);
-      return;
-    }
-    for (const indices of this.batchSampler) yield now(this.#fetch(dataset, indices, epoch));
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
-  async *#byIndexAsync(dataset: MapStyle<T>, epoch: number): AsyncGenerator<B, void, undefined> {
-    if (this.batchSampler === undefined) {
-      for (const i of this.sampler!)
-        yield this.#convert(await guard(() => sampleAt(dataset, i), `sample ${i}`, epoch), `sample ${i}`, epoch);
-      return;
-    }
-    for (const indices of this.batchSampler) yield await this.#fetch(dataset, indices, epoch);
+  /** PyTorch draws a seed for workers before the sampler draws, whether or not there are workers; persistent ones keep theirs. */
+  #baseSeed(): bigint {
+    return randomInt64(this.generator);
   }
 
-  /** The batch of some indices; a promise if the dataset gives promises. All samples are asked for before any is awaited. */
-  #fetch(dataset: MapStyle<T>, indices: readonly number[], epoch: number): B | Promise<B> {
-    const span =
-      indices.length === 1
-        ? `sample ${indices[0]}`
-        : `batch of samples ${indices.slice(0, 8).join(', ')}${indices.length > 8 ? ', ...' : ''}`;
-    const { getBatch } = dataset as Dataset<T>;
-    if (getBatch !== undefined && this.#collate === undefined)
-      return guard(() => getBatch.call(dataset, indices) as B | Promise<B>, span, epoch);
-    const collate = (samples: readonly T[]): B => guard(() => this.#collated(samples), `collating the ${span}`, epoch) as B;
-    if (typeof (dataset as Dataset<T>).getItems === 'function') {
-      const samples = guard(() => samplesAt(dataset, indices) as readonly T[] | Promise<readonly T[]>, span, epoch);
-      return samples instanceof Promise ? samples.then(collate) : collate(samples);
-    }
-    const samples = indices.map((i) => guard(() => sampleAt(dataset, i), `sample ${i}`, epoch));
-    return samples.some((s) => s instanceof Promise) ? Promise.all(samples).then(collate) : collate(samples as T[]);
+  #fetch(epoch: number): Fetch<T, B> {
+    return {
+      collate: this.collateFn,
+      batched: this.#batched,
+      fail: (what, cause) =>
+        new DataError(`${what} of epoch ${epoch} failed: ${cause instanceof Error ? cause.message : String(cause)}`, { op, cause }),
+    };
   }
 
-  *#oneByOne(dataset: Iterable<T>, epoch: number): globalThis.Generator<B, void, undefined> {
-    const source = guard(() => dataset[Symbol.iterator](), 'the first sample', epoch) as Iterator<T>;
-    const gather = new Gather(this, epoch);
-    let done = false;
+  get #batched(): boolean {
+    return this.batchSampler !== undefined || this.batchSize !== null;
+  }
+
+  *#byIndex(dataset: MapStyle<T>, fetch: Fetch<T, B>): globalThis.Generator<B, void, undefined> {
+    if (this.batchSampler === undefined) for (const i of this.sampler!) yield now(fetchSample(fetch, dataset, i));
+    else for (const indices of this.batchSampler) yield now(fetchIndices(fetch, dataset, indices));
+  }
+
+  async *#byIndexAsync(dataset: MapStyle<T>, fetch: Fetch<T, B>): AsyncGenerator<B, void, undefined> {
+    if (this.batchSampler === undefined) for (const i of this.sampler!) yield await fetchSample(fetch, dataset, i);
+    else for (const indices of this.batchSampler) yield await fetchIndices(fetch, dataset, indices);
+  }
+
+  *#oneByOne(dataset: Iterable<T>, fetch: Fetch<T, B>, count: (seen: number) => void): globalThis.Generator<B, void, undefined> {
+    const stream = openStreamSync(fetch, dataset, count);
     try {
-      while (!done) {
-        const next = guard(() => source.next(), `sample ${gather.seen}`, epoch) as IteratorResult<T>;
-        done = next.done === true;
-        const samples = done ? gather.rest() : gather.add(next.value);
-        if (samples !== undefined) yield this.#finish(samples, gather.seen, epoch);
+      while (!stream.ended) {
+        const samples = takeSync(fetch, stream, this.batchSize ?? 1);
+        if (this.#isWhole(samples)) yield finish(fetch, samples, stream.seen);
       }
     } finally {
-      if (!done) source.return?.();
+      if (!stream.ended) stream.source.return?.();
     }
   }
 
-  async *#oneByOneAsync(dataset: IterableStyle<T>, epoch: number): AsyncGenerator<B, void, undefined> {
-    const open = (): Iterator<T> | AsyncIterator<T> =>
-      Symbol.asyncIterator in dataset ? dataset[Symbol.asyncIterator]() : dataset[Symbol.iterator]();
-    const source = guard(open, 'the first sample', epoch) as Iterator<T> | AsyncIterator<T>;
-    const gather = new Gather(this, epoch);
-    let done = false;
+  async *#oneByOneAsync(dataset: IterableStyle<T>, fetch: Fetch<T, B>, count: (seen: number) => void): AsyncGenerator<B, void, undefined> {
+    const stream = openStream(fetch, dataset, count);
     try {
-      while (!done) {
-        const next = await guard(() => source.next(), `sample ${gather.seen}`, epoch);
-        done = next.done === true;
-        const samples = done ? gather.rest() : gather.add(next.value);
-        if (samples !== undefined) yield this.#finish(samples, gather.seen, epoch);
+      while (!stream.ended) {
+        const samples = await take(fetch, stream, this.batchSize ?? 1);
+        if (this.#isWhole(samples)) yield finish(fetch, samples, stream.seen);
       }
     } finally {
-      if (!done) await source.return?.();
+      if (!stream.ended) await stream.source.return?.();
     }
   }
 
-  #finish(samples: T[], seen: number, epoch: number): B {
-    if (this.batchSize === null) return this.#convert(samples[0]!, `sample ${seen - 1}`, epoch);
-    return guard(() => this.#collated(samples), `collating the batch that ends with sample ${seen - 1}`, epoch) as B;
+  #isWhole(samples: readonly T[]): boolean {
+    return this.dropLast ? samples.length === this.batchSize : samples.length > 0;
   }
 
-  #collated(samples: readonly T[]): B {
-    return this.#collate === undefined ? (defaultCollate(samples) as B) : this.#collate([...samples]);
+  /** Notices when there are more samples than the dataset announced. */
+  #counting(epoch: number): (seen: number) => void {
+    const announced = (this.dataset as { readonly length?: number }).length ?? Number.POSITIVE_INFINITY;
+    let warned = false;
+    return (seen) => {
+      if (seen <= announced || warned) return;
+      warned = true;
+      const share = this.numWorkers > 0 ? '; each worker iterates all of it unless it takes its share by getWorkerInfo()' : '';
+      console.warn(`DataLoader: the dataset announced ${announced} samples and gives more (epoch ${epoch})${share}`);
+    };
   }
 
-  /** Without batches the collation gets the sample itself. */
-  #convert(sample: T, what: string, epoch: number): B {
-    const collate = this.#collate as ((sample: unknown) => B) | undefined;
-    return guard(() => (collate === undefined ? (defaultConvert(sample) as B) : collate(sample)), `converting ${what}`, epoch) as B;
+  /** `seed` is drawn unless workers of an earlier epoch are there. */
+  async *#withWorkers(epoch: number, seed: bigint | undefined): AsyncGenerator<B, void, undefined> {
+    const pool = this.#workers(epoch, seed);
+    try {
+      const { prefetchFactor, prefetchBytes, inOrder } = this;
+      const timeout = this.timeout * 1000;
+      const requests = this.#requests();
+      const count = isMapStyle(this.dataset) ? () => undefined : this.#counting(epoch);
+      yield* prefetched(pool, { number: epoch, requests, prefetchFactor, prefetchBytes, timeout, inOrder, count }) as AsyncGenerator<
+        B,
+        void,
+        undefined
+      >;
+    } finally {
+      if (!this.persistentWorkers || pool.broken) {
+        if (this.#pool === pool) this.#pool = undefined;
+        await closePool(pool);
+      }
+    }
+  }
+
+  #workers(epoch: number, seed: bigint | undefined): Pool {
+    const kept = this.#pool;
+    if (kept !== undefined && !kept.broken) {
+      beginEpoch(kept, epoch);
+      return kept;
+    }
+    const pool = startPool(this.#crew(), seed ?? this.#baseSeed(), epoch);
+    if (this.persistentWorkers) this.#pool = pool;
+    return pool;
+  }
+
+  #crew(): Crew {
+    return {
+      numWorkers: this.numWorkers,
+      dataset: originOf(loadedBy(this.dataset))!,
+      iterable: !isMapStyle(this.dataset),
+      collate: this.collateFn && addressOfFunction(this.collateFn),
+      init: this.workerInitFn && addressOfFunction(this.workerInitFn),
+      batched: this.#batched,
+      dropLast: this.dropLast,
+    };
+  }
+
+  *#requests(): globalThis.Generator<Request, void, undefined> {
+    const { dataset } = this;
+    if (!isMapStyle(dataset)) for (;;) yield this.batchSize ?? 1;
+    if (this.batchSampler === undefined) for (const i of this.sampler!) yield [indexBehind(dataset, i)];
+    else for (const indices of this.batchSampler) yield indices.map((i) => indexBehind(dataset, i));
   }
 }
 
-/** Collects the samples of an iterable-style dataset into batches, and notices when there are more than it announced. */
-class Gather<T> {
-  seen = 0;
-  private batch: T[] = [];
-  private readonly size: number;
-  private readonly dropLast: boolean;
-  private readonly announced: number | undefined;
-  private readonly epoch: number;
-
-  constructor(loader: DataLoader<T, unknown>, epoch: number) {
-    this.size = loader.batchSize ?? 1;
-    this.dropLast = loader.dropLast;
-    this.announced = (loader.dataset as { readonly length?: number }).length;
-    this.epoch = epoch;
-  }
-
-  add(sample: T): T[] | undefined {
-    if (this.seen++ === this.announced)
-      console.warn(`DataLoader: the dataset announced ${this.announced} samples and gives more (epoch ${this.epoch})`);
-    this.batch.push(sample);
-    return this.batch.length === this.size ? this.take() : undefined;
-  }
-
-  rest(): T[] | undefined {
-    return this.batch.length === 0 || this.dropLast ? undefined : this.take();
-  }
-
-  private take(): T[] {
-    const full = this.batch;
-    this.batch = [];
-    return full;
-  }
-}
-
-/** Runs a piece of the user's code; what it throws, or rejects with, becomes a DataError that says where. */
-function guard<R>(f: () => R | Promise<R>, what: string, epoch: number): R | Promise<R> {
-  const failed = (cause: unknown): never => {
-    if (cause instanceof DataError && cause.op === op) throw cause;
-    throw new DataError(`${what} of epoch ${epoch} failed: ${cause instanceof Error ? cause.message : String(cause)}`, { op, cause });
-  };
-  try {
-    const result = f();
-    return result instanceof Promise ? result.catch(failed) : result;
-  } catch (error) {
-    return failed(error);
-  }
+/** Makes later assignments fail with words. */
+function seal(loader: object): void {
+  for (const [name, value] of Object.entries(loader))
+    Object.defineProperty(loader, name, {
+      enumerable: true,
+      get: () => value as unknown,
+      set: () => {
+        throw new ArgumentError(`${name} attribute should not be set after DataLoader is initialized`, { op, fix: 'make another loader' });
+      },
+    });
+  Object.freeze(loader);
 }
 
 function now<R>(result: R | Promise<R>): R {
   if (!(result instanceof Promise)) return result;
   result.catch(() => undefined); // refused below; must not be reported as unhandled as well
   throw new DataError('the dataset answers with promises', { op, fix: 'use for await' });
-}
-
-/** Longest time without a turn of the event loop: a loop that only awaits settled promises starves signals and timers. */
-const breathAfter = 40;
-
-async function* breathing<B>(batches: AsyncGenerator<B, void, undefined>): AsyncGenerator<B, void, undefined> {
-  let last = performance.now();
-  for await (const batch of batches) {
-    if (performance.now() - last > breathAfter) {
-      await macrotask();
-      last = performance.now();
-    }
-    yield batch;
-  }
-}
-
-const macrotask = (): Promise<void> =>
-  new Promise((resolve) => void (typeof setImmediate === 'function' ? setImmediate(resolve) : setTimeout(resolve, 0)));
-
-function validate<T, B>(dataset: MapStyle<T> | IterableStyle<T>, o: DataLoaderOptions<T, B>): void {
-  const refuse = (what: string, fix?: string): never => {
-    throw new ArgumentError(what, { op, fix });
-  };
-  const unknown = Object.keys(o).find((name) => !optionNames.includes(name));
-  if (unknown !== undefined) throw new KeyError(`there is no option '${unknown}'`, { op, fix: `choose from ${optionNames.join(', ')}` });
-  const workers: number = o.numWorkers ?? 0;
-  if (!(workers >= 0)) refuse('numWorkers option should be non-negative', 'use numWorkers: 0');
-  if (workers > 0) refuse(`this version loads in the calling thread: numWorkers is ${workers}`, 'use numWorkers: 0');
-  if (typeof dataset !== 'object' || dataset === null) refuse(`a dataset has length and get(index), or iterates; got ${typeof dataset}`);
-  if (isMapStyle(dataset)) {
-    if (typeof dataset.length !== 'number') refuse('a map-style dataset must have a length', 'add a length beside get(index)');
-  } else if (!(Symbol.iterator in dataset || Symbol.asyncIterator in dataset)) {
-    refuse('a dataset has length and get(index), or iterates; this has neither');
-  } else {
-    if (o.shuffle !== undefined)
-      refuse(
-        `iterable-style dataset: expected unspecified shuffle option, but got shuffle=${o.shuffle}`,
-        'shuffle where the samples are made',
-      );
-    if (o.sampler !== undefined || o.batchSampler !== undefined)
-      refuse('iterable-style dataset: expected unspecified sampler and batchSampler options');
-  }
-  if (o.sampler !== undefined && o.shuffle) refuse('sampler option is mutually exclusive with shuffle');
-  const batching = (o.batchSize !== undefined && o.batchSize !== 1) || o.shuffle || o.sampler !== undefined || o.dropLast;
-  if (o.batchSampler !== undefined && batching)
-    refuse('batchSampler option is mutually exclusive with batchSize, shuffle, sampler, and dropLast');
-  if (o.batchSize === null && o.dropLast) refuse('batchSize=null option disables auto-batching and is mutually exclusive with dropLast');
-  if (o.batchSize !== undefined && o.batchSize !== null && !(Number.isInteger(o.batchSize) && o.batchSize > 0))
-    refuse(`batchSize should be a positive integer value, but got batchSize=${o.batchSize}`);
 }

@@ -133,3 +133,55 @@ export class BatchSampler implements Sampler<number[]> {
     if (batch.length > 0 && !this.dropLast) yield batch;
   }
 }
+
+export type DistributedSamplerOptions = {
+  /** How many processes share the samples. */
+  readonly numReplicas: number;
+  /** Which of them this is, from 0. */
+  readonly rank: number;
+  /** In random order, the default, which is the same for all ranks. */
+  readonly shuffle?: boolean;
+  readonly seed?: number;
+  /** Leave out what does not divide evenly; otherwise the first samples come again. */
+  readonly dropLast?: boolean;
+};
+
+/** The share of one process of many: every `numReplicas`-th index. Call `setEpoch` before each epoch, or all have the same order. */
+export class DistributedSampler implements Sampler {
+  readonly dataset: Sized;
+  readonly numReplicas: number;
+  readonly rank: number;
+  readonly shuffle: boolean;
+  readonly seed: number;
+  readonly dropLast: boolean;
+  #epoch = 0;
+
+  constructor(dataset: Sized, options: DistributedSamplerOptions) {
+    const { numReplicas, rank } = options;
+    this.dataset = dataset;
+    this.numReplicas = demandCount('DistributedSampler', 'numReplicas', numReplicas);
+    if (!Number.isInteger(rank) || rank < 0 || rank >= numReplicas)
+      throw new ArgumentError(`invalid rank ${rank}, rank should be in the interval [0, ${numReplicas - 1}]`, { op: 'DistributedSampler' });
+    this.rank = rank;
+    this.shuffle = options.shuffle ?? true;
+    this.seed = options.seed ?? 0;
+    this.dropLast = options.dropLast ?? false;
+  }
+
+  /** Indices of each rank. */
+  get length(): number {
+    const share = this.dataset.length / this.numReplicas;
+    return this.dropLast ? Math.floor(share) : Math.ceil(share);
+  }
+
+  /** The order of an epoch depends on the seed and this number alone. */
+  setEpoch(epoch: number): void {
+    this.#epoch = epoch;
+  }
+
+  *[Symbol.iterator](): Indices<number> {
+    const n = this.dataset.length;
+    const order = this.shuffle ? permutation(n, new Generator().manualSeed(this.seed + this.#epoch)) : undefined;
+    for (let i = this.rank; i < this.length * this.numReplicas; i += this.numReplicas) yield order === undefined ? i % n : order[i % n]!;
+  }
+}
