@@ -66,7 +66,6 @@ export * from './frontend/functional/arithmetic.ts';
 export * from './frontend/functional/diagonal.ts';
 export * as F from './frontend/functional/index.ts';
 export * as linalg from './frontend/linalg/index.ts';
-export * as linalg from './frontend/linalg/index.ts';
 export * from './frontend/functional/indexing.ts';
 export * from './frontend/functional/linear.ts';
 export { promoteTypes, resultType } from './frontend/functional/promotion.ts';
