@@ -10,7 +10,7 @@ import { kept, stateZeros } from '../../compiler/frontend/state.ts';
 import type { Tensor } from '../../compiler/frontend/tensor.ts';
 import '../../compiler/frontend/tensor.ts';
 import { onCompile } from '../../compiler/jit/structure.ts';
-import { chainLength } from '../effort.ts';
+import { chainLength, runs } from '../effort.ts';
 import { costOf, descend, forget, forward, hiddenOf, lossOf, model, parametersOf, wave } from './loops.ts';
 
 const rounds = 400;
@@ -257,7 +257,7 @@ describe('the set of Programs', () => {
     const m = model();
     const adam = new Adam(parametersOf(m), { lr: 0.01 });
     let total: Tensor = zeros([]);
-    await costOf(60, (i) => {
+    await costOf(runs(60), (i) => {
       adam.zeroGrad();
       const logits = forward(m, x);
       const loss = mseLoss(logits, y);
