@@ -58,14 +58,13 @@ export * as data from './frontend/data/index.ts';
 export { DataLoader, Dataset, IterableDataset, TensorDataset } from './frontend/data/index.ts';
 export type { DTypeName } from './frontend/dtypes.ts';
 export { type PrintOptions, setPrintOptions } from './frontend/format.ts';
-export { clamp, clamp_, logSoftmax, relu, relu_, softmax } from './frontend/functional/activation.ts';
 // Transforms of functions: `torch.func`.
 export * as func from './frontend/func/index.ts';
+export { clamp, clamp_, logSoftmax, relu, relu_, softmax } from './frontend/functional/activation.ts';
 // Functions of tensors: `torch.*`.
 export * from './frontend/functional/arithmetic.ts';
 export * from './frontend/functional/diagonal.ts';
 export * as F from './frontend/functional/index.ts';
-export * as linalg from './frontend/linalg/index.ts';
 export * from './frontend/functional/indexing.ts';
 export * from './frontend/functional/linear.ts';
 export { promoteTypes, resultType } from './frontend/functional/promotion.ts';
@@ -74,6 +73,7 @@ export { variance as var } from './frontend/functional/reductions.ts';
 export * from './frontend/functional/scatter.ts';
 export * from './frontend/functional/shape.ts';
 export * from './frontend/functional/unary.ts';
+export * as linalg from './frontend/linalg/index.ts';
 export type { Nested } from './frontend/methods/observe.ts';
 
 // Networks, optimisers and data.

@@ -54,7 +54,19 @@ export function build(op: OpName, operands: readonly Value[], attrs: object = {}
 }
 
 /** Ops whose number of results is part of their data, so that the builder always gives a list. */
-const listResults: ReadonlySet<string> = new Set<OpName>(['cond', 'whileLoop', 'scan', 'composite', 'kernel', 'sort', 'topk', 'lu', 'qr', 'eigh', 'svd']);
+const listResults: ReadonlySet<string> = new Set<OpName>([
+  'cond',
+  'whileLoop',
+  'scan',
+  'composite',
+  'kernel',
+  'sort',
+  'topk',
+  'lu',
+  'qr',
+  'eigh',
+  'svd',
+]);
 
 const noAttrs = {};
 const noRegions: readonly Graph[] = [];

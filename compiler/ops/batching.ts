@@ -1,6 +1,7 @@
 // The leading axis that batching adds: bringing operands to it, and moving axes behind it.
-import type { Dim, Shape } from '../ir/dim.ts';
+
 import { b } from '../ir/builder.ts';
+import type { Dim, Shape } from '../ir/dim.ts';
 import { type NodeOf, shapeOf, type Value } from '../ir/node.ts';
 import type { OpName } from '../ir/opset.ts';
 

@@ -1,8 +1,8 @@
 // The rules of contractions: dot over any axes, and the convolution with its two gradients, which are one another's transposes.
 import type { DType } from '../../runtime/dtype.ts';
 import { aval } from '../ir/aval.ts';
-import type { Pairs } from '../ir/codec.ts';
 import { b } from '../ir/builder.ts';
+import type { Pairs } from '../ir/codec.ts';
 import { dimMul, fixed, fixedShape, type Shape } from '../ir/dim.ts';
 import { type Node, shapeOf, type Value } from '../ir/node.ts';
 import type { ConvAttrs } from '../ir/opset.ts';

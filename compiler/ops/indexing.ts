@@ -1,7 +1,7 @@
 // The rules of gather and its two inverses: reading and writing at positions that are data.
 import { IndexError, InternalError } from '../../runtime/errors.ts';
-import { b, full } from '../ir/builder.ts';
 import { aval } from '../ir/aval.ts';
+import { b, full } from '../ir/builder.ts';
 import { avalOf, type NodeOf, shapeOf, type Value } from '../ir/node.ts';
 import { allInFront, behind } from './batching.ts';
 import { at, eachIndex, flatten, replaced, tabulate, wrap } from './reference.ts';

@@ -1,8 +1,9 @@
 // The rules of ops that move elements and compute nothing.
-import { add, constant, div, mod, mul } from '../../kernels/position.ts';
+
 import type { Position } from '../../kernels/loop.ts';
-import { b, full, lit } from '../ir/builder.ts';
+import { add, constant, div, mod, mul } from '../../kernels/position.ts';
 import { aval } from '../ir/aval.ts';
+import { b, full, lit } from '../ir/builder.ts';
 import { dimAdd, dimMul, dimSub, fixed, type Shape } from '../ir/dim.ts';
 import { avalOf, type NodeOf, shapeOf, type Value } from '../ir/node.ts';
 import { allBehind, allInFront, behind } from './batching.ts';

@@ -1,7 +1,7 @@
 // Every rule of differentiation against central differences, in both directions, and once more on its own result.
 import { describe, expect, it } from 'vitest';
-import { pushforward } from '../../compiler/autodiff/forward.ts';
 import { isDifferentiable } from '../../compiler/autodiff/derivative.ts';
+import { pushforward } from '../../compiler/autodiff/forward.ts';
 import { pullback } from '../../compiler/autodiff/reverse.ts';
 import { b, build } from '../../compiler/ir/builder.ts';
 import { avalOf, type Graph, type Value } from '../../compiler/ir/node.ts';

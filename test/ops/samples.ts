@@ -1,8 +1,9 @@
 // What the rules are tried with: each op's samples as graphs with seeded data.
-import { literalNumber, literalOf } from '../../compiler/ir/literal.ts';
+
 import type { Aval } from '../../compiler/ir/aval.ts';
 import { b, build } from '../../compiler/ir/builder.ts';
 import { fixedShape } from '../../compiler/ir/dim.ts';
+import { literalNumber, literalOf } from '../../compiler/ir/literal.ts';
 import type { Graph, Node, Value } from '../../compiler/ir/node.ts';
 import type { OpName } from '../../compiler/ir/opset.ts';
 import { referenceOf } from '../../compiler/ops/evaluate.ts';

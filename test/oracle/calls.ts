@@ -23,28 +23,28 @@ const unary =
 const binary =
   (f: (x: T, y: fx.Operand, options?: never) => T): Call =>
   ([x, y], args) =>
-    f(x!, y ?? (args['other'] === 'self' ? x!.detach().clone() : (args['other'] as number)), rest(args, 'other'));
+    f(x!, y ?? (args.other === 'self' ? x!.detach().clone() : (args.other as number)), rest(args, 'other'));
 /** f(x, dim, options). */
 const overDim =
   (f: (x: T, dim: never, options?: never) => T | readonly T[] | fx.WithIndices): Call =>
   ([x], args) =>
-    listed(f(x!, args['dim'] as never, rest(args, 'dim')));
+    listed(f(x!, args.dim as never, rest(args, 'dim')));
 const listed = (r: T | readonly T[] | fx.WithIndices): T | readonly T[] =>
   'values' in r && 'indices' in r ? [(r as fx.WithIndices).values, (r as fx.WithIndices).indices] : (r as T | readonly T[]);
 const loss =
   (f: (x: T, y: T, options?: never) => T): Call =>
   ([x, y, extra], args) => {
-    const name = (args['order'] as string | undefined)?.split(' ')[2];
+    const name = (args.order as string | undefined)?.split(' ')[2];
     return f(x!, y!, { ...(rest(args) as object), ...(name === undefined ? {} : { [name]: extra }) } as never);
   };
 const list =
   (f: (xs: readonly T[], dim?: never) => T): Call =>
   (xs, args) =>
-    f(xs, args['dim'] as never);
+    f(xs, args.dim as never);
 const pool =
   (f: (x: T, kernel: never, options?: never) => T): Call =>
   ([x], args) =>
-    f(x!, args['kernelSize'] as never, rest(args, 'kernelSize'));
+    f(x!, args.kernelSize as never, rest(args, 'kernelSize'));
 const norm =
   (f: (x: T, over: never, options?: never) => T, over: string): Call =>
   ([x, weight, bias], args) =>
@@ -63,7 +63,7 @@ type StoredIndex =
   | { readonly start: number | null; readonly stop: number | null; readonly step: number | null }
   | { readonly input: number };
 const indexOf = (inputs: readonly T[], args: Args): fx.Index[] =>
-  (args['index'] as StoredIndex[]).map((i) => {
+  (args.index as StoredIndex[]).map((i) => {
     if (typeof i !== 'object' || i === null) return i as fx.Index;
     if ('input' in i) return inputs[i.input]!;
     return fx.range(i.start ?? undefined, i.stop ?? undefined, i.step ?? undefined);
@@ -108,20 +108,20 @@ export const calls: Readonly<Record<string, Call>> = {
   threshold: unary(F.threshold, 'threshold', 'value'),
   gelu: ([x], args) => F.gelu(x!, rest(args)),
   nanToNum: ([x], args) => fx.nanToNum(x!, rest(args)),
-  clamp: ([x, low, high], args) => fx.clamp(x!, low ?? (args['min'] as number | undefined), high ?? (args['max'] as number | undefined)),
-  pow: ([x, y], args) => fx.pow(x!, y ?? (args['exponent'] as number)),
-  rpow: ([x], args) => fx.pow(args['base'] as number, x!),
-  rdiv: ([x], args) => fx.div(args['other'] as number, x!),
+  clamp: ([x, low, high], args) => fx.clamp(x!, low ?? (args.min as number | undefined), high ?? (args.max as number | undefined)),
+  pow: ([x, y], args) => fx.pow(x!, y ?? (args.exponent as number)),
+  rpow: ([x], args) => fx.pow(args.base as number, x!),
+  rdiv: ([x], args) => fx.div(args.other as number, x!),
   where: ([c, x, y]) => fx.where(c!, x!, y!),
   whereLog: ([x]) => fx.where(x!.gt(0), x!.log(), fx.zeros([])),
-  lerp: ([x, y, w], args) => fx.lerp(x!, y!, w ?? (args['weight'] as number)),
+  lerp: ([x, y, w], args) => fx.lerp(x!, y!, w ?? (args.weight as number)),
   addcmul: ([x, y, z], args) => fx.addcmul(x!, y!, z!, rest(args)),
   addcdiv: ([x, y, z], args) => fx.addcdiv(x!, y!, z!, rest(args)),
   to: unary(fx.to as never, 'dtype'),
 
   // reductions
-  norm: ([x], args) => fx.norm(x!, dims(args['dim']), { ...(rest(args, 'dim') as object), p: num(args['p']) }),
-  topk: ([x], args) => listed(fx.topk(x!, args['k'] as number, args['dim'] as number | undefined, rest(args, 'k', 'dim'))),
+  norm: ([x], args) => fx.norm(x!, dims(args.dim), { ...(rest(args, 'dim') as object), p: num(args.p) }),
+  topk: ([x], args) => listed(fx.topk(x!, args.k as number, args.dim as number | undefined, rest(args, 'k', 'dim'))),
 
   // networks
   glu: unary(F.glu, 'dim'),
@@ -146,7 +146,7 @@ export const calls: Readonly<Record<string, Call>> = {
   outer: ([x, y]) => fx.outer(x!, y!),
   addmm: ([x, y, z], args) => fx.addmm(x!, y!, z!, rest(args)),
   linear: ([x, w, c]) => F.linear(x!, w!, c),
-  einsum: (xs, args) => fx.einsum(args['equation'] as string, ...xs),
+  einsum: (xs, args) => fx.einsum(args.equation as string, ...xs),
   conv1d: conv(F.conv1d),
   conv2d: conv(F.conv2d),
   maxPool1d: pool(F.maxPool1d),
@@ -172,16 +172,16 @@ export const calls: Readonly<Record<string, Call>> = {
   index: (inputs, args) => fx.index(inputs[0]!, ...indexOf(inputs, args)).mul(1),
   setIndex: (inputs, args) => {
     const at = indexOf(inputs, args);
-    const value = args['value'] === undefined ? inputs.at(-1)! : num(args['value']);
+    const value = args.value === undefined ? inputs.at(-1)! : num(args.value);
     return inputs[0]!.mul(1).indexPut_(at, value);
   },
-  gather: ([x, i], args) => fx.gather(x!, args['dim'] as number, i!),
-  takeAlongDim: ([x, i], args) => fx.takeAlongDim(x!, i!, args['dim'] as number),
-  scatter: ([x, i, src], args) => fx.scatter(x!, args['dim'] as number, i!, src ?? (args['value'] as number)),
-  scatterAdd: ([x, i, src], args) => fx.scatterAdd(x!, args['dim'] as number, i!, src!),
-  indexSelect: ([x, i], args) => fx.indexSelect(x!, args['dim'] as number, i!),
-  indexAdd: ([x, i, src], args) => fx.indexAdd(x!, args['dim'] as number, i!, src!),
-  maskedFill: ([x, mask], args) => fx.maskedFill(x!, mask!, num(args['value'])),
+  gather: ([x, i], args) => fx.gather(x!, args.dim as number, i!),
+  takeAlongDim: ([x, i], args) => fx.takeAlongDim(x!, i!, args.dim as number),
+  scatter: ([x, i, src], args) => fx.scatter(x!, args.dim as number, i!, src ?? (args.value as number)),
+  scatterAdd: ([x, i, src], args) => fx.scatterAdd(x!, args.dim as number, i!, src!),
+  indexSelect: ([x, i], args) => fx.indexSelect(x!, args.dim as number, i!),
+  indexAdd: ([x, i, src], args) => fx.indexAdd(x!, args.dim as number, i!, src!),
+  maskedFill: ([x, mask], args) => fx.maskedFill(x!, mask!, num(args.value)),
   maskedSelect: ([x, mask]) => fx.maskedSelect(x!, mask!),
   take: ([x, i]) => fx.take(x!, i!),
 
@@ -190,9 +190,9 @@ export const calls: Readonly<Record<string, Call>> = {
   stack: list(fx.stack),
   hstack: list(fx.hstack),
   vstack: list(fx.vstack),
-  split: ([x], args) => fx.split(x!, args['splitSizeOrSections'] as number, args['dim'] as number | undefined),
-  chunk: ([x], args) => fx.chunk(x!, args['chunks'] as number, args['dim'] as number | undefined),
-  unbind: ([x], args) => fx.unbind(x!, args['dim'] as number),
+  split: ([x], args) => fx.split(x!, args.splitSizeOrSections as number, args.dim as number | undefined),
+  chunk: ([x], args) => fx.chunk(x!, args.chunks as number, args.dim as number | undefined),
+  unbind: ([x], args) => fx.unbind(x!, args.dim as number),
   reshape: unary(fx.reshape as never, 'shape'),
   transpose: unary(fx.transpose, 'dim0', 'dim1'),
   swapaxes: unary(fx.swapaxes, 'axis0', 'axis1'),
@@ -220,14 +220,14 @@ export const calls: Readonly<Record<string, Call>> = {
   // creation
   arange: (_, args) =>
     fx.arange(
-      (args['start'] as number | undefined) ?? 0,
-      args['end'] as number,
-      (args['step'] as number | undefined) ?? 1,
+      (args.start as number | undefined) ?? 0,
+      args.end as number,
+      (args.step as number | undefined) ?? 1,
       rest(args, 'start', 'end', 'step'),
     ),
-  linspace: (_, args) => fx.linspace(args['start'] as number, args['end'] as number, args['steps'] as number),
-  eye: (_, args) => fx.eye(args['n'] as number, (args['m'] as number | undefined) ?? (args['n'] as number)),
-  full: (_, args) => fx.full(args['size'] as number[], args['fillValue'] as number),
-  zeros: (_, args) => fx.zeros(args['size'] as number[]),
-  ones: (_, args) => fx.ones(args['size'] as number[], rest(args, 'size')),
+  linspace: (_, args) => fx.linspace(args.start as number, args.end as number, args.steps as number),
+  eye: (_, args) => fx.eye(args.n as number, (args.m as number | undefined) ?? (args.n as number)),
+  full: (_, args) => fx.full(args.size as number[], args.fillValue as number),
+  zeros: (_, args) => fx.zeros(args.size as number[]),
+  ones: (_, args) => fx.ones(args.size as number[], rest(args, 'size')),
 };
