@@ -73,6 +73,7 @@ describe('the graph of gradients', () => {
 
   it('lets metadata be kept, and functions in between take no hooks', () => {
     const fn = F.linear(x, w, c).gradFn!;
+    // biome-ignore lint/complexity/useLiteralKeys: an index signature
     fn.metadata['name'] = 'fc';
     expect(fn.metadata).toEqual({ name: 'fc' });
     expect(() => fn.nextFunctions[2]![0]!.registerHook(() => undefined)).toThrow(AutogradError);
