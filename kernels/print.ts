@@ -136,7 +136,7 @@ const conditionText = (when: Condition): string =>
   when.length === 0 ? 'always' : when.map(({ at, below }) => `0 <= ${positionText(at)} < ${extentText(below)}`).join(' & ');
 
 /** Positions bind as in arithmetic; div and mod bind as * does. */
-export function positionText(p: Position, precedence = 0): string {
+function positionText(p: Position, precedence = 0): string {
   const parenthesised = (text: string, own: number): string => (own < precedence ? `(${text})` : text);
   switch (p.kind) {
     case 'const':

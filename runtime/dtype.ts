@@ -30,3 +30,24 @@ export function viewOf(dtype: DType, memory: ArrayBufferLike, byteOffset: number
 
 export const isFloat = (dtype: DType): boolean => dtype === 'f32' || dtype === 'f64' || dtype === 'f16';
 export const isInteger = (dtype: DType): boolean => dtype === 'i32' || dtype === 'i64' || dtype === 'u8';
+
+/** The value that `max` starts from. */
+export const least: Readonly<Record<DType, number | bigint>> = {
+  f32: -Infinity,
+  f64: -Infinity,
+  f16: -Infinity,
+  i32: -(2 ** 31),
+  i64: -(2n ** 63n),
+  u8: 0,
+  bool: 0,
+};
+/** The value that `min` starts from. */
+export const greatest: Readonly<Record<DType, number | bigint>> = {
+  f32: Infinity,
+  f64: Infinity,
+  f16: Infinity,
+  i32: 2 ** 31 - 1,
+  i64: 2n ** 63n - 1n,
+  u8: 255,
+  bool: 1,
+};

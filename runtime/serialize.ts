@@ -66,7 +66,7 @@ const refuse = (what: string, cause?: unknown): ProgramError =>
   new ProgramError(what, { op: 'load', fix: 'build the program again with this version', ...(cause === undefined ? {} : { cause }) });
 
 /** 64 bits in hexadecimal, against damage and not against malice: two lanes of 32-bit multiply-xor over the UTF-16 units. */
-export function contentHash(text: string): string {
+function contentHash(text: string): string {
   let a = 0x811c9dc5;
   let b = 0x9747b28c ^ text.length;
   for (let i = 0; i < text.length; i++) {

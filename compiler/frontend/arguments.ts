@@ -1,7 +1,6 @@
 // Kinds of arguments, asked for where a public function begins: so a mistake is named there, and not met deep inside.
 import { ArgumentError } from '../../runtime/errors.ts';
 import { isTensor } from './pytree.ts';
-import type { Tensor } from './tensor.ts';
 
 /** What a wrong argument is, in words. */
 export function kindOf(v: unknown): string {
@@ -19,12 +18,6 @@ export function demandTensors(op: string, ...given: readonly unknown[]): void {
         op,
         fix: 'make one with tensor()',
       });
-}
-
-/** Throws ArgumentError unless it is a tensor or left out. */
-export function demandOptionalTensor(op: string, what: string, given: Tensor | null | undefined): void {
-  if (given !== undefined && given !== null && !isTensor(given))
-    throw new ArgumentError(`${what} must be a tensor, but it is ${kindOf(given)}`, { op });
 }
 
 /** Throws ArgumentError unless it is a list of integers. */

@@ -301,7 +301,7 @@ export function recording<T>(f: () => T): T {
 }
 
 /** Nodes or bytes that may pend before a flush is looked for; at four times as much it comes anywhere. */
-export const flushBound = { nodes: 1024, bytes: 256 * 2 ** 20 };
+const flushBound = { nodes: 1024, bytes: 256 * 2 ** 20 };
 
 /** Whether the recording should be cut before an op that is called `key`. */
 export function flushDue(key: string): boolean {

@@ -15,7 +15,7 @@ export function kept<T extends Tensor>(t: T): T {
 }
 
 /** State over an array that the caller gives away. */
-export function stateOf(array: TypedArray, dtype: DType, shape: readonly number[]): Tensor {
+function stateOf(array: TypedArray, dtype: DType, shape: readonly number[]): Tensor {
   const t = newTensor(storageOfData(array, dtype, shape));
   keep(t.storage);
   return t;

@@ -1,7 +1,7 @@
 // A storage holds the current value of a tensor and of all its views, and counts how often it was written.
 import type { DType, TypedArray } from '../../runtime/dtype.ts';
 import { AutogradError } from '../../runtime/errors.ts';
-import { avalOf, type Value } from '../ir/node.ts';
+import type { Value } from '../ir/node.ts';
 import { bufferOf, currentInterval, type Interval, leafOf, nextInterval, recordedOf, resolve } from './record.ts';
 
 /** Values are immutable; a write in place replaces the storage's value and bumps its version. */
@@ -76,5 +76,3 @@ export function commit(storage: Storage, value: Value, owned: boolean): void {
   storage.version++;
   storage.owned = owned;
 }
-
-export const storageAval = (storage: Storage): ReturnType<typeof avalOf> => avalOf(storage.value);

@@ -14,7 +14,7 @@ export type ViewStep =
 /** Shape, strides and offset in elements of the storage, as PyTorch reports them. */
 export type Layout = { readonly shape: readonly number[]; readonly strides: readonly number[]; readonly offset: number };
 
-export const contiguousStrides = (shape: readonly number[]): number[] => {
+const contiguousStrides = (shape: readonly number[]): number[] => {
   const strides = new Array<number>(shape.length);
   let n = 1;
   for (let i = shape.length - 1; i >= 0; i--) {

@@ -122,7 +122,7 @@ const convAttrs = { stride: ints, padding: pairs, dilation: ints, groups: int };
 export type ConvAttrs = Attrs<typeof convAttrs>;
 
 /** Size of one spatial axis after a convolution. */
-export const convExtent = (n: Dim, k: Dim, stride: number, [before, after]: readonly [number, number], dilation: number): Dim =>
+const convExtent = (n: Dim, k: Dim, stride: number, [before, after]: readonly [number, number], dilation: number): Dim =>
   stride === 1
     ? dimAdd(dimSub(n, dimMul(dilation, dimSub(k, 1))), before + after)
     : Math.floor((fixed(n) + before + after - dilation * (fixed(k) - 1) - 1) / stride) + 1;

@@ -2,7 +2,7 @@
 import type { Expr, Position } from '../../kernels/loop.ts';
 import { zero } from '../../kernels/position.ts';
 import type { ScalarName } from '../../kernels/scalar.ts';
-import { type DType, isFloat } from '../../runtime/dtype.ts';
+import { type DType, greatest, isFloat, least } from '../../runtime/dtype.ts';
 import { InternalError } from '../../runtime/errors.ts';
 import type { Target } from '../../runtime/target.ts';
 import { literalOf } from '../ir/literal.ts';
@@ -52,28 +52,9 @@ function reserve(nest: Nest, base: string, dtype: DType, init: Expr, width: numb
 }
 
 const integer = (value: number): Expr => ({ kind: 'literal', ...literalOf(value, 'i32') });
-const smallest: Readonly<Record<DType, number | bigint>> = {
-  f32: -Infinity,
-  f64: -Infinity,
-  f16: -Infinity,
-  i32: -(2 ** 31),
-  i64: -(2n ** 63n),
-  u8: 0,
-  bool: 0,
-};
-const largest: Readonly<Record<DType, number | bigint>> = {
-  f32: Infinity,
-  f64: Infinity,
-  f16: Infinity,
-  i32: 2 ** 31 - 1,
-  i64: 2n ** 63n - 1n,
-  u8: 255,
-  bool: 1,
-};
-
 /** What an empty reduction gives: fn(identity, x) = x. */
 export function identity(fn: ScalarName, dtype: DType): Expr {
-  const values: Readonly<Record<string, number | bigint>> = { add: 0, mul: 1, max: smallest[dtype], min: largest[dtype] };
+  const values: Readonly<Record<string, number | bigint>> = { add: 0, mul: 1, max: least[dtype], min: greatest[dtype] };
   const value = values[fn];
   if (value === undefined) throw new InternalError(`${fn} has no identity`, { op: 'lower' });
   return { kind: 'literal', ...literalOf(value, dtype) };

@@ -30,7 +30,7 @@ export const rules: RulesFor<OpName> = {
 };
 
 /** The rules of a node's op, with the node that they are for. */
-export function ruled<K extends OpName, T>(n: NodeOf<K>, use: (rule: Rules<K>, n: NodeOf<K>) => T): T {
+function ruled<K extends OpName, T>(n: NodeOf<K>, use: (rule: Rules<K>, n: NodeOf<K>) => T): T {
   const rule: Rules<K> = rules[n.op];
   return use(rule, n);
 }

@@ -2,7 +2,7 @@
 //
 // A serial float sum of n values errs by up to n * eps * sum|x|. In blocks of b, with l lanes, it errs by (b / l + l + n / b) * eps * sum|x|, and
 // blocks of blocks by the sum of the lengths of all levels. The tree depends on the extent alone, so results do not vary from run to run.
-import type { DType } from '../../runtime/dtype.ts';
+import { type DType, greatest, least } from '../../runtime/dtype.ts';
 import { literal } from '../literal.ts';
 import type { Expr, Stmt } from '../loop.ts';
 import { add, axis, constant } from '../position.ts';
@@ -13,7 +13,7 @@ import { effectsOf, freshName, type Loop, rename } from './rewrite.ts';
 type Accumulator = { readonly name: string; readonly fn: ScalarName; readonly dtype: DType };
 
 /** fn(identity, x) = x, for functions whose values may be combined in any order; floats up to rounding. */
-export function identityOf(fn: ScalarName, dtype: DType): Expr | undefined {
+function identityOf(fn: ScalarName, dtype: DType): Expr | undefined {
   switch (fn) {
     case 'add':
     case 'bitOr':
@@ -33,25 +33,6 @@ export function identityOf(fn: ScalarName, dtype: DType): Expr | undefined {
       return undefined;
   }
 }
-
-const least: Readonly<Record<DType, number | bigint>> = {
-  f32: -Infinity,
-  f64: -Infinity,
-  f16: -Infinity,
-  i32: -(2 ** 31),
-  i64: -(2n ** 63n),
-  u8: 0,
-  bool: 0,
-};
-const greatest: Readonly<Record<DType, number | bigint>> = {
-  f32: Infinity,
-  f64: Infinity,
-  f16: Infinity,
-  i32: 2 ** 31 - 1,
-  i64: 2n ** 63n - 1n,
-  u8: 255,
-  bool: 1,
-};
 
 /**
  * What the loop accumulates into variables of an enclosing body. Refuses a loop that carries anything else from one iteration to the next:
@@ -160,7 +141,7 @@ export type TreeOptions = {
   /** Parts that one node of the tree adds up. */
   readonly radix: number;
 };
-export const defaultTree: TreeOptions = { lanes: 4, leaf: 512, radix: 128 };
+const defaultTree: TreeOptions = { lanes: 4, leaf: 512, radix: 128 };
 
 /** Relative to sum|x| and eps: how far off a sum of `extent` values by this tree may be. */
 export function errorBound(extent: number, { lanes, leaf, radix }: TreeOptions = defaultTree): number {

@@ -15,7 +15,7 @@ export type TileOptions = {
   /** Elements of scratch that staging one operand may take. */
   readonly maxStaged: number;
 };
-export const defaultTile: TileOptions = { tile: [4, 2], maxStaged: 1 << 18 };
+const defaultTile: TileOptions = { tile: [4, 2], maxStaged: 1 << 18 };
 
 /** Each contraction among the statements, tiled; the rest as it is. `params` are names not to be used again. */
 export function tileContractions(body: readonly Stmt[], params: Iterable<string>, options: TileOptions = defaultTile): Stmt[] {

@@ -7,12 +7,12 @@ export type Loop = Extract<Stmt, { kind: 'loop' }>;
 /** Replacement of axes by positions and of names (scalars and scratch) by names. */
 export type Renaming = { readonly axes: ReadonlyMap<string, Position>; readonly names: ReadonlyMap<string, string> };
 
-export function renamePosition(p: Position, r: Renaming): Position {
+function renamePosition(p: Position, r: Renaming): Position {
   const moved = substitute(p, r.axes);
   return r.names.size === 0 ? moved : mapValues(moved, (e) => renameExpr(e, { axes: new Map(), names: r.names }));
 }
 
-export function renameExpr(e: Expr, r: Renaming): Expr {
+function renameExpr(e: Expr, r: Renaming): Expr {
   switch (e.kind) {
     case 'literal':
     case 'slot':
@@ -141,7 +141,7 @@ export function mentioned(e: Expr, into: Set<string> = new Set()): Set<string> {
   }
 }
 
-export function mentionedIn(p: Position, into: Set<string> = new Set()): Set<string> {
+function mentionedIn(p: Position, into: Set<string> = new Set()): Set<string> {
   axesOf(p, into);
   for (const e of valuesIn(p)) mentioned(e, into);
   return into;

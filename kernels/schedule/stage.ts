@@ -35,7 +35,7 @@ export function stage(body: readonly Stmt[], expr: Expr, axes: readonly StagedAx
 }
 
 /** Statements with subexpressions replaced, those of nested statements too. */
-export function mapExprs(body: readonly Stmt[], f: (e: Expr) => Expr | undefined): Stmt[] {
+function mapExprs(body: readonly Stmt[], f: (e: Expr) => Expr | undefined): Stmt[] {
   const expr = (e: Expr): Expr => replaceIn(e, f);
   return body.map((s): Stmt => {
     switch (s.kind) {

@@ -13,7 +13,7 @@ import { onCompile } from '../../compiler/jit/structure.ts';
 import { chainLength, runs } from '../effort.ts';
 import { costOf, descend, forget, forward, hiddenOf, lossOf, model, parametersOf, wave } from './loops.ts';
 
-const rounds = 400;
+const rounds = runs(400);
 const x = kept(wave(8, 3, 5));
 const y = kept(wave(8, 2, 7));
 
@@ -226,7 +226,7 @@ describe('optimisers', () => {
   it('need one Program for Adam, through the step at which its bias correction becomes exactly 1', async () => {
     const m = model();
     const adam = new Adam(parametersOf(m), { lr: 0.01 });
-    const cost = await costOf(rounds, () => {
+    const cost = await costOf(400, () => {
       adam.zeroGrad();
       lossOf(m, x, y).backward();
       adam.step();

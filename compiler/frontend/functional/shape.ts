@@ -1,7 +1,7 @@
 // Shapes: views where strides allow them, copies where not, and joining and splitting.
 import { ArgumentError, DTypeError, IndexError, ShapeError } from '../../../runtime/errors.ts';
 import { b, full } from '../../ir/builder.ts';
-import { avalOf, type Value } from '../../ir/node.ts';
+import { avalOf } from '../../ir/node.ts';
 import { demandIntegers, demandTensors } from '../arguments.ts';
 import { dimOf, dimsOf } from '../dims.ts';
 import { type DTypeName, elementOf } from '../dtypes.ts';
@@ -9,25 +9,11 @@ import { apply, applyInPlace, applyToList, applyView } from '../op.ts';
 import { broadcastShapes, castTo, promoteTypes, scalarValue } from '../operands.ts';
 import { isTensor } from '../pytree.ts';
 import type { Tensor } from '../tensor.ts';
-import { isContiguous, type ViewStep } from '../view.ts';
+import { applyStep, isContiguous, type ViewStep } from '../view.ts';
 
 /** A view, or, where no strides describe it, a copy. */
 function viewOrCopy(op: string, x: Tensor, step: ViewStep): Tensor {
-  return applyView(op, x, step) ?? apply(op, [x], (v) => moved(v, step));
-}
-function moved(v: Value, step: ViewStep): Value {
-  switch (step.op) {
-    case 'reshape':
-      return b.reshape(v, { shape: step.shape });
-    case 'permute':
-      return b.permute(v, { order: step.order });
-    case 'expand':
-      return b.expand(v, { shape: step.shape, at: step.at });
-    case 'slice':
-      return b.slice(v, { start: step.start, stop: step.stop, step: step.step });
-    case 'flip':
-      return b.flip(v, { axes: step.axes });
-  }
+  return applyView(op, x, step) ?? apply(op, [x], (v) => applyStep(v, step));
 }
 
 /** Sizes with at most one -1, which takes what is left. */
@@ -175,7 +161,7 @@ function part(op: string, x: Tensor, axis: number, start: number, stop: number, 
     stop: x.shape.map((n, i) => (i === axis ? stop : n)),
     step: x.shape.map(() => 1),
   };
-  return (origin === undefined ? applyView(op, x, step) : applyView(op, x, step, origin)) ?? apply(op, [x], (v) => moved(v, step));
+  return (origin === undefined ? applyView(op, x, step) : applyView(op, x, step, origin)) ?? apply(op, [x], (v) => applyStep(v, step));
 }
 /** Order reversed along `dims`; a copy, as in PyTorch. */
 export function flip(x: Tensor, dims: number | readonly number[]): Tensor {
