@@ -60,4 +60,3 @@ export async function costOf(rounds: number, step: (round: number) => void | Pro
   }
   return { programs: programs.length, kernels: programs, late };
 }
-

@@ -44,7 +44,11 @@ const shapes = [
 const cases = shapes.flatMap((shape) => (['float32', 'float64'] as const).map((dtype) => [shape, dtype] as const));
 
 describe.each(cases)('%j of %s', (shape, dtype) => {
-  const A = noise(shape.reduce<number>((s, d) => s + d, shape.length), shape, dtype);
+  const A = noise(
+    shape.reduce<number>((s, d) => s + d, shape.length),
+    shape,
+    dtype,
+  );
   const [rows, columns] = shape.slice(-2) as unknown as [number, number];
   const close = 64 * Math.max(rows, columns, 1) * epsilon[dtype];
   const orthonormal = (Q: Tensor): void => expect(distance(T(Q).matmul(Q), identity(Q.shape.at(-1)!, dtype))).toBeLessThan(close);
