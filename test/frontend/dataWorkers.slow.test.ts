@@ -1,13 +1,16 @@
 // Loading with workers: the same batches in the same order as without, and nothing left behind whatever goes wrong.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { tensor } from '../../compiler/frontend/creation.ts';
 import { DataLoader, getWorkerInfo, Subset, workerDataset } from '../../compiler/frontend/data/index.ts';
 import { defaultGenerator, Generator, manualSeed, randomInt64 } from '../../compiler/frontend/random.ts';
 import type { Tensor } from '../../compiler/frontend/tensor.ts';
 import { ArgumentError, DataError, WorkerError } from '../../runtime/errors.ts';
 import * as given from './dataForWorkers.ts';
+
+// Each worker loads the library anew, which takes seconds where the machine is busy.
+vi.setConfig({ testTimeout: 240_000 });
 
 const { keep } = given;
 const count = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
