@@ -22,6 +22,7 @@ import {
 } from '../../compiler/frontend/optim/index.ts';
 import type { Tensor } from '../../compiler/frontend/tensor.ts';
 import { ArgumentError, AutogradError, KeyError, ShapeError } from '../../runtime/errors.ts';
+import { runs } from '../effort.ts';
 import { difference, readOracle, type Stored, tensorOf } from '../oracle/tensors.ts';
 import { costOf } from './loops.ts';
 
@@ -421,7 +422,6 @@ describe('clipping', () => {
 });
 
 describe('a training loop', () => {
-  const rounds = 400;
   /** Every kind of state that a step may have: moments, running statistics, a count of batches, streams of dropout. */
   const setting = (make: (params: Tensor[]) => SGD | Adam): { step(): Tensor } => {
     const net = new Sequential(new Linear(6, 5), new BatchNorm1d(5), new ReLU(), new Dropout(0.25), new Linear(5, 3));
@@ -445,11 +445,11 @@ describe('a training loop', () => {
     };
   };
 
-  test.each<[string, (params: Tensor[]) => SGD | Adam]>([
-    ['SGD with momentum', (params) => new SGD(params, { lr: 0.05, momentum: 0.9, dampening: 0.1 })],
-    ['Adam, past the step where its bias correction is 1', (params) => new Adam(params, { lr: 0.01 })],
-    ['AdamW with amsgrad', (params) => new AdamW(params, { lr: 0.01, amsgrad: true })],
-  ])('of %s is one Program from the first step on', async (_name, make) => {
+  test.each<[name: string, rounds: number, make: (params: Tensor[]) => SGD | Adam]>([
+    ['SGD with momentum', runs(400), (params) => new SGD(params, { lr: 0.05, momentum: 0.9, dampening: 0.1 })],
+    ['Adam, past the step where its bias correction is 1', 400, (params) => new Adam(params, { lr: 0.01 })],
+    ['AdamW with amsgrad', runs(400), (params) => new AdamW(params, { lr: 0.01, amsgrad: true })],
+  ])('of %s is one Program from the first step on', async (_name, rounds, make) => {
     const { step } = setting(make);
     const losses: number[] = [];
     const cost = await costOf(rounds, (k) => {
@@ -463,6 +463,7 @@ describe('a training loop', () => {
   test('whose rate is scheduled and whose norm is clipped on the device is one Program', async () => {
     const p = param([3, 4]);
     const adam = new Adam([p], { lr: 0.1 });
+    const rounds = runs(400);
     const schedule = new CosineAnnealingLR(adam, rounds);
     const cost = await costOf(rounds, () => {
       adam.zeroGrad();
