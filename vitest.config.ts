@@ -23,6 +23,7 @@ export default defineConfig(({ mode }) => ({
     // So each file leaves the process as it found it (mocks, generators, environment); a crash takes one process with it, not the run.
     pool: 'forks',
     isolate: false,
+    setupFiles: ['test/fresh.ts'],
     maxWorkers: '100%',
     // Recording makes many short-lived objects: with more room for young ones, far fewer live long enough to be copied.
     execArgv: ['--max-semi-space-size=64'],

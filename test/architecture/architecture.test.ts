@@ -17,7 +17,6 @@ import { document, generated, namedPaths, root, update } from './document.ts';
 /** Each generated text, made anew by running the example. */
 async function texts(): Promise<ReadonlyMap<string, string>> {
   boundary(); // Other files in this process may have recorded something that nobody looked at.
-  stepBoundary(); // what files before this one recorded and never looked at
   const watched = watch();
   locateAlways(true);
   const limit = Error.stackTraceLimit;
