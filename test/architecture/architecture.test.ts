@@ -3,7 +3,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { boundary, stepBoundary } from '../../compiler/frontend/boundary.ts';
 import { locateAlways } from '../../compiler/frontend/record.ts';
 import { describePrograms, graphAt, watch } from '../../compiler/inspect/index.ts';
 import { type Graph, postorder } from '../../compiler/ir/node.ts';
@@ -16,7 +15,6 @@ import { document, generated, namedPaths, root, update } from './document.ts';
 
 /** Each generated text, made anew by running the example. */
 async function texts(): Promise<ReadonlyMap<string, string>> {
-  boundary(); // Other files in this process may have recorded something that nobody looked at.
   const watched = watch();
   locateAlways(true);
   const limit = Error.stackTraceLimit;
