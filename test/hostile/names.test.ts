@@ -15,6 +15,7 @@ import { load } from '../../compiler/jit/executable.ts';
 import { compileGraph } from '../../compiler/lower/compile.ts';
 import { KeyError } from '../../runtime/errors.ts';
 import { jsTarget } from '../../runtime/target.ts';
+import { runs } from '../effort.ts';
 
 const hit = 'globalThis.pwned = true';
 const payloads = [
@@ -100,7 +101,7 @@ describe('a name', () => {
           expect(codeOf(text)).toBe(plain.code);
         },
       ),
-      { seed: 17, numRuns: 60 },
+      { seed: 17, numRuns: runs(60) },
     );
   });
 });

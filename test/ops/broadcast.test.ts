@@ -9,7 +9,7 @@ import { ShapeError } from '../../runtime/errors.ts';
 const input = (dtype: DType, ...shape: number[]): Value => b.input({ dtype, shape });
 const widest = (dimensioned?: DType, zeroDim?: DType, number?: DType) => ({ dimensioned, zeroDim, number });
 
-// The whole table, op by op, is compared with PyTorch in test/oracle/promotion.test.ts.
+// The whole table, op by op, is compared with PyTorch in test/oracle/promotion.slow.test.ts.
 describe('promotion', () => {
   it('is to the wider of two', () => {
     expect(promoteTypes('u8', 'i32')).toBe('i32');

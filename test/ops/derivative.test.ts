@@ -9,6 +9,7 @@ import { opNames } from '../../compiler/ir/opset.ts';
 import { evaluate } from '../../compiler/ops/evaluate.ts';
 import type { Reference } from '../../compiler/ops/rules.ts';
 import { differences, expectNear, floats, gradcheck, noise, pullbackGraph } from '../autodiff/gradcheck.ts';
+import { runs } from '../effort.ts';
 import { randomFrom } from '../graph-data.ts';
 import { type Case, casesOf, isSmooth } from './samples.ts';
 
@@ -41,7 +42,7 @@ describe('derivatives', () => {
   });
 
   it.each(differentiable)('%s: the gradient can be differentiated again', (op) => {
-    for (const c of smooth(op).slice(0, 3)) {
+    for (const c of smooth(op).slice(0, runs(3))) {
       const { graph, reached } = pullbackGraph(c.graph, floats(c.graph.inputs), again(c));
       if (reached.length === 0) continue;
       const random = randomFrom(11);
