@@ -17,12 +17,14 @@ export default defineConfig(({ mode }) => ({
     // and tries less hard in random and deep ones.
     ...(mode === 'check' && {
       exclude: ['test/**/*.slow.test.ts'],
-      env: { FLUXION_TEST_EFFORT: process.env.FLUXION_TEST_EFFORT ?? '0.25' },
+      env: { FLUXION_TEST_EFFORT: process.env.FLUXION_TEST_EFFORT ?? '0.1' },
     }),
     // Files share a process, which halves the time: loading the compiler anew costs more than most files do.
     // So each file leaves the process as it found it (mocks, generators, environment); a crash takes one process with it, not the run.
     pool: 'forks',
     isolate: false,
+    // Sources stripped of their types are kept in node_modules from run to run, by a hash of their text.
+    experimental: { fsModuleCache: true },
     setupFiles: ['test/fresh.ts'],
     maxWorkers: '100%',
     // Recording makes many short-lived objects: with more room for young ones, far fewer live long enough to be copied.

@@ -1,4 +1,4 @@
-// How hard the random and the deep tests try. `npm test` tries as hard as they say, `npm run check` a quarter as hard
+// How hard the random and the deep tests try. `npm test` tries as hard as they say, `npm run check` a tenth as hard
 // (vitest.config.ts sets it), and FLUXION_TEST_EFFORT=10 ten times harder.
 const effort = Number(process.env.FLUXION_TEST_EFFORT ?? 1);
 

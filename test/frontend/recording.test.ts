@@ -335,7 +335,7 @@ describe('a loop without any observation', () => {
   it('is flushed where the loop begins again, and neither grows nor is computed twice', async () => {
     let s = stateZeros([4], 'f32');
     const step = kept(tensor([1, 2, 3, 4]));
-    const cost = await costOf(20_000, () => {
+    const cost = await costOf(runs(20_000), () => {
       s = s.mul(0.5).add(step);
     });
     expect(cost.programs).toBeLessThanOrEqual(6);
