@@ -4,7 +4,7 @@ import { AutogradError } from '../../runtime/errors.ts';
 import { recordWith } from '../ir/builder.ts';
 import { avalOf, isLeaf, type Node, postorder, type Value } from '../ir/node.ts';
 import type { Executable } from '../jit/executable.ts';
-import { executableOf, type Stretch, type Structure, structureOf, survey, type ValueId, valueId } from '../jit/structure.ts';
+import { partOf, type Stretch, type Structure, structureOf, survey, type ValueId, valueAt, valueId } from '../jit/structure.ts';
 import { defaultTarget } from './device.ts';
 import {
   bufferOf,
@@ -129,16 +129,17 @@ function run(kind: 'interval' | 'claims', stretch: Stretch, structure: Structure
   if (roots.length === 0) return;
   const before = recordWith(undefined);
   try {
-    const executable = executableOf(structure, roots);
+    const { executable, reads } = partOf(structure, roots);
     const inputs: TypedArray[] = [];
     const slots: number[] = [];
-    for (const v of stretch.leaves) {
+    for (const i of reads) {
+      const v = stretch.leaves[i]!;
       if (v.node.op === 'slot') slots.push(slotRecordOf(v.node).value);
       else inputs.push(bufferOf(v)!);
     }
     const outputs = executable.run(inputs, Float64Array.from(slots));
     for (const listener of listeners) listener(kind, executable);
-    roots.forEach((id, i) => void realised(nodes[Math.floor(id / 64)]!.values[id % 64]!, outputs[i]!));
+    roots.forEach((id, i) => void realised(valueAt(nodes, id), outputs[i]!));
   } finally {
     recordWith(before);
   }

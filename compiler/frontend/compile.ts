@@ -5,7 +5,7 @@ import { ArgumentError } from '../../runtime/errors.ts';
 import type { Aval } from '../ir/aval.ts';
 import { sameShape } from '../ir/dim.ts';
 import { avalOf, type Value } from '../ir/node.ts';
-import { executableOf, type ValueId, valueId } from '../jit/structure.ts';
+import { type Part, partOf, type ValueId, valueId } from '../jit/structure.ts';
 import { isGradEnabled } from './autograd/mode.ts';
 import { boundary, deferSteps, type Ended, observe } from './boundary.ts';
 import { convert } from './creation.ts';
@@ -67,7 +67,7 @@ type Specialisation = {
   readonly replay: Replay | undefined;
 };
 type Replay = {
-  readonly ended: Ended;
+  readonly part: Part;
   /** Of the Program's inputs, and after them of leaves that fn returned as they are. */
   readonly inputs: readonly InputSource[];
   readonly leaves: readonly StoredLeaf[];
@@ -173,7 +173,7 @@ function trace<A extends readonly unknown[], R>(
 ): { result: R; gradients: readonly GradientRead[]; found: readonly Tensor[]; guards: readonly Guard[]; replay: Replay | undefined } {
   boundary();
   const interval = currentInterval();
-  interval.traced = true;
+  interval.forReplay = true;
   const reads = interval.gradients;
   const { guards } = interval;
   const result = deferSteps(() => fn(...args));
@@ -184,7 +184,7 @@ function trace<A extends readonly unknown[], R>(
   const described = whole && detached ? describe(interval, found, results) : undefined;
   const ended = boundary(results.map((t) => t.value()));
   if (described === undefined || ended === undefined) return { result, gradients, found, guards, replay: undefined };
-  return { result, gradients, found, guards, replay: { ...described(ended), result: rest, ended } };
+  return { result, gradients, found, guards, replay: { ...described(ended), result: rest } };
 }
 
 function gradientsFound(
@@ -201,11 +201,7 @@ function gradientsFound(
 }
 
 /** Everything about the interval that its end forgets, as a function of what the end finds out. */
-function describe(
-  interval: Interval,
-  args: readonly Tensor[],
-  results: readonly Tensor[],
-): (ended: Ended) => Omit<Replay, 'ended' | 'result'> {
+function describe(interval: Interval, args: readonly Tensor[], results: readonly Tensor[]): (ended: Ended) => Omit<Replay, 'result'> {
   const sources = new Map(interval.sources);
   const written = [...interval.written.keys()];
   const touched = [...interval.touched] as Tensor[];
@@ -229,10 +225,12 @@ function describe(
   const resultOf = results.map(produced);
   const gradients = touched.map((of) => ({ of: ownerOf(of, args), gradient: of.gradient === null ? null : produced(of.gradient) }));
   const stored = new Map<Storage, Value>([...written, ...fresh].map((s) => [s, s.value]));
-  return ({ stretch, roots }) => {
+  return ({ stretch, structure, roots }) => {
+    const part = partOf(structure, roots);
+    const read = part.reads.map((i) => stretch.leaves[i]!);
     const outputs = roots.map((): OutputTarget[] => []);
     const at = new Map<ValueId, number>(roots.map((id, i) => [id, i]));
-    const given = stretch.leaves.filter((v) => v.node.op === 'input');
+    const given = read.filter((v) => v.node.op === 'input');
     const leaves: StoredLeaf[] = [];
     for (const [storage, value] of stored) {
       const index = argumentOf(storage);
@@ -263,8 +261,8 @@ function describe(
       const index = argumentOf(storage);
       return index >= 0 ? { kind: 'argument', index } : { kind: 'capture', storage };
     });
-    const numbers = stretch.leaves.filter((v) => v.node.op === 'slot').map(numberOf);
-    return { inputs, leaves, numbers, outputs, slots: fresh.length, gradients, results: resultOf, actions };
+    const numbers = read.filter((v) => v.node.op === 'slot').map(numberOf);
+    return { part, inputs, leaves, numbers, outputs, slots: fresh.length, gradients, results: resultOf, actions };
   };
 }
 
@@ -288,7 +286,7 @@ function replay(r: Replay, args: readonly Tensor[]): unknown {
   const inputs = r.inputs.map((source) => bufferAt(source, args));
   const undo = r.actions.map((action) => action());
   const numbers = Float64Array.from(r.numbers, currentNumber);
-  const executable = executableOf(r.ended.structure, r.ended.roots);
+  const { executable } = r.part;
   const states = r.outputs.map((targets) => (targets.length === 1 && targets[0]!.kind === 'capture' ? targets[0]!.storage : undefined));
   let outputs: readonly TypedArray[];
   try {

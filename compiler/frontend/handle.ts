@@ -101,7 +101,7 @@ function captured(t: Handle): Value {
 function isAtHand(v: Value): boolean {
   if (!isLeaf(v.node.op) && recordedOf(v.node).interval === currentInterval()) return true;
   // What is to be replayed reads the view through its storage, which may hold another value then.
-  return !currentInterval().traced && (isLeaf(v.node.op) || bufferOf(v) !== undefined);
+  return !currentInterval().forReplay && (isLeaf(v.node.op) || bufferOf(v) !== undefined);
 }
 
 /** Where the gradient of a tensor goes: to the function that made it, to its accumulator, or nowhere. */

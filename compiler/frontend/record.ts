@@ -41,7 +41,7 @@ export type Interval = {
   /** False once something happened that replaying the recorded ops would not do again, such as a new history for an older tensor. */
   repeatable: boolean;
   /** Whether it is recorded to be replayed: then every value of a storage is read from the storage. */
-  traced: boolean;
+  forReplay: boolean;
   /** Which storage each leaf was read from, so that replays of compiled code read it anew. */
   sources: Map<Node, Storage>;
   /** The first op: where a loop of the user's begins again. */
@@ -101,7 +101,7 @@ const newInterval = (trace?: Trace): Interval => ({
   gradients: new Map(),
   guards: [],
   repeatable: true,
-  traced: false,
+  forReplay: false,
   sources: new Map(),
   head: undefined,
   structure: undefined,
@@ -278,7 +278,7 @@ export function hostAction(action: HostAction): void {
 /** Reads mutable state of the host (a module's mode) that decides what is recorded: compiled code is replayed only while it is the same. */
 export function guarded<T>(read: () => T): T {
   const value = read();
-  if (pending.traced) pending.guards.push({ read, value });
+  if (pending.forReplay) pending.guards.push({ read, value });
   return value;
 }
 

@@ -1,7 +1,7 @@
 // Collects the graphs that are compiled while it watches, each distinct one once, with the Programs that came of them.
 import type { Program } from '../../runtime/program.ts';
 import type { Target } from '../../runtime/target.ts';
-import { type Graph, graphHash, postorder, sameGraph } from '../ir/node.ts';
+import { type Graph, graphHash, sameGraph } from '../ir/node.ts';
 import { onCompile } from '../jit/structure.ts';
 import { compileGraph } from '../lower/compile.ts';
 
@@ -14,8 +14,7 @@ export type Watch = { readonly programs: () => readonly Inspected[]; readonly st
 export function watch(): Watch {
   const seen = new Map<number, Inspected[]>();
   const programs: Inspected[] = [];
-  const stop = onCompile(({ program }, recorded) => {
-    const graph = withoutUnread(recorded);
+  const stop = onCompile(({ program }, graph) => {
     const hash = graphHash(graph);
     const alike = seen.get(hash) ?? [];
     if (alike.some((other) => sameGraph(other.graph, graph))) return;
@@ -24,12 +23,6 @@ export function watch(): Watch {
     programs.push(inspected);
   });
   return { programs: () => programs, stop };
-}
-
-/** What was recorded beside the outputs, and dropped, leaves inputs behind that nothing reads. */
-function withoutUnread({ inputs, outputs }: Graph): Graph {
-  const read = new Set(postorder(outputs));
-  return { inputs: inputs.filter((v) => read.has(v.node)), outputs };
 }
 
 /** A graph that nobody has compiled yet. */

@@ -1,9 +1,9 @@
 // Finds a compiled graph by structure: recorded nodes in order, leaves numbered by first visit; a hash hit is confirmed by equality.
 
-import { userLine } from '../../runtime/errors.ts';
+import { InternalError, userLine } from '../../runtime/errors.ts';
 import type { Target } from '../../runtime/target.ts';
 import { mix } from '../ir/codec.ts';
-import { type Graph, isLeaf, makeNode, type Node, sameLocally, type Value } from '../ir/node.ts';
+import { type Graph, isLeaf, makeNode, type Node, postorder, sameLocally, type Value } from '../ir/node.ts';
 import { compileGraph } from '../lower/compile.ts';
 import { environment } from './environment.ts';
 import { type Executable, load } from './executable.ts';
@@ -21,13 +21,18 @@ export type Structure = {
   readonly operands: Int32Array;
   readonly leaves: readonly Node[];
   readonly learned: Set<ValueId>;
-  readonly compiled: Map<string, Executable>;
+  readonly compiled: Map<string, Part>;
 };
 
 /** A value by its place in a structure: node position and output index in one integer. */
 export type ValueId = number;
-const width = 64;
-export const valueId = (position: number, index: number): ValueId => position * width + index;
+const width = 1024;
+export function valueId(position: number, index: number): ValueId {
+  if (index >= width) throw new InternalError(`structure: a node with more than ${width} results was recorded`);
+  return position * width + index;
+}
+/** The value of an id, among the nodes of its stretch. */
+export const valueAt = (nodes: readonly Node[], id: ValueId): Value => nodes[Math.floor(id / width)]!.values[id % width]!;
 
 /** A stretch of nodes, inputs before users, as it is looked up: `leaves` are what it reads, in order of first visit. */
 export type Stretch = {
@@ -132,7 +137,7 @@ function template(s: Stretch, target: Target): Structure {
   for (const node of s.nodes) {
     const inputs = node.inputs.map(() => {
       const id = s.operands[at++]!;
-      return id < 0 ? leaves[-1 - id]!.values[0]! : nodes[Math.floor(id / width)]!.values[id % width]!;
+      return id < 0 ? leaves[-1 - id]!.values[0]! : valueAt(nodes, id);
     });
     const copy = makeNode(node.op, inputs, node.attrs, node.regions, node.outputs);
     const site = node.loc?.site;
@@ -145,10 +150,13 @@ function template(s: Stretch, target: Target): Structure {
   return { hash: s.hash, target, nodes, operands: s.operands, leaves, learned: new Set(), compiled: new Map() };
 }
 
-/** The part of a structure that computes `roots`, as a graph over all of its leaves, whether this part reads them or not. */
-export function graphOf(structure: Structure, roots: readonly ValueId[]): Graph {
-  const outputs = roots.map((id) => structure.nodes[Math.floor(id / width)]!.values[id % width]!);
-  return { inputs: structure.leaves.map((n) => n.values[0]!), outputs };
+/** A compiled part of a structure. `reads` are the leaves that it is given, by number and in order: what else was recorded costs it nothing. */
+export type Part = { readonly executable: Executable; readonly reads: readonly number[] };
+
+/** The leaves that computing `outputs` reads, by number. */
+function leavesRead(structure: Structure, outputs: readonly Value[]): number[] {
+  const reached = new Set(postorder(outputs));
+  return [...structure.leaves.keys()].filter((i) => reached.has(structure.leaves[i]!));
 }
 
 /** Told of every compilation: inspection lists the graphs, tests count them. */
@@ -159,18 +167,20 @@ export function onCompile(listener: CompileListener): () => void {
   return () => listeners.delete(listener);
 }
 
-/** The executable that computes `roots` of a structure; compiled at first use. */
-export function executableOf(structure: Structure, roots: readonly ValueId[]): Executable {
+/** The part of a structure that computes `roots`; compiled at first use. */
+export function partOf(structure: Structure, roots: readonly ValueId[]): Part {
   const key = roots.join();
   const found = structure.compiled.get(key);
   if (found !== undefined) return found;
-  const graph = graphOf(structure, roots);
+  const outputs = roots.map((id) => valueAt(structure.nodes, id));
+  const reads = leavesRead(structure, outputs);
+  const graph: Graph = { inputs: reads.map((i) => structure.leaves[i]!.values[0]!), outputs };
   const program = compileGraph(graph, structure.target, { disable: environment('FLUXION_DISABLE'), onStage: logStage });
   logKernels(program);
-  const executable = load(program);
-  structure.compiled.set(key, executable);
-  for (const listener of listeners) listener(executable, graph);
-  return executable;
+  const part: Part = { executable: load(program), reads };
+  structure.compiled.set(key, part);
+  for (const listener of listeners) listener(part.executable, graph);
+  return part;
 }
 
 /** Forgets all structures and what they learned; for tests, and to free memory. */

@@ -317,6 +317,20 @@ describe('values observed after the step', () => {
   });
 });
 
+describe('a Program', () => {
+  it('is given what it reads, not what else was recorded beside it', () => {
+    const [used, unused] = [kept(wave(2, 3)), kept(wave(5, 7))];
+    unused.mul(3).add(1);
+    const inputs: string[] = [];
+    const stop = onCompile((e) => void inputs.push(`${e.program.inputs.length} and ${e.program.slots.length}`));
+    const sum = used.mul(2).sum();
+    unused.sub(4);
+    expect(sum.itemSync()).toBeCloseTo(2 * [...used.dataSync()].reduce<number>((n, v) => n + Number(v), 0), 5);
+    stop();
+    expect(inputs).toEqual(['1 and 1']);
+  });
+});
+
 describe('a boundary that fails', () => {
   it('leaves every tensor as it was, and the next step works', () => {
     const w = kept(wave(3, 3)).requiresGrad_();

@@ -43,7 +43,7 @@ function setGrad(t: Tensor, gradient: Tensor): void {
 }
 
 /** A `.grad` that was written is stored at the boundary, if it is still there. */
-export function gradientSet(t: Tensor): void {
+function gradientSet(t: Tensor): void {
   currentInterval().grads.set(t, () => t.gradient?.storage);
   currentInterval().touched.add(t);
 }

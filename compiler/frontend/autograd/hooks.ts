@@ -76,6 +76,6 @@ export function registerMultiGradHook(tensors: readonly Tensor[], hook: (given: 
   return { remove: () => handles.forEach((h) => void h.remove()) };
 }
 
-export function demandHook(op: string, hook: unknown): void {
+function demandHook(op: string, hook: unknown): void {
   if (typeof hook !== 'function') throw new ArgumentError(`a hook is a function, not ${hook === null ? 'null' : typeof hook}`, { op });
 }
