@@ -2,7 +2,7 @@
 import type { DType } from './dtype.ts';
 import type { Target } from './target.ts';
 
-export const programVersion = 1;
+export const programVersion = 2;
 
 /** Arena offsets are multiples of this many bytes: a cache line. */
 export const arenaAlignment = 64;
@@ -24,7 +24,7 @@ export type BufferRef =
 export type KernelCode = {
   /** From its ops and shape; a valid identifier, unique in the Program. */
   readonly name: string;
-  /** JavaScript: the text of a function body over parameters `params`. */
+  /** For js the text of a function body over `params`, which is what runs; for wasm the loop nest, for people: `Program.module` runs. */
   readonly source: string;
   readonly params: readonly string[];
   readonly flops: number;
@@ -42,6 +42,47 @@ export type ConstantData = { readonly dtype: DType; readonly length: number; rea
 /** An output that is an input or another output under a new shape costs no kernel: `alias` names where it is found. */
 export type OutputPort = Port & { readonly alias?: { readonly space: 'input' | 'output'; readonly index: number } };
 
+/**
+ * The WebAssembly of a whole Program: its kernels and the sequence of launches. It imports `env.memory` and functions of `env` by name,
+ * and exports `run(args: i32, thread: i32, threads: i32)`, which every thread calls. `args` points to a block of `argumentBlock`'s layout.
+ */
+export type WasmModule = {
+  readonly base64: string;
+  /** Where in the bytes the limits of `env.memory` say whether it is shared: 3 if so, 1 if not. Emitted as 1. */
+  readonly memoryFlagAt: number;
+  /** Functions of the host that it calls: of `Math`, and library routines. */
+  readonly imports: readonly string[];
+  /** Whether any launch is worth sharing among threads. Without, thread 0 alone calls `run`. */
+  readonly isParallel: boolean;
+  /** Scratch that all threads see, and scratch of each thread, in bytes. */
+  readonly sharedScratchBytes: number;
+  readonly threadScratchBytes: number;
+  /** What the status word of a run means, less 1: an index out of range, or a failure told in words. */
+  readonly failures: readonly { readonly op: string; readonly below?: number }[];
+};
+
+/**
+ * The block that `run` gets, in bytes from its start, which is a multiple of 64. Words are 32-bit and little-endian.
+ * `status` is 0, or 1 plus the index of what failed, with its `value` beside it (float64). `arrived` and `generation` belong to the barrier.
+ * From `pointers` on stand the addresses of inputs, outputs (those that are no alias; 0 for the others) and constants, and, from the
+ * next multiple of 8, the slots as float64.
+ */
+export const argumentBlock = {
+  status: 0,
+  value: 8,
+  arena: 16,
+  sharedScratch: 20,
+  /** Of thread 0; the others' follow, `threadScratchBytes` apart. */
+  threadScratch: 24,
+  arrived: 64,
+  generation: 128,
+  pointers: 192,
+} as const;
+
+/** Where the slots stand in the argument block of a Program. */
+export const slotsAt = ({ inputs, outputs, constants }: Pick<Program, 'inputs' | 'outputs' | 'constants'>): number =>
+  argumentBlock.pointers + 8 * Math.ceil((inputs.length + outputs.length + constants.length) / 2);
+
 export type Program = {
   readonly version: typeof programVersion;
   readonly target: Target['name'];
@@ -55,6 +96,8 @@ export type Program = {
   readonly liveBytes: number;
   readonly kernels: readonly KernelCode[];
   readonly launches: readonly Launch[];
+  /** For wasm: what runs. */
+  readonly module?: WasmModule;
   /** Texts that inspection prints: the graph before and after the passes, and why neighbours were not fused. */
   readonly notes: { readonly graph: string; readonly fused: string; readonly unfused: readonly string[] };
 };

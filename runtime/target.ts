@@ -14,6 +14,11 @@ export type Target = {
   readonly maxScratchBytes: number;
   /** Ops that one kernel may hold, so that generated functions stay within what engines optimise. */
   readonly maxOpsPerKernel: number;
+  /**
+   * How float32 products and sums are rounded. exact: each operation, as the reference does. mul+add: the same, in lanes, with our own
+   * transcendentals. madd: contractions and transcendentals fuse a multiplication with an addition. Bits are equal within a class.
+   */
+  readonly numerics: 'exact' | 'mul+add' | 'madd';
   /** In which dtype sums and products of a dtype are accumulated. */
   readonly accumulate: Readonly<Record<DType, DType>>;
   /** Composites for which the target has a template of its own; all others are decomposed. */
@@ -25,6 +30,7 @@ export const jsTarget: Target = {
   name: 'js',
   lanes: 1,
   threads: 1,
+  numerics: 'exact',
   dtypes: ['f32', 'f64', 'i32', 'i64', 'u8', 'bool'],
   maxBuffersPerKernel: 64,
   maxScratchBytes: 4 << 20,
@@ -32,3 +38,17 @@ export const jsTarget: Target = {
   accumulate: { f32: 'f64', f64: 'f64', f16: 'f32', i32: 'i32', i64: 'i64', u8: 'i32', bool: 'i32' },
   templates: [],
 };
+
+/** WebAssembly with 128-bit vectors. What differs between engines is its numerics: whether `relaxed_madd` is there and rounds once. */
+export const wasmTarget = (numerics: 'mul+add' | 'madd'): Target => ({
+  name: 'wasm',
+  lanes: 4,
+  threads: 1,
+  numerics,
+  dtypes: jsTarget.dtypes,
+  maxBuffersPerKernel: 64,
+  maxScratchBytes: 1 << 20,
+  maxOpsPerKernel: 256,
+  accumulate: { f32: 'f32', f64: 'f64', f16: 'f32', i32: 'i32', i64: 'i64', u8: 'i32', bool: 'i32' },
+  templates: [],
+});
