@@ -1,11 +1,13 @@
 // The batching transform: a graph for one example becomes a graph for many, which carry a new leading axis.
-import { ArgumentError, InternalError } from '../../runtime/errors.ts';
+import { InternalError } from '../../runtime/errors.ts';
 import { avalText, sameAval } from '../ir/aval.ts';
 import { b, build, region } from '../ir/builder.ts';
-import { avalOf, type Graph, type Node, type NodeOf, nodesOf, shapeOf, type Value } from '../ir/node.ts';
+import { avalOf, type Graph, type Node, type NodeOf, nodesOf, type Value } from '../ir/node.ts';
 import { inFront } from '../ops/batching.ts';
 import { recordComposite, ruleOf } from '../ops/composite/table.ts';
 import { rules } from '../ops/table.ts';
+import { batchScan } from './scan.ts';
+import { batchWhile, choiceFor } from './whileLoop.ts';
 
 export type Batched = { readonly values: readonly Value[]; readonly isBatched: readonly boolean[] };
 
@@ -55,11 +57,9 @@ function batchNode(n: Node, operands: readonly Value[], flags: readonly boolean[
     case 'cond':
       return batchCond(n, operands, flags, size);
     case 'whileLoop':
+      return batchWhile(n, operands, flags, size, batched);
     case 'scan':
-      throw new ArgumentError('does not run over a batch', {
-        op: n.op,
-        fix: 'write the loop in TypeScript, so that its steps are recorded',
-      });
+      return batchScan(n, operands, flags, size, batched);
     case 'kernel':
       throw new InternalError('a fused graph is not batched; batch before fusion', { op: 'batched' });
     default: {
@@ -97,13 +97,7 @@ function batchCond(
       const { values, isBatched } = batched(g, operands, flags, size);
       return values.map((v, i) => inFront(v, isBatched[i]!, size));
     });
-    return forEach(
-      then!.map((x, i) => {
-        const shape = shapeOf(x);
-        const choice = shape.length === 1 ? predicate! : b.expand(predicate!, { shape, at: shape.map((_, a) => a).slice(1) });
-        return b.select(choice, x, otherwise![i]!);
-      }),
-    );
+    return forEach(then!.map((x, i) => b.select(choiceFor(predicate!, x), x, otherwise![i]!)));
   }
   const branches = n.regions.map((g) =>
     region(operands.map(avalOf), (args) => {

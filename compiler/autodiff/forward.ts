@@ -1,5 +1,5 @@
 // Forward mode: tangents of outputs from tangents of inputs, from the same derivative rules as reverse mode.
-import { AutogradError, InternalError } from '../../runtime/errors.ts';
+import { InternalError } from '../../runtime/errors.ts';
 import { avalText, sameAval } from '../ir/aval.ts';
 import { b, build, full, region, usable } from '../ir/builder.ts';
 import { avalOf, type Node, type NodeOf, type Value } from '../ir/node.ts';
@@ -7,6 +7,8 @@ import { applied, ruleOf } from '../ops/composite/table.ts';
 import { derivativeOf, isContinuous, type Maybe } from './derivative.ts';
 import { inline } from './inline.ts';
 import { pathBetween } from './path.ts';
+import { scanJvp } from './scan.ts';
+import { whileJvp } from './whileLoop.ts';
 
 /** The tangent of each output, given one of each input; null stands for zero. `inputs` are independent variables, as in `pullback`. */
 export function pushforward(outputs: readonly Value[], inputs: readonly Value[], tangents: readonly Maybe[]): Maybe[] {
@@ -42,11 +44,9 @@ export function jvp(n: Node, tangents: readonly Maybe[]): readonly Maybe[] {
     case 'cond':
       return condJvp(n, tangents);
     case 'whileLoop':
+      return whileJvp(n, tangents, pushforward);
     case 'scan':
-      throw new AutogradError('has no derivative', {
-        op: n.op,
-        fix: 'write the loop in TypeScript, so that its steps are recorded, or detach what enters it',
-      });
+      return scanJvp(n, tangents, pushforward);
     case 'kernel':
       throw new InternalError('a fused graph is not differentiated; differentiate before fusion', { op: 'pushforward' });
     default:

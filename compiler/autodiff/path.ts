@@ -1,5 +1,5 @@
 // What lies between inputs and outputs: the only nodes that either mode of differentiation visits.
-import { type Node, postorder, type Value } from '../ir/node.ts';
+import { type Graph, type Node, postorder, type Value } from '../ir/node.ts';
 import { isContinuous, isDifferentiable } from './derivative.ts';
 
 export type Path = {
@@ -19,4 +19,26 @@ export function pathBetween(inputs: readonly Value[], outputs: readonly Value[],
   const carries = (v: Value): boolean => isContinuous(v) && (sources.has(v) || (nodes.has(v.node) && !held.has(v)));
   for (const n of postorder(outputs, [...inputs, ...fixed])) if (n.inputs.some(carries) && isDifferentiable(n)) nodes.add(n);
   return { nodes: [...nodes], isInput, carries };
+}
+
+/**
+ * Which inputs of a loop's body move when those marked do: a carry that turns into something that depends on a moving input moves from
+ * then on, so the set grows until it is closed.
+ */
+export function movingCarries(body: Graph, carries: number, marked: readonly boolean[]): readonly boolean[] {
+  const moving = marked.map((flag, i) => flag && isContinuous(body.inputs[i]!));
+  for (let grew = true; grew; ) {
+    grew = false;
+    const after = body.outputs.slice(0, carries);
+    const { carries: depends } = pathBetween(
+      body.inputs.filter((_, i) => moving[i]),
+      after,
+    );
+    for (const [i, v] of after.entries())
+      if (!moving[i] && depends(v)) {
+        moving[i] = true;
+        grew = true;
+      }
+  }
+  return moving;
 }

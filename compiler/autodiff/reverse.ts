@@ -1,5 +1,5 @@
 // Reverse mode: cotangents of inputs from cotangents of outputs, as more nodes of the same graph.
-import { AutogradError, InternalError } from '../../runtime/errors.ts';
+import { InternalError } from '../../runtime/errors.ts';
 import { avalText, sameAval } from '../ir/aval.ts';
 import { b, build, full, region, usable } from '../ir/builder.ts';
 import { avalOf, type Node, type NodeOf, type Value } from '../ir/node.ts';
@@ -7,6 +7,8 @@ import { applied, ruleOf } from '../ops/composite/table.ts';
 import { derivativeOf, type Maybe } from './derivative.ts';
 import { inline } from './inline.ts';
 import { pathBetween } from './path.ts';
+import { scanVjp } from './scan.ts';
+import { whileVjp } from './whileLoop.ts';
 
 /**
  * The cotangent of each input, given one of each output; null stands for zero. `inputs` are independent variables: the walk stops
@@ -52,11 +54,9 @@ export function vjp(n: Node, cts: readonly Maybe[], wanted: readonly boolean[]):
     case 'cond':
       return condVjp(n, cts, wanted);
     case 'whileLoop':
+      return whileVjp();
     case 'scan':
-      throw new AutogradError('has no derivative', {
-        op: n.op,
-        fix: 'write the loop in TypeScript, so that its steps are recorded, or detach what enters it',
-      });
+      return scanVjp(n, cts, wanted, pullback);
     case 'kernel':
       throw new InternalError('a fused graph is not differentiated; differentiate before fusion', { op: 'pullback' });
     default:

@@ -6,7 +6,6 @@ import { b, build, full, region } from '../../compiler/ir/builder.ts';
 import { avalOf, nodesOf, shapeOf, type Value } from '../../compiler/ir/node.ts';
 import { composite } from '../../compiler/ops/composite/table.ts';
 import { evaluate } from '../../compiler/ops/evaluate.ts';
-import { ArgumentError } from '../../runtime/errors.ts';
 
 const input = (...shape: number[]): Value => b.input({ dtype: 'f64', shape });
 const value = (outputs: readonly Value[], inputs: readonly Value[], ...data: number[][]): number[][] =>
@@ -65,12 +64,4 @@ test('a cond with a predicate for each example selects', () => {
   const [p, x] = [b.input({ dtype: 'bool', shape: [2] }), input(2, 2)];
   const { values } = batched(conditional, [p, x], [true, true], 2);
   expect(value(values, [p, x], [1, 0], [1, 2, 3, 4])).toEqual([[1, 4, 7, 7]]);
-});
-
-test('loops are refused', () => {
-  const g = region(
-    [aval('f64', [2])],
-    ([x]) => build('scan', [x!], { carries: 1, length: 2 }, [region([aval('f64', [2])], ([c]) => [b.exp(c!)])]).values,
-  );
-  expect(() => batched(g, [input(3, 2)], [true], 3)).toThrow(ArgumentError);
 });
