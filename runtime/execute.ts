@@ -1,23 +1,26 @@
-// Runs a Program on the CPU: buffers are resolved once, when it is bound; a run allocates its outputs and nothing else.
+// Runs a Program of JavaScript: buffers are resolved once, when it is bound; a run allocates its outputs and nothing else.
 
+import { type Buffer, hostBuffer, readSync } from './buffer.ts';
 import { checkProgram } from './check.ts';
 import { allocate, bytesPerElement, type TypedArray, viewOf } from './dtype.ts';
 import { ArgumentError, DTypeError, IndexError, LinAlgError, OutOfMemoryError, ProgramError, ShapeError } from './errors.ts';
 import type { Faults } from './faults.ts';
-import type { BufferRef, ConstantData, Port, Program } from './program.ts';
+import type { BufferRef, ConstantData, OutputPort, Port, Program } from './program.ts';
 
 /** A kernel's code: its buffers in order, then the block of slot values, then `fail`. */
 export type KernelFunction = (...args: unknown[]) => void;
 
 export type Executable = {
   readonly program: Program;
-  /** Memory of the intermediates. Nothing in it outlives a run. */
-  readonly arena: ArrayBuffer;
+  /** Memory of the intermediates as it lies now. Nothing in it outlives a run. */
+  readonly arena: () => Uint8Array;
   /**
    * `outputs[i]`, where given, is written instead of a fresh array; it must not overlap an input unless it is never read after it is written.
    * An output that is an input, or another output, under a new shape is that same array.
    */
   readonly run: (inputs: readonly TypedArray[], slots: Float64Array, outputs?: readonly (TypedArray | undefined)[]) => TypedArray[];
+  /** The same over buffers, which stay where the device likes to have them. */
+  readonly execute: (inputs: readonly Buffer[], slots: Float64Array, outputs?: readonly (Buffer | undefined)[]) => Buffer[];
 };
 
 /** What a kernel calls when its data cannot be computed with: an index out of range, a matrix (told in words), or (with a text alone) a division by zero. */
@@ -68,8 +71,23 @@ export function bind(data: Program, functions: readonly KernelFunction[], faults
     }
     return outputs;
   }
-  return { program, arena, run };
+  function execute(inputs: readonly Buffer[], slots: Float64Array, given: readonly (Buffer | undefined)[] = []): Buffer[] {
+    const arrays = run(
+      inputs.map(readSync),
+      slots,
+      given.map((buffer) => buffer && readSync(buffer)),
+    );
+    const outputs: Buffer[] = [];
+    for (const [i, { alias, dtype }] of program.outputs.entries())
+      outputs.push(alias !== undefined ? aliased(alias, inputs, outputs) : (given[i] ?? hostBuffer(dtype, arrays[i]!)));
+    return outputs;
+  }
+  return { program, arena: () => new Uint8Array(arena), run, execute };
 }
+
+/** What an output is that is no array of its own. */
+const aliased = <T>({ space, index }: NonNullable<OutputPort['alias']>, inputs: readonly T[], outputs: readonly T[]): T =>
+  (space === 'input' ? inputs : outputs)[index]!;
 
 function resolve(ref: BufferRef, arena: ArrayBuffer, constants: readonly TypedArray[]): TypedArray | undefined {
   switch (ref.space) {
@@ -92,7 +110,7 @@ function makeOutputs(
   const outputs: TypedArray[] = [];
   for (let i = 0; i < program.outputs.length; i++) {
     const port = program.outputs[i]!;
-    if (port.alias !== undefined) outputs.push(port.alias.space === 'input' ? inputs[port.alias.index]! : outputs[port.alias.index]!);
+    if (port.alias !== undefined) outputs.push(aliased(port.alias, inputs, outputs));
     else {
       faults?.at?.('alloc', i);
       outputs.push(given[i] ?? allocatePort(port));

@@ -21,7 +21,7 @@ export function referenceFrom(buffer: TypedArray, dtype: DType, shape: readonly 
 }
 
 /** Fills the arena with bytes that make any float a NaN and any integer odd: nothing may survive from an earlier run. */
-export const poison = ({ arena }: Executable): void => void new Uint8Array(arena).fill(0xff);
+export const poison = ({ arena }: Executable): void => void arena().fill(0xff);
 
 /** Compiles a graph and runs it once on data for all its inputs, slots among them, with a poisoned arena. */
 export function run(

@@ -1,4 +1,5 @@
 // A boundary: what pends is compiled (or found by structure) and run. What it realises never depends on garbage collection.
+import { type Buffer, hostBuffer, readSync } from '../../runtime/buffer.ts';
 import { allocate, type TypedArray } from '../../runtime/dtype.ts';
 import { AutogradError } from '../../runtime/errors.ts';
 import { recordWith } from '../ir/builder.ts';
@@ -130,14 +131,14 @@ function run(kind: 'interval' | 'claims', stretch: Stretch, structure: Structure
   const before = recordWith(undefined);
   try {
     const { executable, reads } = partOf(structure, roots);
-    const inputs: TypedArray[] = [];
+    const inputs: Buffer[] = [];
     const slots: number[] = [];
     for (const i of reads) {
       const v = stretch.leaves[i]!;
       if (v.node.op === 'slot') slots.push(slotRecordOf(v.node).value);
       else inputs.push(bufferOf(v)!);
     }
-    const outputs = executable.run(inputs, Float64Array.from(slots));
+    const outputs = executable.execute(inputs, Float64Array.from(slots));
     for (const listener of listeners) listener(kind, executable);
     roots.forEach((id, i) => void realised(valueAt(nodes, id), outputs[i]!));
   } finally {
@@ -145,7 +146,7 @@ function run(kind: 'interval' | 'claims', stretch: Stretch, structure: Structure
   }
 }
 
-function realised(v: Value, buffer: TypedArray): void {
+function realised(v: Value, buffer: Buffer): void {
   const r = recordedOf(v.node);
   r.buffers ??= [];
   r.buffers[v.index] = buffer;
@@ -205,16 +206,19 @@ function unrealisedBehind(roots: readonly Value[]): Node[] {
   return order;
 }
 
-/** The data of a value; an unrealised one is an observation and so a boundary. The array must not be written to. */
-export function observe(v: Value): TypedArray {
+/** The elements of a value, which must not be written to. As `realise`. */
+export const observe = (v: Value): TypedArray => readSync(realise(v));
+
+/** The buffer of a value; for an unrealised one this is an observation and so a boundary. */
+export function realise(v: Value): Buffer {
   const known = bufferOf(v);
   if (known !== undefined) return known;
   if (v.node.op === 'slot') {
     const number = allocate(avalOf(v).dtype, 1);
     number[0] = number instanceof BigInt64Array ? BigInt(slotRecordOf(v.node).value) : slotRecordOf(v.node).value;
-    return number;
+    return hostBuffer(avalOf(v).dtype, number);
   }
-  if (currentTrace() !== undefined) return observeTraced(v);
+  if (currentTrace() !== undefined) return realiseTraced(v);
   if (v.node.op === 'input') {
     runClaims(currentInterval().claims);
     return bufferOf(v)!;
@@ -229,14 +233,14 @@ export function observe(v: Value): TypedArray {
 }
 
 /** Inside a function under a transform only what does not depend on its arguments has a value. */
-function observeTraced(v: Value): TypedArray {
+function realiseTraced(v: Value): Buffer {
   for (const { op, values } of postorder([v])) {
     if (op !== 'input') continue;
     const record = leafRecordOf(values[0]!.node);
     if (record.placeholder === undefined) continue;
     const { of } = record.placeholder;
     if (of === undefined) throw unknownValue(currentTrace()!.op);
-    record.buffer ??= within(of.storage.born, () => observe(recording(() => of.value())));
+    record.buffer ??= within(of.storage.born, () => realise(recording(() => of.value())));
   }
   if (!isLeaf(v.node.op)) compute([v]);
   return bufferOf(v)!;

@@ -1,13 +1,14 @@
 // compile(fn): records fn once per argument signature, and afterwards replays the Program without running fn.
 
-import type { TypedArray } from '../../runtime/dtype.ts';
+import { type Buffer, hostBuffer } from '../../runtime/buffer.ts';
+import type { DType, TypedArray } from '../../runtime/dtype.ts';
 import { ArgumentError } from '../../runtime/errors.ts';
 import type { Aval } from '../ir/aval.ts';
 import { sameShape } from '../ir/dim.ts';
 import { avalOf, type Value } from '../ir/node.ts';
 import { type Part, partOf, type ValueId, valueId } from '../jit/structure.ts';
 import { isGradEnabled } from './autograd/mode.ts';
-import { boundary, deferSteps, type Ended, observe } from './boundary.ts';
+import { boundary, deferSteps, type Ended, realise } from './boundary.ts';
 import { convert } from './creation.ts';
 import { requiresGradOf, type View } from './handle.ts';
 import { newTensor } from './op.ts';
@@ -18,7 +19,7 @@ import {
   type Guard,
   type HostAction,
   type Interval,
-  leafOf,
+  leafOfBuffer,
   leafRecordOf,
   recordedOf,
   slotRecordOf,
@@ -31,8 +32,8 @@ import type { Layout } from './view.ts';
 type InputSource =
   | { readonly kind: 'argument'; readonly index: number }
   | { readonly kind: 'capture'; readonly storage: Storage }
-  | { readonly kind: 'draw'; readonly draw: () => TypedArray }
-  | { readonly kind: 'constant'; readonly buffer: TypedArray };
+  | { readonly kind: 'draw'; readonly draw: () => TypedArray; readonly dtype: DType }
+  | { readonly kind: 'constant'; readonly buffer: Buffer };
 /** A number of the user's, or one that the library reads anew. */
 type NumberSource = number | (() => number);
 
@@ -256,7 +257,7 @@ function describe(interval: Interval, args: readonly Tensor[], results: readonly
       const storage = sources.get(v.node);
       const { draw } = leafRecordOf(v.node);
       if (draw !== undefined && (storage === undefined || storage.born === interval || written.includes(storage)))
-        return { kind: 'draw', draw };
+        return { kind: 'draw', draw, dtype: avalOf(v).dtype };
       if (storage === undefined || storage.born === interval) return { kind: 'constant', buffer: bufferOf(v)! };
       const index = argumentOf(storage);
       return index >= 0 ? { kind: 'argument', index } : { kind: 'capture', storage };
@@ -269,14 +270,14 @@ function describe(interval: Interval, args: readonly Tensor[], results: readonly
 const numberOf = ({ node }: Value): NumberSource => slotRecordOf(node).source ?? slotRecordOf(node).value;
 const currentNumber = (n: NumberSource): number => (typeof n === 'number' ? n : n());
 
-function bufferAt(source: InputSource, args: readonly Tensor[]): TypedArray {
+function bufferAt(source: InputSource, args: readonly Tensor[]): Buffer {
   switch (source.kind) {
     case 'argument':
-      return observe(args[source.index]!.storage.value);
+      return realise(args[source.index]!.storage.value);
     case 'capture':
-      return observe(source.storage.value);
+      return realise(source.storage.value);
     case 'draw':
-      return source.draw();
+      return hostBuffer(source.dtype, source.draw());
     case 'constant':
       return source.buffer;
   }
@@ -288,9 +289,9 @@ function replay(r: Replay, args: readonly Tensor[]): unknown {
   const numbers = Float64Array.from(r.numbers, currentNumber);
   const { executable } = r.part;
   const states = r.outputs.map((targets) => (targets.length === 1 && targets[0]!.kind === 'capture' ? targets[0]!.storage : undefined));
-  let outputs: readonly TypedArray[];
+  let outputs: readonly Buffer[];
   try {
-    outputs = executable.run(
+    outputs = executable.execute(
       inputs.slice(0, executable.program.inputs.length),
       numbers,
       states.map((s) => s?.spare),
@@ -300,8 +301,8 @@ function replay(r: Replay, args: readonly Tensor[]): unknown {
     throw error;
   }
   const fresh: Storage[] = [];
-  const put = (target: OutputTarget, buffer: TypedArray, aval: Aval, owned: boolean): void => {
-    const value = leafOf(buffer, aval);
+  const put = (target: OutputTarget, buffer: Buffer, aval: Aval, owned: boolean): void => {
+    const value = leafOfBuffer(buffer, aval);
     if (target.kind === 'result') fresh[target.slot] = storageOf(value);
     else commit(target.kind === 'argument' ? args[target.index]!.storage : target.storage, value, owned);
   };
@@ -310,7 +311,7 @@ function replay(r: Replay, args: readonly Tensor[]): unknown {
     for (const target of targets) put(target, outputs[i]!, { dtype, shape }, states[i] !== undefined && !inputs.includes(outputs[i]!));
   });
   for (const { from, target, aval } of r.leaves) {
-    const buffer = 'input' in from ? inputs[from.input]! : convert([currentNumber(from.number)], aval.dtype);
+    const buffer = 'input' in from ? inputs[from.input]! : hostBuffer(aval.dtype, convert([currentNumber(from.number)], aval.dtype));
     put(target, buffer, aval, false);
   }
   const make = (p: Produced): Tensor => {

@@ -1,4 +1,5 @@
 // Making tensors: from literals and typed arrays, by pattern (recorded, so they fuse into their users), and at random (filled on the host).
+import { foreignBuffer, hostBuffer } from '../../runtime/buffer.ts';
 import { allocate, bytesPerElement, type DType, isFloat, type TypedArray } from '../../runtime/dtype.ts';
 import { ArgumentError, DTypeError, OutOfMemoryError, ShapeError } from '../../runtime/errors.ts';
 import { b, lit } from '../ir/builder.ts';
@@ -22,7 +23,7 @@ import {
   fillUniform,
   type Generator,
 } from './random.ts';
-import { type LeafRecord, leafOf, slot } from './record.ts';
+import { type LeafRecord, leafOf, leafOfBuffer, slot } from './record.ts';
 import { storageOf, storageOfData } from './storage.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -89,11 +90,9 @@ export function fromTypedArray(data: TypedArray, shape: readonly number[], optio
   const sizes = checkedShape(op, shape, dtype);
   const count = sizes.reduce((n, d) => n * d, 1);
   if (count !== data.length) throw new ShapeError(`shape [${sizes}] is invalid for ${data.length} elements`, { op });
-  return leaf(
-    newTensor(storageOfData(allocate(dtype, 0).constructor === data.constructor ? data : convert(data, dtype), dtype, sizes)),
-    options,
-    op,
-  );
+  const isSame = allocate(dtype, 0).constructor === data.constructor;
+  const buffer = isSame ? foreignBuffer(dtype, data) : hostBuffer(dtype, convert(data, dtype));
+  return leaf(newTensor(storageOf(leafOfBuffer(buffer, { dtype, shape: sizes }))), options, op);
 }
 
 function kindOf(data: TypedArray): DType {

@@ -1,5 +1,6 @@
 // Recording: ops only make nodes; an interval holds the nodes since the last boundary. What a boundary does with them is in boundary.ts.
 
+import { type Buffer, hostBuffer } from '../../runtime/buffer.ts';
 import { bytesPerElement, type TypedArray } from '../../runtime/dtype.ts';
 import { AutogradError, deepStack, InternalError } from '../../runtime/errors.ts';
 import { type Recorder, recordWith } from '../ir/builder.ts';
@@ -72,14 +73,14 @@ export type Outside = { readonly storage: Storage; readonly value: () => Value }
 export type Recorded = {
   readonly interval: Interval;
   readonly position: number;
-  buffers: (TypedArray | undefined)[] | undefined;
+  buffers: (Buffer | undefined)[] | undefined;
   leaves: (Value | undefined)[] | undefined;
   /** The storage that was made for the node's first result, if any: it changes over to a leaf when the value is realised. */
   holders: Storage[] | undefined;
 };
 /** A leaf has a buffer, or stands for an unrealised `claim` until its interval's boundary. `draw` fills a random leaf anew, for replays. */
 export type LeafRecord = {
-  buffer: TypedArray | undefined;
+  buffer: Buffer | undefined;
   claim: Value | undefined;
   draw?: () => TypedArray;
   /** For a placeholder of a trace: where it belongs, and which tensor of the outside it stands for, if it is no argument. */
@@ -168,13 +169,17 @@ export const leafRecordOf = (node: Node): LeafRecord => node.record as LeafRecor
 export const slotRecordOf = (node: Node): SlotRecord => node.record as SlotRecord;
 
 /** The buffer that holds a value, if it is realised. */
-export function bufferOf(v: Value): TypedArray | undefined {
+export function bufferOf(v: Value): Buffer | undefined {
   if (v.node.op === 'input') return leafRecordOf(v.node).buffer;
   return v.node.op === 'slot' ? undefined : recordedOf(v.node).buffers?.[v.index];
 }
 
+/** A leaf for an array that nobody writes to any more. */
+export const leafOf = (array: TypedArray, aval: Value['node']['outputs'][number]): Value =>
+  leafOfBuffer(hostBuffer(aval.dtype, array), aval);
+
 /** A leaf for data that exist. */
-export function leafOf(buffer: TypedArray, aval: Value['node']['outputs'][number]): Value {
+export function leafOfBuffer(buffer: Buffer, aval: Value['node']['outputs'][number]): Value {
   const node = makeNode('input', [], { dtype: aval.dtype, shape: aval.shape }, [], [aval]);
   node.record = { buffer, claim: undefined } satisfies LeafRecord;
   return node.values[0]!;

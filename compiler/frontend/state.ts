@@ -1,6 +1,6 @@
 // State: tensors that outlive the interval in which they are made, such as parameters, buffers of modules and moments of optimisers.
 import { allocate, type DType, type TypedArray } from '../../runtime/dtype.ts';
-import { observe } from './boundary.ts';
+import { realise } from './boundary.ts';
 import { convert } from './creation.ts';
 import { newTensor } from './op.ts';
 import { leafOf, recording } from './record.ts';
@@ -9,7 +9,7 @@ import type { Tensor } from './tensor.ts';
 
 /** Makes a tensor state, in place: its value is computed if it is not yet, and writes to it are stored from the first one on. */
 export function kept<T extends Tensor>(t: T): T {
-  observe(recording(() => t.value()));
+  realise(recording(() => t.value()));
   keep(t.storage);
   return t;
 }

@@ -1,4 +1,5 @@
 // A storage holds the current value of a tensor and of all its views, and counts how often it was written.
+import type { Buffer } from '../../runtime/buffer.ts';
 import type { DType, TypedArray } from '../../runtime/dtype.ts';
 import { AutogradError } from '../../runtime/errors.ts';
 import type { Value } from '../ir/node.ts';
@@ -13,7 +14,7 @@ export type Storage = {
   /** Whether compiled code made the current buffer and nothing but this storage has seen it. */
   owned: boolean;
   /** An owned buffer that the current one replaced: compiled code may write the next value into it. */
-  spare: TypedArray | undefined;
+  spare: Buffer | undefined;
 };
 
 /** A storage for a value that was just recorded (or a leaf). */

@@ -1,4 +1,5 @@
 // vmap: a function of one example becomes a function of a batch.
+import { readSync } from '../../../runtime/buffer.ts';
 import { allocate, type TypedArray } from '../../../runtime/dtype.ts';
 import { ArgumentError, ShapeError } from '../../../runtime/errors.ts';
 import { batched } from '../../autodiff/batch.ts';
@@ -194,7 +195,7 @@ function drawnAnew(traced: Traced, size: number): Traced {
       return out;
     };
     const value = leafOf(
-      joined(() => record.buffer!),
+      joined(() => readSync(record.buffer!)),
       { dtype, shape: [size, ...shape] },
     );
     (value.node.record as LeafRecord).draw = () => joined(record.draw!);

@@ -1,8 +1,9 @@
 // Tensor methods that look at values: each is a boundary if the value is not realised yet.
+import { copy, copySync } from '../../../runtime/buffer.ts';
 import type { TypedArray } from '../../../runtime/dtype.ts';
 import { ArgumentError } from '../../../runtime/errors.ts';
 import { numel } from '../../ir/dim.ts';
-import { observe } from '../boundary.ts';
+import { observe, realise } from '../boundary.ts';
 import { dimOf } from '../dims.ts';
 import { type DTypeName, dtypeName } from '../dtypes.ts';
 import { toText } from '../format.ts';
@@ -55,11 +56,11 @@ export abstract class ObserveMethods extends AutogradMethods {
 
   /** Elements in row-major order, in an array of the caller's own. i64 gives a BigInt64Array, bool a Uint8Array. */
   async data(this: Tensor): Promise<TypedArray> {
-    return this.dataSync();
+    return copy(realise(recording(() => this.value())));
   }
   /** As `data()`, at once; CPU devices only. */
   dataSync(this: Tensor): TypedArray {
-    return observe(recording(() => this.value())).slice();
+    return copySync(realise(recording(() => this.value())));
   }
 
   /** The one element. Throws ArgumentError if there are more. */

@@ -1,0 +1,67 @@
+// A buffer: the elements of a realised value, opaque to all but devices. They lie on the host, in a device's memory, or in both.
+import { bytesPerElement, type DType, type TypedArray } from './dtype.ts';
+import { DeviceError } from './errors.ts';
+
+/** Elements in the memory of a device. What else there is to it, only the device knows. */
+export type Block = { readonly home: Home };
+
+/** How to get at the blocks of a device. */
+export type Home = {
+  readonly name: string;
+  /** The elements, in an array of the caller's own. */
+  readonly read: (block: Block) => Promise<TypedArray>;
+  /** The same at once; absent where the device cannot. */
+  readonly readSync?: (block: Block) => TypedArray;
+  /** Gives the block's memory back. */
+  readonly release: (block: Block) => void;
+};
+
+/** At least one of `host` and `block` is there. Elements do not change while anybody else may look, unless `isForeign`. */
+export type Buffer = {
+  readonly dtype: DType;
+  readonly length: number;
+  /** The user holds `host` too and may write to it, so a device takes its elements anew for every run. */
+  readonly isForeign: boolean;
+  host: TypedArray | undefined;
+  block: Block | undefined;
+};
+
+/** A buffer over an array that nobody writes to any more. */
+export const hostBuffer = (dtype: DType, host: TypedArray): Buffer => ({
+  dtype,
+  length: host.length,
+  isForeign: false,
+  host,
+  block: undefined,
+});
+
+/** A buffer over an array of the user's: what is written to the array later is seen by whoever runs later. */
+export const foreignBuffer = (dtype: DType, host: TypedArray): Buffer => ({ ...hostBuffer(dtype, host), isForeign: true });
+
+export const bytesOf = ({ dtype, length }: Pick<Buffer, 'dtype' | 'length'>): number => length * bytesPerElement[dtype];
+
+/** The elements, which must not be written to. Throws DeviceError where the device can only be awaited. */
+export function readSync(buffer: Buffer): TypedArray {
+  buffer.host ??= fetchSync(buffer.block!);
+  return buffer.host;
+}
+
+/** The elements in an array of the caller's own. */
+export const copySync = ({ host, block }: Buffer): TypedArray => (host !== undefined ? host.slice() : fetchSync(block!));
+
+/** As `copySync`, for every device. */
+export const copy = async ({ host, block }: Buffer): Promise<TypedArray> => (host !== undefined ? host.slice() : block!.home.read(block!));
+
+/** Gives device memory back at once. Only for those who know that nobody needs the elements any more. */
+export function release(buffer: Buffer): void {
+  const { block } = buffer;
+  buffer.block = undefined;
+  if (block !== undefined) block.home.release(block);
+}
+
+function fetchSync(block: Block): TypedArray {
+  const { name, readSync } = block.home;
+  if (readSync === undefined)
+    throw new DeviceError(`elements on ${name} cannot be read at once`, { op: 'read', fix: 'await data() or item()' });
+  return readSync(block);
+}
