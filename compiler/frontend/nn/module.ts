@@ -2,14 +2,31 @@
 
 import { isFloat } from '../../../runtime/dtype.ts';
 import { ArgumentError, DeviceError, KeyError } from '../../../runtime/errors.ts';
+import type { HookHandle } from '../autograd/graph.ts';
 import { noGrad } from '../autograd/mode.ts';
 import { type DTypeName, elementOf } from '../dtypes.ts';
 import { isTensor } from '../pytree.ts';
 import { guarded } from '../record.ts';
 import { kept, retype } from '../state.ts';
 import type { Tensor } from '../tensor.ts';
+import type { BackwardHook, BackwardPreHook } from './backwardHooks.ts';
+import {
+  addHook,
+  callHooked,
+  type ForwardHook,
+  type ForwardHookOptions,
+  type ForwardPreHook,
+  type HookOptions,
+  hooksIn,
+  hooksOf,
+  type LoadStateDictPostHook,
+  type LoadStateDictPreHook,
+  type ModuleHooks,
+  type StateDictPostHook,
+  type StateDictPreHook,
+} from './hooks.ts';
 import { Counter, Parameter } from './parameter.ts';
-import { type LoadResult, load, type Slot, type StateDict, type StateDictLike, stateDictOf } from './stateDict.ts';
+import { entriesOf, type LoadResult, load, type Slot, type StateDict, type StateDictLike, stateDictOf } from './stateDict.ts';
 
 /** A module that makes a tensor of a tensor: what a Sequential holds. */
 export type Layer = Module & { forward(x: Tensor): Tensor };
@@ -38,15 +55,17 @@ export interface Module {
 export abstract class Module {
   declare private mode: boolean;
   declare readonly [buffersOf]: Map<string, boolean>;
+  declare [hooksOf]: ModuleHooks | undefined;
 
   constructor() {
     // The instance is a function with the prototype of its class, so that it can be called.
-    const self = ((...args: never[]) => self.forward(...args)) as unknown as this & { name?: unknown; length?: unknown };
+    const self = ((...args: unknown[]) => callHooked(self, args)) as unknown as this & { name?: unknown; length?: unknown };
     Object.setPrototypeOf(self, new.target.prototype);
     delete self.name;
     delete self.length;
     Object.defineProperty(self, buffersOf, { value: new Map() });
     Object.defineProperty(self, 'mode', { value: true, writable: true });
+    Object.defineProperty(self, hooksOf, { value: undefined, writable: true });
     // biome-ignore lint/correctness/noConstructorReturn: the point of it
     return self;
   }
@@ -161,7 +180,17 @@ export abstract class Module {
 
   /** Parameters and persistent buffers by name; what is shared stands under each of its names. */
   stateDict(): StateDict {
-    return stateDictOf(this.slots());
+    const dict = stateDictOf([]);
+    this.visitState(
+      (module, prefix) => {
+        for (const { hook } of [...(module[hooksOf]?.stateDictPre ?? [])]) hook(module, dotted(prefix));
+        Object.assign(dict, stateDictOf(module.slots(prefix)));
+      },
+      (module, prefix) => {
+        for (const { hook } of [...(module[hooksOf]?.stateDictPost ?? [])]) hook(module, dict, dotted(prefix));
+      },
+    );
+    return dict;
   }
 
   /**
@@ -169,29 +198,91 @@ export abstract class Module {
    * differ; then nothing has changed.
    */
   loadStateDict(dict: StateDictLike, { strict = true }: { readonly strict?: boolean } = {}): LoadResult {
-    return load(className(this), this.slots(), dict, strict);
+    const given = entriesOf(className(this), dict);
+    const slots: Slot[] = [];
+    const left: Module[] = [];
+    this.visitState(
+      (module, prefix) => {
+        for (const { hook } of [...(module[hooksOf]?.loadPre ?? [])]) hook(module, given, dotted(prefix));
+        for (const slot of module.slots(prefix)) slots.push(slot);
+      },
+      (module) => void left.push(module),
+    );
+    const after = left.flatMap((module) => (module[hooksOf]?.loadPost ?? []).map(({ hook }) => [module, hook] as const));
+    if (after.length === 0) return load(className(this), slots, given, strict);
+    return load(className(this), slots, given, strict, (names) => {
+      for (const [module, hook] of after) hook(module, names);
+    });
   }
 
-  private slots(): Slot[] {
-    const slots: Slot[] = [];
-    type Visit = { readonly name: string; readonly module: Module; readonly above: Visit | undefined };
-    const stack: Visit[] = [{ name: '', module: this, above: undefined }];
+  /** Walks over this module and those below it, under each of their names: `enter` before their children, `leave` after. */
+  private visitState(enter: (module: Module, prefix: string) => void, leave: (module: Module, prefix: string) => void): void {
+    type Visit = { readonly name: string; readonly module: Module; readonly above: Visit | undefined; entered: boolean };
+    const stack: Visit[] = [{ name: '', module: this, above: undefined, entered: false }];
     for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
       const { name: prefix, module } = top;
+      if (top.entered) {
+        leave(module, prefix);
+        continue;
+      }
       for (let a = top.above; a !== undefined; a = a.above)
         if (a.module === module)
           throw new ArgumentError(`module '${prefix}' contains itself`, {
             op: 'stateDict',
             fix: 'keep the parent outside of the module, say in a closure',
           });
-      const members = module.members();
-      const isBuffer = ([name, value]: Named<unknown>): boolean =>
-        value instanceof Counter || (isTensor(value) && module[buffersOf].get(name) === true);
-      const owned = [...members.filter(([, value]) => value instanceof Parameter), ...members.filter(isBuffer)] as Slot[];
-      for (const [name, value] of owned) slots.push([join(prefix, name), value]);
-      for (const [child, below] of module.namedChildren().reverse()) stack.push({ name: join(prefix, child), module: below, above: top });
+      enter(module, prefix);
+      top.entered = true;
+      stack.push(top);
+      for (const [child, below] of module.namedChildren().reverse())
+        stack.push({ name: join(prefix, child), module: below, above: top, entered: false });
     }
-    return slots;
+  }
+
+  /** The module's own part of a state dict. */
+  private slots(prefix: string): Slot[] {
+    const members = this.members();
+    const isBuffer = ([name, value]: Named<unknown>): boolean =>
+      value instanceof Counter || (isTensor(value) && this[buffersOf].get(name) === true);
+    const owned = [...members.filter(([, value]) => value instanceof Parameter), ...members.filter(isBuffer)] as Slot[];
+    return owned.map(([name, value]) => [join(prefix, name), value]);
+  }
+
+  /** Calls `hook(module, args)` before each call; a list that it returns replaces the arguments, anything else becomes the only one. */
+  registerForwardPreHook<M extends Module>(this: M, hook: ForwardPreHook<M, Parameters<M['forward']>>, options?: HookOptions): HookHandle {
+    return addHook('registerForwardPreHook', hooksIn(this), 'forwardPre', hook as ForwardPreHook, options);
+  }
+  /** Calls `hook(module, args, result)` after each call; what it returns replaces the result. */
+  registerForwardHook<M extends Module>(
+    this: M,
+    hook: ForwardHook<M, Parameters<M['forward']>, ReturnType<M['forward']>>,
+    { alwaysCall = false, ...options }: ForwardHookOptions = {},
+  ): HookHandle {
+    return addHook('registerForwardHook', hooksIn(this), 'forward', { call: hook as ForwardHook, always: alwaysCall }, options);
+  }
+  /** Calls `hook(module, gradOutput)` before backward goes through the module; what it returns replaces the gradients of the results. */
+  registerFullBackwardPreHook<M extends Module>(this: M, hook: BackwardPreHook<M>, options?: HookOptions): HookHandle {
+    return addHook('registerFullBackwardPreHook', hooksIn(this), 'backwardPre', hook as BackwardPreHook, options);
+  }
+  /** Calls `hook(module, gradInput, gradOutput)` after backward went through the module; what it returns replaces the gradients of the arguments. */
+  registerFullBackwardHook<M extends Module>(this: M, hook: BackwardHook<M>, options?: HookOptions): HookHandle {
+    return addHook('registerFullBackwardHook', hooksIn(this), 'backward', hook as BackwardHook, options);
+  }
+  /** Calls `hook(module, prefix)` before the module's part of a state dict is written. */
+  registerStateDictPreHook<M extends Module>(this: M, hook: StateDictPreHook<M>): HookHandle {
+    return addHook('registerStateDictPreHook', hooksIn(this), 'stateDictPre', hook as StateDictPreHook);
+  }
+  /** Calls `hook(module, dict, prefix)`, which may change the dict, once the module's part is in it. */
+  registerStateDictPostHook<M extends Module>(this: M, hook: StateDictPostHook<M>): HookHandle {
+    return addHook('registerStateDictPostHook', hooksIn(this), 'stateDictPost', hook as StateDictPostHook);
+  }
+  /** Calls `hook(module, dict, prefix)` with a copy of the dict, which it may change, before the module's part is taken over. */
+  registerLoadStateDictPreHook<M extends Module>(this: M, hook: LoadStateDictPreHook<M>): HookHandle {
+    return addHook('registerLoadStateDictPreHook', hooksIn(this), 'loadPre', hook as LoadStateDictPreHook);
+  }
+  /** Calls `hook(module, { missingKeys, unexpectedKeys })`, which may change the lists, once a state dict is taken over. */
+  registerLoadStateDictPostHook<M extends Module>(this: M, hook: LoadStateDictPostHook<M>): HookHandle {
+    return addHook('registerLoadStateDictPostHook', hooksIn(this), 'loadPost', hook as LoadStateDictPostHook);
   }
 
   /** Switches to training, or with false to evaluation, here and below. */
@@ -212,7 +303,8 @@ export abstract class Module {
   /** Drops the gradients of all parameters; with `setToNull: false` fills them with zeros. */
   zeroGrad({ setToNull = true }: { readonly setToNull?: boolean } = {}): void {
     for (const p of this.parameters()) {
-      const { grad } = p;
+      // A gradient that is dropped is not looked at: compiled code is then the same whether there was one or not.
+      const grad = setToNull ? null : p.grad;
       if (setToNull) p.grad = null;
       else if (grad !== null) noGrad(() => void grad.detach_().zero_());
     }
@@ -258,6 +350,8 @@ export abstract class Module {
 }
 
 const join = (prefix: string, name: string): string => (prefix === '' ? name : `${prefix}.${name}`);
+/** The prefix that names below a module have. */
+const dotted = (name: string): string => (name === '' ? '' : `${name}.`);
 /** By the prototype: a module may have a child called `constructor`. */
 const className = (module: Module): string => (Object.getPrototypeOf(module) as { constructor: { name: string } }).constructor.name;
 

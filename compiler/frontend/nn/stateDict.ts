@@ -22,38 +22,76 @@ export type LoadResult = {
 export type Slot = readonly [name: string, target: Tensor | Counter];
 
 /** A record without prototype, so that every name is only a name. */
-export function stateDictOf(slots: readonly Slot[]): StateDict {
+export function stateDictOf(slots: readonly Slot[]): { [name: string]: Tensor } {
   const dict: { [name: string]: Tensor } = Object.create(null);
   for (const [name, target] of slots)
     dict[name] = target instanceof Counter ? fromTypedArray(BigInt64Array.of(BigInt(target.value)), []) : target.detach();
   return dict;
 }
 
-const entriesOf = (dict: StateDictLike): readonly (readonly [string, Tensor])[] =>
-  Symbol.iterator in dict ? [...(dict as Iterable<readonly [string, Tensor]>)] : Object.entries(dict);
-
-/** Takes over the tensors of `dict`, converted to the dtypes that are there. Nothing changes if something does not fit. */
-export function load(owner: string, slots: readonly Slot[], dict: StateDictLike, strict: boolean): LoadResult {
-  const op = `${owner}.loadStateDict`;
+/** The entries of a state dict as a record of our own. Throws ArgumentError for what is none. */
+export function entriesOf(owner: string, dict: StateDictLike): { [name: string]: Tensor } {
   if (typeof dict !== 'object' || dict === null)
-    throw new ArgumentError(`expected a state dict, got ${dict === null ? 'null' : typeof dict}`, { op });
-  const given = new Map(entriesOf(dict));
+    throw new ArgumentError(`expected a state dict, got ${dict === null ? 'null' : typeof dict}`, { op: `${owner}.loadStateDict` });
+  const copy: { [name: string]: Tensor } = Object.create(null);
+  const entries = Symbol.iterator in dict ? (dict as Iterable<readonly [string, Tensor]>) : Object.entries(dict);
+  for (const [name, value] of entries) copy[name] = value;
+  return copy;
+}
+
+/** Names of a module and of a state dict that have no counterpart. */
+export type Names = { missingKeys: string[]; unexpectedKeys: string[] };
+
+/**
+ * Takes over the tensors of `dict`, converted to the dtypes that are there. `after` is called then, and may change the lists of names that
+ * did not fit before they are refused. Nothing has changed if something does not fit.
+ */
+export function load(
+  owner: string,
+  slots: readonly Slot[],
+  dict: { readonly [name: string]: Tensor },
+  strict: boolean,
+  after?: (names: Names) => void,
+): LoadResult {
+  const op = `${owner}.loadStateDict`;
+  const given = new Map(Object.entries(dict));
   for (const [name, value] of given) {
     if (!isTensor(value)) throw new ArgumentError(`'${name}' is no tensor but ${value === null ? 'null' : typeof value}`, { op });
   }
   const known = new Set(slots.map(([name]) => name));
-  const missingKeys = slots.map(([name]) => name).filter((name) => !given.has(name));
-  const unexpectedKeys = [...given.keys()].filter((name) => !known.has(name));
-  if (strict && missingKeys.length + unexpectedKeys.length > 0)
-    throw new KeyError(mismatch(missingKeys, unexpectedKeys), { op, fix: 'pass { strict: false } to load what fits' });
+  const names: Names = {
+    missingKeys: slots.map(([name]) => name).filter((name) => !given.has(name)),
+    unexpectedKeys: [...given.keys()].filter((name) => !known.has(name)),
+  };
+  const demandNames = (): void => {
+    if (strict && names.missingKeys.length + names.unexpectedKeys.length > 0)
+      throw new KeyError(mismatch(names.missingKeys, names.unexpectedKeys), { op, fix: 'pass { strict: false } to load what fits' });
+  };
+  if (after === undefined) demandNames();
   const present = slots.filter(([name]) => given.has(name));
   const sizes = present.map(([name, target]) => sizeMismatch(name, target, given.get(name)!)).filter((text) => text !== undefined);
   if (sizes.length > 0) throw new ShapeError(sizes.join('; '), { op });
   // Read before anything is written: the dict may hold this module's own tensors.
   const data = present.map(([name, target]) => elementsFor(target, given.get(name)!));
-  present.forEach(([, target], i) => void assign(target, data[i]!));
-  return { missingKeys, unexpectedKeys };
+  const take = (elements: readonly TypedArray[]): void => present.forEach(([, target], i) => void assign(target, elements[i]!));
+  if (after === undefined) {
+    take(data);
+    return names;
+  }
+  const before = present.map(([, target]) => elementsOf(target));
+  take(data);
+  try {
+    after(names);
+    demandNames();
+  } catch (error) {
+    take(before);
+    throw error;
+  }
+  return names;
 }
+
+const elementsOf = (target: Tensor | Counter): TypedArray =>
+  target instanceof Counter ? BigInt64Array.of(BigInt(target.value)) : target.detach().dataSync().slice();
 
 function mismatch(missing: readonly string[], unexpected: readonly string[]): string {
   const list = (names: readonly string[]): string => names.map((name) => JSON.stringify(name)).join(', ');
