@@ -2,7 +2,7 @@
 
 import { isFloat } from '../../runtime/dtype.ts';
 import { AutogradError, DTypeError, IRError, ShapeError } from '../../runtime/errors.ts';
-import { b } from '../ir/builder.ts';
+import { b, usable } from '../ir/builder.ts';
 import { sameShape, shapeText } from '../ir/dim.ts';
 import { avalOf, dtypeOf, type Value } from '../ir/node.ts';
 import { composite } from '../ops/composite/table.ts';
@@ -35,7 +35,7 @@ function record(
   beginOp();
   flushBefore(op);
   return recording(() => {
-    const operands = distinct(inputs.map((t) => t.value()));
+    const operands = distinct(usable(inputs.map((t) => t.value())));
     try {
       const results = build(operands);
       return { operands, results: isCutOff() ? results.map((v) => stopped(v, 'noGrad')) : results };

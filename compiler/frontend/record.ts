@@ -3,7 +3,7 @@
 import { type Buffer, hostBuffer } from '../../runtime/buffer.ts';
 import { bytesPerElement, type TypedArray } from '../../runtime/dtype.ts';
 import { AutogradError, deepStack, InternalError } from '../../runtime/errors.ts';
-import { type Recorder, recordWith } from '../ir/builder.ts';
+import { b, type Recorder, recordWith } from '../ir/builder.ts';
 import { numel } from '../ir/dim.ts';
 import { isLeaf, type Location, makeNode, type Node, type Value } from '../ir/node.ts';
 import { type Structure, type ValueId, valueId } from '../jit/structure.ts';
@@ -262,6 +262,7 @@ function made(node: Node): void {
     site ??= { site: deepStack() };
     node.loc = site;
   }
+  repetition?.made.add(node);
   node.record = { interval: current, position, buffers: undefined, leaves: undefined, holders: undefined } satisfies Recorded;
   current.nodes.push(node);
   if (!costless.has(node.op))
@@ -293,7 +294,40 @@ export function gradientRead(t: { gradient: unknown }): void {
   if (!touched.has(t) && !gradients.has(t)) gradients.set(t, t.gradient);
 }
 
-const recorder: Recorder = { resolve, made };
+/** What is being recorded for the second time, to be computed after something else. */
+type Repetition = { readonly after: Value; readonly made: WeakSet<Node>; readonly twins: Map<Value, Value> };
+let repetition: Repetition | undefined;
+
+/**
+ * Runs `f` with its ops recorded as a computation of its own, made no earlier than `after`: values from before enter it through barriers,
+ * so that it is not one with an equal computation that was recorded already.
+ */
+export function repeating<T>(after: Value, f: () => T): T {
+  const outer = repetition;
+  repetition = { after, made: new WeakSet(), twins: new Map() };
+  try {
+    return f();
+  } finally {
+    repetition = outer;
+  }
+}
+
+/** A value as an op recorded now may use it. */
+function operand(v: Value): Value {
+  const own = resolve(v);
+  const r = repetition;
+  if (r === undefined || r.made.has(own.node) || own.node.op === 'slot') return own;
+  const known = r.twins.get(own);
+  if (known !== undefined && recordedOf(known.node).interval === current) return known;
+  repetition = undefined;
+  const twin = b.barrier(own, r.after);
+  repetition = r;
+  r.made.add(twin.node);
+  r.twins.set(own, twin);
+  return twin;
+}
+
+const recorder: Recorder = { resolve: operand, made };
 
 /** Runs `f` with its nodes recorded. Outside of this (passes, regions) building has no effect on the recording. */
 export function recording<T>(f: () => T): T {

@@ -136,6 +136,16 @@ export function postorder(roots: readonly Value[], stop: Iterable<Value> = []): 
   return order;
 }
 
+/** Outside kernels these compute nothing: their result is the bytes of their first operand. */
+export const isAlias = (op: OpName): boolean => op === 'reshape' || op === 'barrier';
+
+/** What is stored, seen through aliases. */
+export function storedAs(value: Value): Value {
+  let v = value;
+  while (isAlias(v.node.op)) v = v.node.inputs[0]!;
+  return v;
+}
+
 /** Nodes of a graph without its inputs, inputs before users. */
 export const nodesOf = (g: Graph): Node[] => postorder(g.outputs, g.inputs);
 

@@ -410,6 +410,9 @@ const structural = {
       aval(x.dtype, [...batch, full ? columns : short, columns]),
     ] as const;
   }),
+  // order
+  /** `x`, but made no earlier than `after`: what is computed from it is never one with what is computed from `x`, and runs later. */
+  barrier: op(['x', 'after'], {}, ([x]) => x),
   // regions
   /** `then` or `else` of the operands after the first, which is the condition. */
   cond: op('many', {}, inferCond, ['then', 'else']),

@@ -2,14 +2,14 @@
 import type { Target } from '../../runtime/target.ts';
 import { type Shape, sameShape, shapeText } from './dim.ts';
 import { broken } from './names.ts';
-import { type Graph, type Node, type NodeOf, nodesOf, shapeOf, type Value } from './node.ts';
+import { type Graph, type Node, type NodeOf, nodesOf, shapeOf, storedAs, type Value } from './node.ts';
 import { isScalarName, type OpName, type StructuralName } from './opset.ts';
 
 /**
  * What an op is within a kernel. elementwise: its element p is made of its operands' elements at p. moving: from elements elsewhere.
  * generated: from its position alone.
  */
-type Role = 'leaf' | 'generated' | 'elementwise' | 'moving' | 'reduction' | 'contraction' | 'library' | 'region';
+type Role = 'leaf' | 'generated' | 'elementwise' | 'moving' | 'reduction' | 'contraction' | 'library' | 'barrier' | 'region';
 const roles = {
   input: 'leaf',
   slot: 'leaf',
@@ -48,6 +48,7 @@ const roles = {
   qr: 'library',
   eigh: 'library',
   svd: 'library',
+  barrier: 'barrier',
   cond: 'region',
   whileLoop: 'region',
   scan: 'region',
@@ -90,12 +91,11 @@ function verifyLimits(graph: Graph, kernel: Kernel, target: Target): void {
   throw broken(graph, kernel, `binds ${buffers} buffers, ${target.name} allows ${target.maxBuffersPerKernel}`);
 }
 
-/** Distinct buffers that a kernel binds: a reshape is the same buffer, and slots have none. */
+/** Distinct buffers that a kernel binds: an alias is the same buffer, and slots have none. */
 function buffersOf(kernel: Kernel): number {
   const read = new Set<Value>();
   for (const v of kernel.inputs) {
-    let base = v;
-    while (base.node.op === 'reshape') base = base.node.inputs[0];
+    const base = storedAs(v);
     if (base.node.op !== 'slot') read.add(base);
   }
   return read.size + kernel.outputs.length;

@@ -16,7 +16,7 @@ import {
 import type { Target } from '../../runtime/target.ts';
 import { avalText } from '../ir/aval.ts';
 import { fixed, fixedShape, numel } from '../ir/dim.ts';
-import { avalOf, dtypeOf, type Graph, type NodeOf, shapeOf, type Value } from '../ir/node.ts';
+import { avalOf, dtypeOf, type Graph, type NodeOf, shapeOf, storedAs, type Value } from '../ir/node.ts';
 import { print } from '../ir/print.ts';
 import { schedule } from '../passes/order.ts';
 import { runPipeline } from '../passes/pipeline.ts';
@@ -52,7 +52,7 @@ type KernelNode = NodeOf<'kernel'>;
 /** A kernel node with its code, and which of its operands each result may overwrite. */
 type Lowered = { readonly node: KernelNode; readonly kernel: Kernel; readonly code: KernelCode };
 
-/** Lowers a graph whose nodes all are kernels, or reshapes of what they leave. */
+/** Lowers a graph whose nodes all are kernels, or aliases of what they leave. */
 export function lowerGraph(graph: Graph, target: Target, name: string): Omit<Program, 'notes'> {
   const slots = graph.inputs.filter(isSlot);
   const inputs = graph.inputs.filter((v) => !isSlot(v));
@@ -62,7 +62,7 @@ export function lowerGraph(graph: Graph, target: Target, name: string): Omit<Pro
   const { outputs, homes } = placeOutputs(graph, inputs);
   const { plan, offsetOf } = placeIntermediates(lowered, homes);
   const refOf = (value: Value): BufferRef => {
-    const stored = baseOf(value);
+    const stored = storedAs(value);
     const home = homes.get(stored);
     if (home !== undefined) return home;
     return { space: 'arena', offset: offsetOf(stored), length: fixed(numel(shapeOf(stored))), dtype: dtypeOf(stored) };
@@ -93,13 +93,6 @@ const portOf = (value: Value, fallback: string): Port => ({
   shape: fixedShape(shapeOf(value)),
 });
 
-/** What is stored: reshapes of it are the same bytes. */
-function baseOf(value: Value): Value {
-  let v = value;
-  while (v.node.op === 'reshape') v = v.node.inputs[0];
-  return v;
-}
-
 function kernelsInOrder(graph: Graph): KernelNode[] {
   const kernels: KernelNode[] = [];
   for (const node of schedule(graph)) {
@@ -109,6 +102,7 @@ function kernelsInOrder(graph: Graph): KernelNode[] {
         kernels.push(node);
         break;
       case 'reshape':
+      case 'barrier':
         break;
       case 'cond':
       case 'whileLoop':
@@ -167,7 +161,7 @@ function placeOutputs(graph: Graph, inputs: readonly Value[]): { readonly output
   for (const [index, v] of inputs.entries()) homes.set(v, { space: 'input', index });
   const outputs = graph.outputs.map((value, index): OutputPort => {
     const port = portOf(value, `output${index}`);
-    const stored = baseOf(value);
+    const stored = storedAs(value);
     const home = homes.get(stored);
     if (home === undefined) {
       if (stored.node.op !== 'kernel')
@@ -188,7 +182,7 @@ function placeIntermediates(
 ): { readonly plan: ArenaPlan; readonly offsetOf: (stored: Value) => number } {
   const last = new Map<Value, number>();
   lowered.forEach(({ node }, i) => {
-    for (const v of node.inputs) last.set(baseOf(v), i);
+    for (const v of node.inputs) last.set(storedAs(v), i);
   });
   const slotOf = new Map<Value, number>();
   const lifetimes: Lifetime[] = [];
@@ -215,7 +209,7 @@ function placeIntermediates(
 /** For each result that may overwrite a dying operand: that operand. Each is taken over once, and only where it is bound once. */
 function takeOvers(node: KernelNode, kernel: Kernel, dies: (stored: Value) => boolean): Map<Value, Value> {
   const result = new Map<Value, Value>();
-  const operands = node.inputs.filter((v) => !isSlot(v)).map(baseOf);
+  const operands = node.inputs.filter((v) => !isSlot(v)).map(storedAs);
   const dying = operands.flatMap((v, o) => (dies(v) && operands.indexOf(v) === operands.lastIndexOf(v) ? [o] : []));
   if (dying.length === 0) return result;
   const inPlace = inPlaceOf(kernel);

@@ -53,6 +53,8 @@ export type Lowering<K extends OpName> =
   | { readonly kind: 'contraction' }
   /** A nest or routine of its own. */
   | { readonly kind: 'library' }
+  /** Stays outside kernels: an alias of its first operand, before which the second is computed. */
+  | { readonly kind: 'barrier' }
   | { readonly kind: 'region' };
 
 /** An array of the float64 reference: i64 values too are numbers here. */

@@ -1,6 +1,7 @@
 // Every op's rules, complete by type.
 import type { Node, NodeOf } from '../ir/node.ts';
 import type { OpName } from '../ir/opset.ts';
+import { barrierRules } from './barrier.ts';
 import { contractionRules } from './contraction.ts';
 import { conversionRules } from './conversion.ts';
 import { cumulativeRules } from './cumulative.ts';
@@ -26,6 +27,7 @@ export const rules: RulesFor<OpName> = {
   ...cumulativeRules,
   ...sortingRules,
   ...linalgRules,
+  ...barrierRules,
   ...regionRules,
 };
 

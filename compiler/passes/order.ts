@@ -1,7 +1,7 @@
 // Order: in which sequence the nodes of a fused graph run, so that little memory is alive at once.
 import { bytesPerElement } from '../../runtime/dtype.ts';
 import { bindDim, numel } from '../ir/dim.ts';
-import { avalOf, type Graph, isLeaf, type Node, nodesOf, type Value } from '../ir/node.ts';
+import { avalOf, type Graph, isAlias, isLeaf, type Node, nodesOf, storedAs, type Value } from '../ir/node.ts';
 
 /** Sizes that are bound at launch count as this. */
 const assumedSize = 64;
@@ -19,7 +19,7 @@ export function schedule(graph: Graph): readonly Node[] {
   const users = new Map<Node, Node[]>();
   /** Nodes that still read a buffer. Graph outputs are never freed, nor are inputs. */
   const readers = new Map<Value, Set<Node>>();
-  const kept = new Set(graph.outputs.map(bufferOf));
+  const kept = new Set(graph.outputs.map(storedAs));
 
   for (const node of nodes) {
     const producers = new Set(node.inputs.map((v) => v.node).filter((n) => place.has(n)));
@@ -38,7 +38,7 @@ export function schedule(graph: Graph): readonly Node[] {
 
   const grows = (node: Node): number => {
     let bytes = 0;
-    if (node.op !== 'reshape') for (const v of node.values) if (!kept.has(v)) bytes += bytesOf(v);
+    if (!isAlias(node.op)) for (const v of node.values) if (!kept.has(v)) bytes += bytesOf(v);
     for (const v of buffersRead(node)) if (isFreed(v) && readers.get(v)!.size === 1) bytes -= bytesOf(v);
     return bytes;
   };
@@ -69,14 +69,7 @@ export function schedule(graph: Graph): readonly Node[] {
   return order;
 }
 
-/** A reshape is the buffer that it reshapes. */
-function bufferOf(value: Value): Value {
-  let v = value;
-  while (v.node.op === 'reshape') v = v.node.inputs[0]!;
-  return v;
-}
-
-const buffersRead = (node: Node): Set<Value> => (node.op === 'reshape' ? new Set() : new Set(node.inputs.map(bufferOf)));
+const buffersRead = (node: Node): Set<Value> => (isAlias(node.op) ? new Set() : new Set(node.inputs.map(storedAs)));
 
 function bytesOf(v: Value): number {
   const { dtype, shape } = avalOf(v);

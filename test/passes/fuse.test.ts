@@ -327,3 +327,30 @@ passTest(
   }`,
   { notes: '%a (exp) and %z (mul): another kernel must run between them' },
 );
+
+passTest(
+  fuse,
+  'a value behind a barrier is made again by a kernel of its own, after what it waits for',
+  `
+  graph @g(%x: f32[4], %w: f32[4,4]) -> (%r: f32[4]) {
+    %y: f32[4] = exp(%x)
+    %g: f32[4] = dot(%w, %y) {batch: []x[], contract: [1]x[0]}
+    %b: f32[4] = barrier(%x, %g)
+    %again: f32[4] = exp(%b)
+    %r: f32[4] = mul(%again, %g)
+  }`,
+  `
+  graph @g(%x: f32[4], %w: f32[4,4]) -> (%r: f32[4]) {
+    %y: f32[4] = kernel(%x) {name: "exp_4", form: pointwise, space: [4], reduce: []} body(%x: f32[4]) -> (%y) {
+      %y: f32[4] = exp(%x)
+    }
+    %g: f32[4] = kernel(%w, %y) {name: "dot_4", form: contraction, space: [4], reduce: []} body(%w: f32[4,4], %y: f32[4]) -> (%g) {
+      %g: f32[4] = dot(%w, %y) {batch: []x[], contract: [1]x[0]}
+    }
+    %b: f32[4] = barrier(%x, %g)
+    %r: f32[4] = kernel(%b, %g) {name: "exp_mul_4", form: pointwise, space: [4], reduce: []} body(%b: f32[4], %g: f32[4]) -> (%r) {
+      %again: f32[4] = exp(%b)
+      %r: f32[4] = mul(%again, %g)
+    }
+  }`,
+);

@@ -76,6 +76,21 @@ test('a reshape frees nothing of what it is an alias', () => {
   expect(schedule(graph).map((n) => n.op)).toEqual(['exp', 'reshape', 'add']);
 });
 
+test('what a barrier holds back waits, though nothing smaller is left to do', () => {
+  const [x, big] = [input(1), input(100)];
+  const after = b.sum(b.exp(big), { axes: [0] });
+  const again = b.exp(b.barrier(x, after));
+  const graph = { inputs: [x, big], outputs: [again, after] };
+  expect(schedule(graph).map((n) => n.op)).toEqual(['exp', 'sum', 'barrier', 'exp']);
+});
+
+test('a barrier frees nothing, and keeps nothing of what it waits for', () => {
+  const x = input(4);
+  const [y, z] = [b.exp(x), b.neg(x)];
+  const graph = { inputs: [x], outputs: [b.add(b.barrier(y, z), y)] };
+  expect(schedule(graph).map((n) => n.op)).toEqual(['exp', 'neg', 'barrier', 'add']);
+});
+
 test('a long chain of nodes is ordered without recursion', () => {
   const x = input(1);
   let y = x;

@@ -1,12 +1,15 @@
 // Checkpointing: what backward would read of a function is not saved but computed again, from the function's arguments, when it is needed.
 import { AutogradError } from '../../../runtime/errors.ts';
+import { avalOf, type Value } from '../../ir/node.ts';
 import { type DrawTape, withTape } from '../drawTape.ts';
 import { demandFunction } from '../func/trace.ts';
-import { currentTrace } from '../record.ts';
+import { edgeOf } from '../handle.ts';
+import { isTensor } from '../pytree.ts';
+import { currentTrace, repeating } from '../record.ts';
 import type { Tensor } from '../tensor.ts';
 import { enableGrad, isGradEnabled } from './mode.ts';
-import { currentBackward } from './running.ts';
-import { savedTensorsHooks } from './savedHooks.ts';
+import { currentBackward, currentGradient } from './running.ts';
+import { packOne, savedHooks, savedTensorsHooks, unpackOne } from './savedHooks.ts';
 
 /** What to do with a value that backward reads, made by the op of that name. */
 export type CheckpointPolicy = (op: string | undefined) => 'mustSave' | 'preferRecompute';
@@ -36,31 +39,46 @@ export function checkpointWith<A extends readonly unknown[], R>(
   demandFunction('checkpoint', f);
   if (!isGradEnabled() || currentTrace() !== undefined) return f(...args);
   const tape: DrawTape | undefined = preserveRandomState ? { draws: [] } : undefined;
+  const outer = savedHooks();
+  const again = args.map((arg) => (isTensor(arg) ? kept(arg, edgeOf(arg)?.fn.op, outer) : () => arg));
+  const run = (): R => f(...(again.map((arg) => arg()) as unknown as A));
   const expected: string[] = [];
   const computed = new WeakMap<object, readonly Tensor[]>();
-  const again = (): readonly Tensor[] => {
+  const saved = (): readonly Tensor[] => {
     const token = currentBackward()?.token;
     const known = token === undefined ? undefined : computed.get(token);
     if (known !== undefined) return known;
-    const found = recompute(() => f(...args), tape);
+    const found = recompute(run, tape, currentGradient());
     demandSame(expected, found.map(typeOf));
     if (token !== undefined) computed.set(token, found);
     return found;
   };
-  type Kept = { readonly tensor: Tensor } | { readonly at: number };
   return savedTensorsHooks(
-    (t, { madeBy }): Kept => {
+    (t, { madeBy }): (() => Tensor) => {
       const at = expected.push(typeOf(t)) - 1;
-      return policy(madeBy) === 'mustSave' ? { tensor: t } : { at };
+      return policy(madeBy) === 'mustSave' ? kept(t, madeBy, outer) : () => saved()[at]!;
     },
-    (kept: Kept) => ('tensor' in kept ? kept.tensor : again()[kept.at]!),
+    (give) => give(),
     () => (tape === undefined ? f(...args) : withTape(tape, false, () => f(...args))) as object,
   ) as R;
 }
 
-/** What `f` saves when it runs once more. */
-function recompute(f: () => unknown, tape: DrawTape | undefined): readonly Tensor[] {
+/** Gives a tensor that is kept for the second run; hooks around the checkpoint are handed it, as they are what any op saves. */
+function kept(t: Tensor, madeBy: string | undefined, hooks: ReturnType<typeof savedHooks>): () => Tensor {
+  if (hooks === undefined) return () => t;
+  const like = avalOf(t.value());
+  const handed = packOne(hooks, t, 'checkpoint', madeBy);
+  const { requiresGrad } = t;
+  return () => {
+    const given = unpackOne({ name: 'checkpoint' }, hooks.unpack, handed, like).detach();
+    return requiresGrad ? given.requiresGrad_() : given;
+  };
+}
+
+/** What `f` saves when it runs once more, computed after the gradient that asks for it: else it would be one with the first run. */
+function recompute(f: () => unknown, tape: DrawTape | undefined, gradient: Value | undefined): readonly Tensor[] {
   const found: Tensor[] = [];
+  const run = (): void => void (tape === undefined ? f() : withTape(tape, true, f));
   enableGrad(() =>
     savedTensorsHooks(
       (t) => {
@@ -68,7 +86,7 @@ function recompute(f: () => unknown, tape: DrawTape | undefined): readonly Tenso
         return t;
       },
       (t: Tensor) => t,
-      () => void (tape === undefined ? f() : withTape(tape, true, f)),
+      gradient === undefined ? run : () => repeating(gradient, run),
     ),
   );
   return found;

@@ -12,7 +12,7 @@ import { type Edge, GradFn } from './graph.ts';
 import { setGradEnabled } from './mode.ts';
 import { ReadyQueue } from './queue.ts';
 import { runPostAccumulate, runPostHooks, runPreHooks, runTensorHooks } from './runHooks.ts';
-import { duringBackward } from './running.ts';
+import { duringBackward, withGradient } from './running.ts';
 
 export type Root = { readonly edge: Edge; readonly gradient: Tensor };
 
@@ -120,7 +120,9 @@ function visit(run: Run, fn: GradFn): void {
 
 /** Gradients of a function's operands, by its own rule or by that of its graph. */
 function differentiate(fn: GradFn, cts: readonly (Cotangent | null)[], useful: readonly boolean[], task: Task): (Cotangent | null)[] {
-  const grads = fn.custom !== undefined ? runCustom(fn, cts) : pullbackOf(fn, cts, useful, task.createGraph);
+  const grads = withGradient(cts.find((ct) => ct != null)?.value, () =>
+    fn.custom !== undefined ? runCustom(fn, cts) : pullbackOf(fn, cts, useful, task.createGraph),
+  );
   if (isAnomalyEnabled())
     demandNoNaN(
       fn,

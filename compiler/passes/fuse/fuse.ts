@@ -1,5 +1,5 @@
 // Fusion: cuts the graph into units, joins them into groups, and makes each group a `kernel` node with a region.
-// Afterwards every node that computes lies in exactly one kernel, but for control flow and for reshapes of stored values, which are aliases.
+// Afterwards every node that computes lies in exactly one kernel, but for control flow, and for barriers and reshapes of stored values, which are aliases.
 import { build } from '../../ir/builder.ts';
 import { idsOf } from '../../ir/names.ts';
 import type { Graph, Node, Value } from '../../ir/node.ts';

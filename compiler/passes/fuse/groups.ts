@@ -118,7 +118,7 @@ type FormAndSpace = Pick<Group, 'form' | 'space' | 'reduce'>;
 /** The form of two groups together, or why there is none. */
 function jointForm(a: Group, b: Group): FormAndSpace | string {
   if (a.form === 'library' || b.form === 'library') return 'a library routine stays alone';
-  if (a.form === 'barrier' || b.form === 'barrier') return 'control flow stays outside kernels';
+  if (a.form === 'barrier' || b.form === 'barrier') return 'control flow and barriers stay outside kernels';
   const [main, rest] = a.form === 'pointwise' ? [b, a] : [a, b];
   if (rest.form !== 'pointwise') {
     if (main.form !== rest.form) return 'a contraction and a reduction iterate differently';

@@ -25,6 +25,7 @@ export function roleOf({ op }: Node): Role {
     case 'contraction':
     case 'library':
       return kind;
+    case 'barrier':
     case 'region':
       return 'barrier';
     default:
