@@ -1,6 +1,6 @@
 // Tensors as text, laid out as PyTorch prints them (torch/_tensor_str.py). Printing observes the tensor.
 import { type DType, isFloat, type TypedArray } from '../../runtime/dtype.ts';
-import { ArgumentError } from '../../runtime/errors.ts';
+import { ArgumentError, AutogradError } from '../../runtime/errors.ts';
 import { observe } from './boundary.ts';
 import { dtypeName } from './dtypes.ts';
 import { currentTrace, recording } from './record.ts';
@@ -49,10 +49,20 @@ function suffixesOf(t: Tensor): string[] {
   // The dtype is told where the elements do not show it.
   const shows = isEmpty ? t.element === 'f32' : t.element === 'f32' || t.element === 'i64' || t.element === 'bool';
   if (!shows) suffixes.push(`dtype=${dtypeName(t.element)}`);
-  const { gradFn } = t;
-  if (gradFn !== null) suffixes.push(`gradFn=<${gradFn.name}>`);
+  const history = historyOf(t);
+  if (history !== undefined) suffixes.push(`gradFn=<${history}>`);
   else if (t.requiresGrad) suffixes.push('requiresGrad=true');
   return suffixes;
+}
+
+/** The name of its `gradFn`; of a view whose history is undefined (`edgeOf` in handle.ts says when), 'Invalid'. */
+function historyOf(t: Tensor): string | undefined {
+  try {
+    return t.gradFn?.name;
+  } catch (error) {
+    if (error instanceof AutogradError) return 'Invalid';
+    throw error;
+  }
 }
 
 /** Suffixes go on the last line as long as it has room, then on lines of their own. */

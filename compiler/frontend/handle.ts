@@ -18,6 +18,8 @@ export type View = {
   readonly origin: 'plain' | 'several' | 'noGrad';
   /** Name of the op that made it, for messages. */
   readonly op: string;
+  /** The storage's version when it was made. */
+  readonly version: number;
 };
 
 /** What a tensor is made of; the class in tensor.ts adds methods and nothing else. */
@@ -104,17 +106,35 @@ function isAtHand(v: Value): boolean {
   return !currentInterval().forReplay && (isLeaf(v.node.op) || bufferOf(v) !== undefined);
 }
 
-/** Where the gradient of a tensor goes: to the function that made it, to its accumulator, or nowhere. */
+/**
+ * Whether gradients are wanted of a tensor. A view without a history of its own, made under `noGrad` or before its base wanted any,
+ * requires grad as its base does, though no gradient flows through it: as in PyTorch.
+ */
+export function requiresGradOf(t: Tensor): boolean {
+  if (t.wantsGrad) return true;
+  const base = t.via?.base;
+  if (base === undefined) return t.edge !== undefined;
+  return base.wantsGrad || base.edge !== undefined || (t.edge !== undefined && t.edgeAt === base.edgeSerial);
+}
+
+/**
+ * Where the gradient of a tensor goes: to the function that made it, to its accumulator, or nowhere.
+ * Throws AutogradError for a view made under `noGrad` of what has a history and was written since: as in PyTorch, it has no defined one.
+ */
 export function edgeOf(t: Tensor): Edge | null {
   const base = t.via?.base;
-  if (base !== undefined && t.via !== undefined && t.edgeAt !== base.edgeSerial) within(base.storage.born, () => deriveEdge(t, base));
+  if (base !== undefined && t.via !== undefined) {
+    const written = t.via.version !== t.storage.version && requiresGradOf(base);
+    if (written && t.via.origin === 'noGrad') throw unclearHistory(t.via.op);
+    if (t.edgeAt !== base.edgeSerial || (written && t.edge === undefined)) within(base.storage.born, () => deriveEdge(t, base));
+  }
   if (t.edge !== undefined) return t.edge;
   if (!t.wantsGrad) return null;
   t.accumulator ??= new GradFn('AccumulateGrad', [], undefined, t);
   return { fn: t.accumulator, index: 0 };
 }
 
-/** After a write through the base or another view, a view is a function of the base as it is now. */
+/** After a write, a view is a function of the base as it is now. */
 function deriveEdge(t: Tensor, base: Tensor): void {
   t.edgeAt = base.edgeSerial;
   const into = edgeOf(base);
@@ -126,7 +146,15 @@ function deriveEdge(t: Tensor, base: Tensor): void {
   t.edge = { fn: new GradFn('asStrided', [into], { inputs: [input], outputs: [output] }), index: 0 };
 }
 
-export const requiresGradOf = (t: Tensor): boolean => edgeOf(t) !== null;
+/** The same for those who look for a gradient: where one is wanted but none flows, a place that no gradient reaches. */
+export const placeOf = (t: Tensor): Edge | null =>
+  edgeOf(t) ?? (requiresGradOf(t) ? { fn: new GradFn('NoGradView', [], undefined), index: 0 } : null);
+
+const unclearHistory = (op: string): AutogradError =>
+  new AutogradError('a view was created in noGrad mode, and its base or another view of its base has been modified in place', {
+    op,
+    fix: 'move both the view and the write into noGrad, or both outside',
+  });
 
 export function demandGradDType(t: { readonly element: DType }, op: string): void {
   if (t.element !== 'f32' && t.element !== 'f64' && t.element !== 'f16')

@@ -16,7 +16,7 @@ import { edgeOf, requiresGradOf, stopped, type View } from './handle.ts';
 import { beginOp, currentInterval, currentTrace, recording } from './record.ts';
 import { read, type Storage, storageOf, write } from './storage.ts';
 import type { Tensor } from './tensor.ts';
-import { applyChain, applyStep, isWritable, type Layout, layoutAfter, type ViewStep, writeThrough } from './view.ts';
+import { applyChain, applyStep, crossesCopies, type Layout, layoutAfter, overlaps, type ViewStep, writeThrough } from './view.ts';
 
 type MakeTensor = (storage: Storage, view?: View, layout?: Layout) => Tensor;
 let make: MakeTensor;
@@ -65,9 +65,8 @@ const isCutOff = (): boolean => !isGradEnabled() && (currentTrace()?.grad ?? fal
 /** The function to differentiate a recorded op by, if anything asks for gradients. */
 function gradFn(op: string, inputs: readonly Tensor[], operands: readonly Value[], results: readonly Value[]): GradFn | undefined {
   if (!recordsHistory()) return undefined;
-  const next = inputs.map(edgeOf);
-  if (next.every((e) => e === null) || !results.some((v) => isFloat(dtypeOf(v)))) return undefined;
-  return functionOf(op, next, operands, results, inputs);
+  if (!inputs.some(requiresGradOf) || !results.some((v) => isFloat(dtypeOf(v)))) return undefined;
+  return functionOf(op, inputs.map(edgeOf), operands, results, inputs);
 }
 
 function functionOf(
@@ -123,24 +122,48 @@ export function applyView(
   if (layout === undefined) return undefined;
   beginOp();
   flushBefore(op);
-  const base = x.via?.base ?? x;
-  const from = recordsHistory() ? edgeOf(x) : null;
-  const t = make(x.storage, { base, chain: [...(x.via?.chain ?? []), step], origin, op }, layout);
+  const via = x.via;
+  const base = via?.base ?? x;
+  const tracked = recordsHistory() && requiresGradOf(x);
+  const from = tracked ? edgeOf(x) : null;
+  const t = make(
+    x.storage,
+    {
+      base,
+      chain: via === undefined ? [step] : [...via.chain, step],
+      // A view of a view is restricted as that one is.
+      origin: via === undefined || origin !== 'plain' ? origin : via.origin,
+      op,
+      version: x.storage.version,
+    },
+    layout,
+  );
   t.edgeAt = base.edgeSerial;
   t.stop = x.stop ?? (isCutOff() ? 'noGrad' : undefined);
   const input = x.value();
   const output = recording(() => applyStep(input, step));
   t.sawValue(output);
-  if (from !== null) t.edge = { fn: functionOf(op, [from], [input], [output], [x]), index: 0 };
+  if (tracked) t.edge = { fn: functionOf(op, [from], [input], [output], [x]), index: 0 };
   return t;
 }
+
+export type InPlaceOptions = {
+  /** All elements become the same, so that it does not matter if several lie in one place. */
+  readonly uniform?: boolean;
+};
 
 /**
  * Replaces the value of `self` by what `build` makes of it and of `others`, as PyTorch's `op_` methods do; views and detached tensors see it.
  * Throws AutogradError for a leaf that requires grad, ShapeError where the result would not fit, DTypeError where its dtype does not cast.
  */
-export function applyInPlace(op: string, self: Tensor, others: readonly Tensor[], build: (...values: Value[]) => Value): Tensor {
-  demandWritable(op, self, others);
+export function applyInPlace(
+  op: string,
+  self: Tensor,
+  others: readonly Tensor[],
+  build: (...values: Value[]) => Value,
+  { uniform = false }: InPlaceOptions = {},
+): Tensor {
+  demandWritable(op, self, others, uniform);
   const inputs = [self, ...others];
   const { operands, results } = record(op, inputs, (values) => {
     const result = build(...values);
@@ -160,7 +183,7 @@ export function applyInPlace(op: string, self: Tensor, others: readonly Tensor[]
   return self;
 }
 
-function demandWritable(op: string, self: Tensor, others: readonly Tensor[]): void {
+function demandWritable(op: string, self: Tensor, others: readonly Tensor[], uniform: boolean): void {
   const base = self.via?.base ?? self;
   if (mayMeetInference()) demandNoInference(op, self);
   if (isGradEnabled()) {
@@ -172,8 +195,7 @@ function demandWritable(op: string, self: Tensor, others: readonly Tensor[]): vo
           fix: 'wrap the update in noGrad(() => ...), or use the op without the trailing underscore',
         },
       );
-    // A view made under noGrad has no history of its own; its base may have one.
-    const tracked = currentTrace() !== undefined || requiresGradOf(self) || requiresGradOf(base) || others.some(requiresGradOf);
+    const tracked = currentTrace() !== undefined || requiresGradOf(self) || others.some(requiresGradOf);
     if (tracked && self.via?.origin === 'noGrad')
       throw new AutogradError('a view was created in noGrad mode and is being modified in place with grad mode enabled', {
         op,
@@ -185,7 +207,13 @@ function demandWritable(op: string, self: Tensor, others: readonly Tensor[]): vo
         { op, fix: 'clone() it first' },
       );
   }
-  if (self.via !== undefined && !isWritable(self.via.chain))
+  if (self.via === undefined) return;
+  if (crossesCopies(base.layout, self.via.chain))
+    throw new ShapeError('writing through a diagonal of expanded dimensions is not supported in this version', {
+      op,
+      fix: 'clone() the tensor first',
+    });
+  if (overlaps(self.layout) && !uniform)
     throw new ShapeError('more than one element of the written-to tensor refers to a single memory location', {
       op,
       fix: 'clone() the tensor first',

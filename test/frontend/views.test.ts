@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   AutogradError,
   arange,
+  autograd,
   cat,
   DTypeError,
   noGrad,
@@ -211,12 +212,66 @@ describe('a write', () => {
     expect(copies.map(list)).toEqual(before);
   });
 
-  it('into expanded memory is refused', () => {
+  it('into expanded memory is refused, but to one number', () => {
     const x = ones([3]);
-    expect(() => x.expand([2, 3]).add_(1)).toThrow(/more than one element of the written-to tensor refers to a single memory location/);
+    const wide = x.expand([2, 3]);
+    const refusal = /more than one element of the written-to tensor refers to a single memory location/;
+    const writes: readonly (() => Tensor)[] = [
+      () => wide.add_(1),
+      () => wide.copy_(ones([2, 3])),
+      () => wide.fill_(tensor(2)),
+      () => wide.select(1, 0).add_(1),
+      () => wide.t().index(1).mul_(5),
+      () => wide.indexPut_([range(), 0], 1),
+    ];
+    for (const write of writes) expect(write).toThrow(refusal);
     expect(list(x)).toEqual([1, 1, 1]);
     expect(() => x.expand([1, 3]).add_(1)).not.toThrow();
     expect(list(x)).toEqual([2, 2, 2]);
+    wide.fill_(7);
+    expect(list(x)).toEqual([7, 7, 7]);
+    wide.select(1, 0).zero_();
+    expect(list(x)).toEqual([0, 7, 7]);
+    expect(() => zeros([1, 1]).expand([0, 2]).add_(1)).not.toThrow();
+  });
+
+  it('through one of the places where expand shows an element reaches all', () => {
+    const x = zeros([3]);
+    const wide = x.expand([2, 3]);
+    wide.index(1).add_(tensor([1, 2, 3]));
+    expect(list(wide)).toEqual([
+      [1, 2, 3],
+      [1, 2, 3],
+    ]);
+    wide.index(range(1, 2), range(1, 3)).mul_(10);
+    expect(list(x)).toEqual([1, 20, 30]);
+    wide.indexPut_([0], tensor([4, 5, 6]));
+    expect(list(x)).toEqual([4, 5, 6]);
+    x.expand([4, 2, 3]).transpose(0, 2).index(2, 1, 3).fill_(9);
+    expect(list(x)).toEqual([4, 5, 9]);
+    const one = zeros([1]);
+    one.expand([2, 3]).t().view([6]).index(4).fill_(-0);
+    expect(list(one)).toEqual([-0]);
+  });
+
+  it('through a diagonal reaches matrices that no strides make flat', () => {
+    const x = matrix();
+    x.t().diagonal().fill_(9);
+    x.diagonal(-1).mul_(10);
+    x.index(range(), range(1, 3)).diagonal(1).sub_(2);
+    expect(list(x)).toEqual([
+      [9, 1, 0],
+      [30, 9, 5],
+    ]);
+    expect(x.t().diagonal(1).stride()).toEqual([4]);
+    expect(list(x.diagonal(7))).toEqual([]);
+    expect(() => zeros([3]).expand([3, 3]).diagonal().fill_(1)).toThrow(/diagonal of expanded dimensions is not supported/);
+    const deep = zeros([2, 2]);
+    deep.expand([3, 2, 2]).index(1).diagonal().fill_(1);
+    expect(list(deep)).toEqual([
+      [1, 0],
+      [0, 1],
+    ]);
   });
 
   it('may broadcast its operand, and not grow', () => {
@@ -329,5 +384,125 @@ describe('gradients', () => {
     expect(() => split(x.mul(1), 1)[0]!.add_(1)).toThrow(AutogradError);
     const v = noGrad(() => x.mul(1).index(0));
     expect(() => v.add_(1)).not.toThrow();
+  });
+
+  it('pass a write through one place of an expanded view', () => {
+    const x = ones([3]).requiresGrad_();
+    const y = x.mul(2);
+    const wide = y.expand([2, 3]);
+    wide.index(1).mul_(tensor([1, 2, 3]));
+    wide
+      .mul(tensor([[1], [10]]))
+      .sum()
+      .backward();
+    expect(list(x.grad!)).toEqual([22, 44, 66]);
+  });
+});
+
+describe.each(['a leaf', 'a result'])('a view of %s made under noGrad', (kind) => {
+  const made = (): [Tensor, Tensor] => {
+    const leaf = ones([2, 2]).requiresGrad_();
+    const x = kind === 'a leaf' ? leaf : leaf.mul(1);
+    return [x, noGrad(() => x.view([-1]))];
+  };
+
+  it('requires grad as its base does, is a leaf, and takes no gradient', () => {
+    const [x, v] = made();
+    expect([v.requiresGrad, v.isLeaf, v.gradFn]).toEqual([true, true, null]);
+    const y = v.mul(2);
+    expect(y.requiresGrad).toBe(true);
+    expect(y.gradFn!.nextFunctions).toEqual([
+      [null, 0],
+      [null, 0],
+    ]);
+    y.sum().backward();
+    expect([v.grad, x.isLeaf ? x.grad : null]).toEqual([null, null]);
+    expect([v.gt(0).requiresGrad, v.detach().requiresGrad, noGrad(() => v.view([2, 2])).requiresGrad]).toEqual([false, false, true]);
+  });
+
+  it('has nothing to be differentiated by', () => {
+    const [x, v] = made();
+    expect(() => v.backward(ones([4]))).toThrow(/does not require grad and does not have a gradFn/);
+    v.index(0).backward();
+    const y = v.mul(2).sum();
+    expect(autograd.grad(y, v, { allowUnused: true })).toEqual([null]);
+    expect(() => autograd.grad(v.mul(2).sum(), [x])).toThrow(AutogradError);
+    v.retainGrad();
+    const came: Tensor[] = [];
+    v.registerHook((g) => void came.push(g));
+    v.mul(2).sum().backward();
+    expect([came, v.grad]).toEqual([[], null]);
+  });
+
+  it('leaves the gradient of its base alone', () => {
+    const [x, v] = made();
+    x.retainGrad();
+    x.view([-1]).mul(v).sum().backward();
+    expect(list(x.grad!)).toEqual([
+      [1, 1],
+      [1, 1],
+    ]);
+  });
+
+  it('becomes a leaf of its own by requiresGrad_', () => {
+    const [x, v] = made();
+    v.requiresGrad_().mul(3).sum().backward();
+    expect([list(v.grad!), x.isLeaf ? x.grad : null]).toEqual([[3, 3, 3, 3], null]);
+  });
+
+  it('and views of it are not to be written while gradients are recorded', () => {
+    const [, v] = made();
+    for (const write of [() => v.mul_(2), () => v.view([2, 2]).mul_(2), () => v.index(0).fill_(2)]) expect(write).toThrow(AutogradError);
+    expect(list(v)).toEqual([1, 1, 1, 1]);
+  });
+
+  it('has an undefined history once its storage was written', () => {
+    const [x, v] = made();
+    noGrad(() => {
+      v.mul_(2).add_(1);
+      x.mul_(3);
+      v.add_(1);
+    });
+    expect([v.requiresGrad, list(v)]).toEqual([true, [10, 10, 10, 10]]);
+    expect(String(v)).toBe('tensor([10., 10., 10., 10.], gradFn=<Invalid>)');
+    for (const use of [() => v.mul(3), () => v.view([2, 2]), () => v.gradFn, () => v.isLeaf]) expect(use).toThrow(/created in noGrad mode/);
+    expect(list(noGrad(() => v.mul(3)))).toEqual([30, 30, 30, 30]);
+    expect(list(v.detach())).toEqual([10, 10, 10, 10]);
+    x.square().sum().backward();
+    expect(x.isLeaf ? list(x.grad!) : undefined).toEqual(
+      x.isLeaf
+        ? [
+            [20, 20],
+            [20, 20],
+          ]
+        : undefined,
+    );
+  });
+});
+
+describe('a view of a tensor without gradients', () => {
+  it('made under noGrad may be written, until a gradient enters', () => {
+    const x = ones([4]);
+    const v = noGrad(() => x.view([2, 2]));
+    v.mul_(2);
+    expect(list(x)).toEqual([2, 2, 2, 2]);
+    const w = ones([2, 2]).requiresGrad_();
+    expect(() => v.mul_(w)).toThrow(/created in noGrad mode/);
+    x.mul_(w.view([4]));
+    expect(v.requiresGrad).toBe(true);
+    expect(() => v.mul(2)).toThrow(/created in noGrad mode/);
+  });
+
+  it('requires grad with its base from later on, as a function of it after a write', () => {
+    const x = ones([4]);
+    const v = x.view([2, 2]);
+    x.requiresGrad_();
+    expect([v.requiresGrad, v.isLeaf]).toEqual([true, true]);
+    v.mul(2).sum().backward();
+    expect([v.grad, x.grad]).toEqual([null, null]);
+    expect(() => v.mul_(2)).toThrow(/a view of a leaf/);
+    noGrad(() => x.mul_(2));
+    v.mul(2).sum().backward();
+    expect([v.grad, list(x.grad!)]).toEqual([null, [2, 2, 2, 2]]);
   });
 });

@@ -2,7 +2,7 @@
 import { ArgumentError, AutogradError, ShapeError } from '../../../runtime/errors.ts';
 import { b, full } from '../../ir/builder.ts';
 import { sameShape, shapeText } from '../../ir/dim.ts';
-import { edgeOf } from '../handle.ts';
+import { edgeOf, placeOf } from '../handle.ts';
 import { newTensor } from '../op.ts';
 import { isTensor } from '../pytree.ts';
 import { beginOp, currentInterval, currentTrace, recording } from '../record.ts';
@@ -124,7 +124,7 @@ function edgesOf(op: string, inputs: readonly Differentiated[]): Edge[] {
   return inputs.map((t, i) => {
     if (isEdge(t)) return t;
     if (!isTensor(t)) throw new ArgumentError(`input ${i} is no tensor but ${t === null ? 'null' : typeof t}`, { op });
-    const edge = edgeOf(t);
+    const edge = placeOf(t);
     if (edge === null)
       throw new AutogradError('one of the differentiated tensors does not require grad', { op, fix: 'set requiresGrad before it is used' });
     return edge;

@@ -3,7 +3,7 @@ import { isFloat } from '../../../runtime/dtype.ts';
 import { ArgumentError, AutogradError } from '../../../runtime/errors.ts';
 import type { Aval } from '../../ir/aval.ts';
 import { full } from '../../ir/builder.ts';
-import { edgeOf } from '../handle.ts';
+import { edgeOf, requiresGradOf } from '../handle.ts';
 import { newTensor, rebase } from '../op.ts';
 import { isTensor } from '../pytree.ts';
 import { beginOp, currentTrace, recording } from '../record.ts';
@@ -157,11 +157,9 @@ function applyFunction(definition: Definition, args: readonly unknown[]): unknow
   if (typeof definition.forward !== 'function') throw new AutogradError('you must implement the forward function', { op: definition.name });
   refuseTransforms(definition);
   const edges = args.map((a) => (isTensor(a) ? edgeOf(a) : null));
-  const records = isGradEnabled() && edges.some((e) => e !== null);
-  const ctx = new FunctionContext(
-    name,
-    edges.map((e) => e !== null),
-  );
+  const wanted = args.map((a) => isTensor(a) && requiresGradOf(a));
+  const records = isGradEnabled() && wanted.includes(true);
+  const ctx = new FunctionContext(name, wanted);
   const context = ctx as unknown as Context;
   const output = noGrad(() => {
     if (definition.setupContext === undefined) return definition.forward(...([context, ...args] as never[])) as object;

@@ -1,6 +1,6 @@
 // Hooks that stand beside the graph: after accumulation into a leaf, and on several gradients at once.
 import { ArgumentError, AutogradError } from '../../../runtime/errors.ts';
-import { edgeOf } from '../handle.ts';
+import { edgeOf, placeOf } from '../handle.ts';
 import type { Tensor } from '../tensor.ts';
 import { type Edge, type HookHandle, type Hooks, register, type TensorHook } from './graph.ts';
 import { currentBackward } from './running.ts';
@@ -13,7 +13,7 @@ export const postAccumulateHooks = (leaf: Tensor): Hooks<PostAccumulateHook> | u
 /** Calls `hook` with each gradient that reaches `t`; what it returns replaces the gradient. */
 export function registerTensorHook(t: Tensor, hook: TensorHook): HookHandle {
   demandHook('registerHook', hook);
-  const edge = edgeOf(t);
+  const edge = placeOf(t);
   if (edge === null) throw new AutogradError("cannot register a hook on a tensor that doesn't require gradient", { op: 'registerHook' });
   return onGradient(edge, hook);
 }
@@ -53,7 +53,7 @@ export function registerMultiGradHook(tensors: readonly Tensor[], hook: (given: 
   demandHook(op, hook);
   if (mode !== 'all' && mode !== 'any') throw new ArgumentError(`expects mode to be 'all' or 'any', got ${String(mode)}`, { op });
   const edges = tensors.map((t) => {
-    const edge = edgeOf(t);
+    const edge = placeOf(t);
     if (edge === null) throw new AutogradError("cannot register a hook on a tensor that doesn't require gradient", { op });
     return edge;
   });

@@ -4,9 +4,9 @@ import { b, full, lit } from '../../ir/builder.ts';
 import { avalOf, type Value } from '../../ir/node.ts';
 import { demandTensors } from '../arguments.ts';
 import { dimOf } from '../dims.ts';
-import { apply } from '../op.ts';
+import { apply, applyView } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
-import { clone, narrow, permute, reshape } from './shape.ts';
+import { clone, permute } from './shape.ts';
 
 /** Ones below and on the `diagonal`-th diagonal, as a mask. */
 function below(v: Value, diagonal: number): Value {
@@ -33,22 +33,20 @@ export function triu(x: Tensor, diagonal = 0): Tensor {
   return apply('triu', [x], (v) => b.select(below(v, diagonal - 1), full(0, avalOf(v)), v));
 }
 
-/** The elements (i, i + offset) of dimensions `dim1` and `dim2`, as a last dimension: a view where the strides of both allow it. */
+/** The elements (i, i + offset) of dimensions `dim1` and `dim2`, as a last dimension: a view. */
 export function diagonal(x: Tensor, offset = 0, dim1 = 0, dim2 = 1): Tensor {
   demandTensors('diagonal', x);
   const op = 'diagonal';
   if (!Number.isInteger(offset)) throw new ArgumentError(`offset ${String(offset)} is no integer`, { op });
   const [i, j] = [dimOf(op, dim1, x.ndim), dimOf(op, dim2, x.ndim)];
   if (x.ndim < 2 || i === j) throw new ArgumentError(`dimensions ${dim1} and ${dim2} of [${x.shape}] must be two`, { op });
-  const order = [...x.shape.keys()].filter((d) => d !== i && d !== j);
-  const last = permute(x, [...order, i, j]);
+  const order = [...[...x.shape.keys()].filter((d) => d !== i && d !== j), i, j];
+  const last = order.every((d, at) => d === at) ? x : permute(x, order);
   const [n, m] = [x.shape[i]!, x.shape[j]!];
   const count = Math.max(0, Math.min(n + Math.min(0, offset), m - Math.max(0, offset)));
-  const first = offset < 0 ? -offset * m : offset;
-  const lead = last.shape.slice(0, -2);
-  // Row-major, element (i, i) is every (m + 1)-th.
-  const flat = reshape(last, [...lead, n * m]);
-  return count === 0 ? narrow(flat, -1, 0, 0) : flat.index('...', { start: first, stop: first + (count - 1) * (m + 1) + 1, step: m + 1 });
+  // Of an empty diagonal any place will do.
+  const [row, column] = count === 0 ? [0, 0] : [Math.max(0, -offset), Math.max(0, offset)];
+  return applyView(op, last, { op: 'diagonal', row, column, count })!;
 }
 /** The last dimension on the diagonal of two new ones, zeros elsewhere. */
 export function diagEmbed(x: Tensor, offset = 0): Tensor {

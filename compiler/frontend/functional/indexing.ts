@@ -330,11 +330,15 @@ export function maskedSelect(x: Tensor, mask: Tensor): Tensor {
 /** Every element set to a number, in place. */
 export function fill_(x: Tensor, value: Operand): Tensor {
   demandTensors('fill_', x);
-  return applyInPlace('fill_', x, tensorsAmong(value), (v, ...f) =>
-    broadcastTo(isTensor(value) ? castTo(f[0]!, x.element) : scalarValue(value, x.element), fixedShape(shapeOf(v))),
+  return applyInPlace(
+    'fill_',
+    x,
+    tensorsAmong(value),
+    (v, ...f) => broadcastTo(isTensor(value) ? castTo(f[0]!, x.element) : scalarValue(value, x.element), fixedShape(shapeOf(v))),
+    { uniform: !isTensor(value) },
   );
 }
 export function zero_(x: Tensor): Tensor {
   demandTensors('zero_', x);
-  return applyInPlace('zero_', x, [], (v) => b.reshape(full(0, avalOf(v)), { shape: x.shape }));
+  return applyInPlace('zero_', x, [], (v) => b.reshape(full(0, avalOf(v)), { shape: x.shape }), { uniform: true });
 }

@@ -4,7 +4,7 @@ import { type BackwardOptions, backward } from '../autograd/backward.ts';
 import type { GradFn, HookHandle, TensorHook } from '../autograd/graph.ts';
 import { type PostAccumulateHook, registerPostAccumulateGradHook, registerTensorHook } from '../autograd/hooks.ts';
 import { isInferenceModeEnabled } from '../autograd/mode.ts';
-import { demandGradDType, edgeOf, Handle, stopped } from '../handle.ts';
+import { demandGradDType, edgeOf, Handle, placeOf, requiresGradOf, stopped } from '../handle.ts';
 import { historyChanged, newTensor } from '../op.ts';
 import { currentInterval, currentTrace, gradientRead, recording } from '../record.ts';
 import { write } from '../storage.ts';
@@ -15,7 +15,7 @@ export type { HookHandle };
 export abstract class AutogradMethods extends Handle {
   /** Whether gradients flow into this tensor. Setting it on a result of an op is an error, as in PyTorch. */
   get requiresGrad(): boolean {
-    return edgeOf(this as unknown as Tensor) !== null;
+    return requiresGradOf(this as unknown as Tensor);
   }
   set requiresGrad(on: boolean) {
     (this as unknown as Tensor).requiresGrad_(on);
@@ -76,7 +76,7 @@ export abstract class AutogradMethods extends Handle {
 
   /** Keeps `.grad` of a result of an op; nothing for leaves. Throws AutogradError if it does not require grad. */
   retainGrad(this: Tensor): void {
-    const edge = edgeOf(this);
+    const edge = placeOf(this);
     if (edge === null) throw new AutogradError("can't retain grad on a tensor that has requiresGrad=false", { op: 'retainGrad' });
     if (edge.fn.variable !== undefined) return;
     edge.fn.retained ??= new Map();
