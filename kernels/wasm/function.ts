@@ -1,46 +1,22 @@
 // Builds the body of one WebAssembly function: expressions are trees, statements write them out as bytes at once.
 import { InternalError } from '../../runtime/errors.ts';
+import { append, type Bytes, bytes, f32Bits, f64Bits, pushByte, pushPadded, pushU32 } from './bytes.ts';
+import { pushInstruction } from './encode.ts';
 import {
-  append,
-  type Bytes,
-  bytes,
-  f32Bits,
-  f64Bits,
-  pushByte,
-  pushBytes,
-  pushF32Bits,
-  pushF64Bits,
-  pushPadded,
-  pushS32,
-  pushS64,
-  pushU32,
-} from './bytes.ts';
-import { emptyBlock, type Opcode, type OpName, opcodes, type Type, typeCodes } from './opcode.ts';
+  type FunctionRef,
+  type Immediate,
+  isConstant,
+  type Local,
+  type Node,
+  node,
+  read,
+  type VectorConstant,
+  vectorBytes,
+} from './node.ts';
+import { type Opcode, type OpName, opcodes, type Type, typeCodes } from './opcode.ts';
 
+export type { FunctionRef, Local, Node } from './node.ts';
 export type { OpName, Type } from './opcode.ts';
-
-/** What an instruction carries, by the kind that its opcode names: a local's index, a constant, bits of a float, an offset, lanes. */
-type Immediate = undefined | number | bigint | readonly number[] | Uint8Array;
-
-/** A pure expression. It is evaluated anew at each use: what is used more than once is bound (`bind`). */
-export type Node = {
-  readonly type: Type;
-  readonly op: Opcode;
-  readonly args: readonly Node[];
-  readonly immediate: Immediate;
-  /** Set if this reads a local: `true` where the local may be assigned later. */
-  readonly mutable: boolean | undefined;
-};
-
-/** A place that can be assigned. `name` is for readers of the code. */
-export type Local = { readonly type: Type; readonly index: number; readonly name: string | undefined };
-
-/** A function of the module. `index` is known when the module is finished. */
-export type FunctionRef = {
-  readonly name: string;
-  readonly params: readonly Type[];
-  readonly results: readonly Type[];
-};
 
 /** Where a branch goes: nesting depth of its block. */
 export type Label = { readonly depth: number };
@@ -55,14 +31,6 @@ export type StoreLaneName = Extract<Store, `${string}_lane`>;
 export type AtomicName = Extract<OpName, `${string}.atomic.${string}`>;
 type LaneShape = 'i8x16' | 'i16x8' | 'i32x4' | 'i64x2' | 'f32x4' | 'f64x2';
 type ExtractShape = 'i8x16_s' | 'i8x16_u' | 'i16x8_s' | 'i16x8_u' | 'i32x4' | 'i64x2' | 'f32x4' | 'f64x2';
-
-/** Sixteen bytes, or one number for all lanes, or a number per lane. */
-export type VectorConstant =
-  | Uint8Array
-  | { readonly f32x4: number | readonly number[] }
-  | { readonly f64x2: number | readonly number[] }
-  | { readonly i32x4: number | readonly number[] }
-  | { readonly i64x2: bigint | readonly bigint[] };
 
 export type FunctionBuilder = {
   /** The i-th parameter; parameters are never assigned. */
@@ -114,7 +82,9 @@ export type FunctionBuilder = {
   call(fn: FunctionRef, args: readonly Node[]): void;
   /** Calls now and binds the one result. */
   callValue(fn: FunctionRef, args: readonly Node[]): Node;
-  return_(value?: Node): void;
+  /** Calls now and binds all results. */
+  callValues(fn: FunctionRef, args: readonly Node[]): Node[];
+  return_(...values: Node[]): void;
   unreachable(): void;
 };
 
@@ -146,7 +116,6 @@ type Building = {
 };
 
 export function buildFunction(fn: FunctionRef, body: (f: FunctionBuilder) => void): FunctionBody {
-  if (fn.results.length > 1) throw new InternalError(`${fn.name} has ${fn.results.length} results; one is the most that is built`);
   const b: Building = {
     fn,
     code: bytes(),
@@ -266,17 +235,22 @@ function builderOf(b: Building): FunctionBuilder {
     },
     call(fn, args) {
       call(b, fn, args);
-      if (fn.results.length > 0) instruction(b, opcodes.drop, undefined);
+      for (const _ of fn.results) instruction(b, opcodes.drop, undefined);
     },
     callValue(fn, args) {
-      const type = fn.results[0] ?? fail(b, `${fn.name} has no result`);
-      call(b, fn, args);
-      return assignFresh(b, type, undefined);
+      if (fn.results.length !== 1) fail(b, `${fn.name} has ${fn.results.length} results, not one`);
+      return f.callValues(fn, args)[0]!;
     },
-    return_(value) {
-      const type = b.fn.results[0];
-      if (value?.type !== type) fail(b, `returns ${value?.type ?? 'nothing'} where its type says ${type ?? 'nothing'}`);
-      if (value !== undefined) expression(b, value);
+    callValues(fn, args) {
+      call(b, fn, args);
+      // The last result is on top of the stack.
+      const values = fn.results.map((_, k) => assignFresh(b, fn.results[fn.results.length - 1 - k]!, undefined));
+      return values.reverse();
+    },
+    return_(...values) {
+      if (values.length !== b.fn.results.length) fail(b, `returns ${values.length} values, not ${b.fn.results.length}`);
+      for (let k = 0; k < values.length; k++) expectType(b, 'return', b.fn.results[k]!, values[k]!);
+      for (const value of values) expression(b, value);
       instruction(b, opcodes.return, undefined);
     },
     unreachable: () => instruction(b, opcodes.unreachable, undefined),
@@ -287,22 +261,6 @@ function builderOf(b: Building): FunctionBuilder {
 function fail(b: Building, what: string): never {
   throw new InternalError(`${b.fn.name}: ${what}`);
 }
-
-const node = (type: Type, op: Opcode, args: readonly Node[], immediate: Immediate): Node => ({
-  type,
-  op,
-  args,
-  immediate,
-  mutable: undefined,
-});
-
-const read = (index: number, type: Type, mutable: boolean): Node => ({
-  type,
-  op: opcodes['local.get'],
-  args: [],
-  immediate: index,
-  mutable,
-});
 
 const extractName = (shape: ExtractShape): OpName =>
   shape.endsWith('_s') || shape.endsWith('_u')
@@ -362,74 +320,7 @@ function instruction(b: Building, op: Opcode, value: Immediate): void {
     b.setEnd = -1;
     return;
   }
-  pushOpcode(code, op);
-  pushImmediate(code, op, value);
-}
-
-function pushImmediate(code: Bytes, op: Opcode, value: Immediate): void {
-  switch (op.immediate) {
-    case 'none':
-      break;
-    case 'block':
-      pushByte(code, emptyBlock);
-      break;
-    case 'label':
-    case 'local':
-      pushU32(code, value as number);
-      break;
-    case 'labels': {
-      const labels = value as readonly number[];
-      pushU32(code, labels.length - 1);
-      for (const label of labels) pushU32(code, label);
-      break;
-    }
-    case 'function':
-      // `call` leaves room for the index.
-      break;
-    case 'i32':
-      pushS32(code, value as number);
-      break;
-    case 'i64':
-      pushS64(code, value as bigint);
-      break;
-    case 'f32':
-      pushF32Bits(code, value as number);
-      break;
-    case 'f64':
-      pushF64Bits(code, value as bigint);
-      break;
-    case 'lane':
-      pushByte(code, value as number);
-      break;
-    case 'v128':
-    case 'shuffle':
-      pushBytes(code, value as Uint8Array | readonly number[]);
-      break;
-    case 'memory':
-      pushU32(code, op.align);
-      pushU32(code, value as number);
-      break;
-    case 'memoryLane': {
-      const [offset, lane] = value as readonly [number, number];
-      pushU32(code, op.align);
-      pushU32(code, offset);
-      pushByte(code, lane);
-      break;
-    }
-    case 'memories':
-      pushBytes(code, [0, 0]);
-      break;
-    case 'zero':
-      pushByte(code, 0);
-      break;
-    default:
-      op.immediate satisfies never;
-  }
-}
-
-function pushOpcode(code: Bytes, op: Opcode): void {
-  pushByte(code, op.prefix);
-  if (op.prefix !== op.code || op.prefix >= 0xfc) pushU32(code, op.code);
+  pushInstruction(code, op, value);
 }
 
 const lengthOfIndex = (index: number): number => (index < 1 << 7 ? 1 : index < 1 << 14 ? 2 : 3);
@@ -456,8 +347,6 @@ function assignFresh(b: Building, type: Type, name: string | undefined): Node {
   assign(b, local.index);
   return read(local.index, type, false);
 }
-
-const isConstant = (value: Node): boolean => value.op.operands.length === 0 && value.op.immediate !== 'local' && value.type !== 'v128';
 
 function bind(b: Building, value: Node, name: string | undefined = undefined): Node {
   if (value.mutable === false || isConstant(value)) return value;
@@ -498,10 +387,8 @@ function constant(b: Building, value: Uint8Array): Node {
   const known = b.constants.get(key);
   if (known !== undefined) return known;
   const { index } = takeFresh(b);
-  pushOpcode(b.entry, opcodes['v128.const']);
-  pushBytes(b.entry, value);
-  pushOpcode(b.entry, opcodes['local.set']);
-  pushU32(b.entry, index);
+  pushInstruction(b.entry, opcodes['v128.const'], value);
+  pushInstruction(b.entry, opcodes['local.set'], index);
   const made = read(index, 'v128', false);
   b.constants.set(key, made);
   return made;
@@ -512,17 +399,4 @@ function takeFresh(b: Building): Local {
   const index = b.fn.params.length + b.types.length;
   b.types.push('v128');
   return { type: 'v128', index, name: undefined };
-}
-
-function vectorBytes(value: VectorConstant): Uint8Array {
-  if (value instanceof Uint8Array) return value;
-  const out = new DataView(new ArrayBuffer(16));
-  const fill = <T>(lanes: T | readonly T[], width: number, write: (at: number, lane: T) => void): void => {
-    for (let at = 0; at < 16; at += width) write(at, Array.isArray(lanes) ? (lanes as readonly T[])[at / width]! : (lanes as T));
-  };
-  if ('f32x4' in value) fill(value.f32x4, 4, (at, x) => out.setFloat32(at, x, true));
-  else if ('f64x2' in value) fill(value.f64x2, 8, (at, x) => out.setFloat64(at, x, true));
-  else if ('i32x4' in value) fill(value.i32x4, 4, (at, x) => out.setInt32(at, x, true));
-  else fill(value.i64x2, 8, (at, x) => out.setBigInt64(at, x, true));
-  return new Uint8Array(out.buffer);
 }
