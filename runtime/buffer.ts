@@ -3,7 +3,13 @@ import { bytesPerElement, type DType, type TypedArray } from './dtype.ts';
 import { DeviceError } from './errors.ts';
 
 /** Elements in the memory of a device. What else there is to it, only the device knows. */
-export type Block = { readonly home: Home };
+export type Block = {
+  readonly home: Home;
+  /** Whether the buffer has the elements on the host as well. */
+  isCopied: boolean;
+  /** The elements on the host, where the device had to make room: then they are nowhere else. */
+  spilled: TypedArray | undefined;
+};
 
 /** How to get at the blocks of a device. */
 export type Home = {
@@ -42,15 +48,29 @@ export const bytesOf = ({ dtype, length }: Pick<Buffer, 'dtype' | 'length'>): nu
 
 /** The elements, which must not be written to. Throws DeviceError where the device can only be awaited. */
 export function readSync(buffer: Buffer): TypedArray {
-  buffer.host ??= fetchSync(buffer.block!);
+  const host = hostOf(buffer);
+  if (host !== undefined) return host;
+  const block = buffer.block!;
+  buffer.host = fetchSync(block);
+  block.isCopied = true;
   return buffer.host;
 }
 
 /** The elements in an array of the caller's own. */
-export const copySync = ({ host, block }: Buffer): TypedArray => (host !== undefined ? host.slice() : fetchSync(block!));
+export const copySync = (buffer: Buffer): TypedArray => hostOf(buffer)?.slice() ?? fetchSync(buffer.block!);
 
 /** As `copySync`, for every device. */
-export const copy = async ({ host, block }: Buffer): Promise<TypedArray> => (host !== undefined ? host.slice() : block!.home.read(block!));
+export const copy = async (buffer: Buffer): Promise<TypedArray> => hostOf(buffer)?.slice() ?? buffer.block!.home.read(buffer.block!);
+
+/** The elements, if the host has them. */
+function hostOf(buffer: Buffer): TypedArray | undefined {
+  const spilled = buffer.block?.spilled;
+  if (spilled !== undefined) {
+    buffer.host = spilled;
+    buffer.block = undefined;
+  }
+  return buffer.host;
+}
 
 /** Gives device memory back at once. Only for those who know that nobody needs the elements any more. */
 export function release(buffer: Buffer): void {

@@ -10,6 +10,7 @@ export {
   ProgramError,
   ShapeError,
 } from './errors.ts';
-export { bind, type Executable, type KernelFunction } from './execute.ts';
+export type { Executable } from './executable.ts';
+export { bind, type KernelFunction } from './execute.ts';
 export { type Program, programVersion } from './program.ts';
 export { decodeProgram, encodeProgram, parseProgram, printProgram } from './serialize.ts';

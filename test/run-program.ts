@@ -5,7 +5,7 @@ import { load } from '../compiler/jit/executable.ts';
 import { type CompileOptions, compileGraph } from '../compiler/lower/compile.ts';
 import type { Reference } from '../compiler/ops/rules.ts';
 import { allocate, type DType, type TypedArray } from '../runtime/dtype.ts';
-import type { Executable } from '../runtime/execute.ts';
+import type { Executable } from '../runtime/executable.ts';
 import { jsTarget, type Target } from '../runtime/target.ts';
 
 /** Reference data as the buffer that a device holds. */

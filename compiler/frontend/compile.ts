@@ -3,6 +3,7 @@
 import { type Buffer, hostBuffer } from '../../runtime/buffer.ts';
 import type { DType, TypedArray } from '../../runtime/dtype.ts';
 import { ArgumentError } from '../../runtime/errors.ts';
+import type { Target } from '../../runtime/target.ts';
 import type { Aval } from '../ir/aval.ts';
 import { sameShape } from '../ir/dim.ts';
 import { avalOf, type Value } from '../ir/node.ts';
@@ -10,6 +11,7 @@ import { type Part, partOf, type ValueId, valueId } from '../jit/structure.ts';
 import { isGradEnabled } from './autograd/mode.ts';
 import { boundary, deferSteps, type Ended, realise } from './boundary.ts';
 import { convert } from './creation.ts';
+import { defaultTarget } from './device.ts';
 import { requiresGradOf, type View } from './handle.ts';
 import { newTensor } from './op.ts';
 import { flatten, type Rest, sameRest, unflatten } from './pytree.ts';
@@ -58,6 +60,7 @@ type Owner = { readonly argument: number } | { readonly tensor: Tensor };
 type GradientRead = { readonly of: Owner; readonly present: boolean };
 
 type Specialisation = {
+  readonly target: Target;
   readonly rest: Rest;
   /** Of the arguments, and after them of the gradients that fn found. */
   readonly avals: readonly Signature[];
@@ -114,11 +117,12 @@ export function compile<A extends readonly unknown[], R>(fn: (...args: A) => R):
     if (found?.replay !== undefined) return replay(found.replay, withGradients(tensors, found.gradients)!) as R;
     if (found !== undefined) return fn(...args);
     traces++;
+    const target = defaultTarget();
     const grad = isGradEnabled();
     const avals = tensors.map(signature);
     const { result, gradients, found: all, guards, replay: recorded } = trace(fn, args, tensors);
     if (known.length >= maxVariants) known.shift();
-    known.push({ rest, avals: [...avals, ...all.map(signature).slice(avals.length)], grad, gradients, guards, replay: recorded });
+    known.push({ target, rest, avals: [...avals, ...all.map(signature).slice(avals.length)], grad, gradients, guards, replay: recorded });
     return result;
   };
   return Object.assign(compiled, { traces: () => traces });
@@ -132,7 +136,13 @@ const signature = (t: Tensor, i: number, all: readonly Tensor[]): Signature => (
 });
 
 function matches(s: Specialisation, args: readonly Tensor[], rest: Rest): boolean {
-  if (s.grad !== isGradEnabled() || !sameRest(s.rest, rest) || !s.guards.every((g) => Object.is(g.read(), g.value))) return false;
+  if (
+    s.target !== defaultTarget() ||
+    s.grad !== isGradEnabled() ||
+    !sameRest(s.rest, rest) ||
+    !s.guards.every((g) => Object.is(g.read(), g.value))
+  )
+    return false;
   const tensors = withGradients(args, s.gradients);
   if (tensors?.length !== s.avals.length) return false;
   for (let i = 0; i < tensors.length; i++) {

@@ -1,10 +1,15 @@
-// Turns the JavaScript of a Program's kernels into functions. The only place of the package where source becomes code.
+// Makes a Program ready to run on the device that it was compiled for.
 import { DeviceError, ProgramError } from '../../runtime/errors.ts';
-import { bind, type Executable, type KernelFunction } from '../../runtime/execute.ts';
+import type { Executable } from '../../runtime/executable.ts';
+import { bind, type KernelFunction } from '../../runtime/execute.ts';
 import { faults } from '../../runtime/faults.ts';
 import type { KernelCode, Program } from '../../runtime/program.ts';
+import { bindWasm, type Machine, makeMachine } from '../../runtime/wasm/execute.ts';
+import { openMemory } from '../../runtime/wasm/memory.ts';
+import { evaluated } from './evaluate.ts';
+import { routineOver } from './routines.ts';
 
-export type { Executable } from '../../runtime/execute.ts';
+export type { Executable } from '../../runtime/executable.ts';
 
 /** Functions by parameters and source, the oldest first. Equal kernels of different Programs share one, and what the engine learned of it. */
 const functions = new Map<string, KernelFunction>();
@@ -12,12 +17,24 @@ const capacity = 4096;
 
 /** A Program ready to run. */
 export function load(program: Program): Executable {
-  if (program.target !== 'js')
-    throw new DeviceError(`the program '${program.name}' is for ${program.target}, this device runs js`, {
-      op: 'load',
-      fix: "compile it with the target 'js'",
-    });
-  return bind(program, program.kernels.map(functionOf), faults);
+  switch (program.target) {
+    case 'js':
+      return bind(program, program.kernels.map(functionOf), faults);
+    case 'wasm':
+      return bindWasm(program, wasmMachine(), faults);
+    case 'webgpu':
+      throw new DeviceError(`the program '${program.name}' is for webgpu, which does not run yet`, {
+        op: 'load',
+        fix: "compile it with the target 'wasm' or 'js'",
+      });
+  }
+}
+
+let machine: Machine | undefined;
+/** The memory and threads of WebAssembly in this process; made at first use. */
+export function wasmMachine(): Machine {
+  machine ??= makeMachine(openMemory(), routineOver);
+  return machine;
 }
 
 function functionOf(kernel: KernelCode): KernelFunction {
@@ -33,15 +50,5 @@ function functionOf(kernel: KernelCode): KernelFunction {
 function generate({ name, params, source }: KernelCode): KernelFunction {
   // A named function expression, so that profiles and stacks show the kernel.
   if (!/^[A-Za-z_$][\w$]*$/.test(name)) throw new ProgramError(`'${name}' is no name for a kernel`, { op: 'load' });
-  try {
-    return new Function(`"use strict"; return function ${name}(${params.join(', ')}) {\n${source}};`)() as KernelFunction;
-  } catch (cause) {
-    if (cause instanceof EvalError)
-      throw new DeviceError('this page or process forbids generating code from strings', {
-        op: 'load',
-        fix: "build ahead of time with 'fluxion build', or allow it ('unsafe-eval' in the content security policy)",
-        cause,
-      });
-    throw new ProgramError(`kernel ${name} does not compile: ${String(cause)}`, { op: 'load', cause });
-  }
+  return evaluated(`kernel ${name}`, `return function ${name}(${params.join(', ')}) {\n${source}};`) as KernelFunction;
 }
