@@ -20,7 +20,7 @@ export {
   WorkerError,
 } from '../runtime/errors.ts';
 export type { BackwardOptions, GradOptions } from './frontend/autograd/backward.ts';
-export type { Context } from './frontend/autograd/function.ts';
+export type { Context } from './frontend/autograd/functionContext.ts';
 export type { GradFn } from './frontend/autograd/graph.ts';
 // Gradients.
 export * as autograd from './frontend/autograd/index.ts';

@@ -6,6 +6,7 @@ import { avalOf, type Graph, type Node, type NodeOf, nodesOf, type Value } from 
 import { inFront } from '../ops/batching.ts';
 import { recordComposite, ruleOf } from '../ops/composite/table.ts';
 import { rules } from '../ops/table.ts';
+import { customRule } from './custom.ts';
 import { batchScan } from './scan.ts';
 import { batchWhile, choiceFor } from './whileLoop.ts';
 
@@ -79,6 +80,8 @@ function batchNode(n: Node, operands: readonly Value[], flags: readonly boolean[
 /** The same composite over the batch if it knows how, so that its own derivative is kept; else its body over the batch. */
 function batchComposite(n: NodeOf<'composite'>, operands: readonly Value[], flags: readonly boolean[], size: number): Batched {
   const { name, params } = n.attrs;
+  const custom = customRule(n);
+  if (custom !== undefined) return custom.batch(n, operands, flags, size);
   const whole = ruleOf(name)?.batch?.(flags, params);
   if (whole === undefined) return batched(n.regions[0]!, operands, flags, size);
   const carried = operands.map((v, i) => (whole.carry[i] ? inFront(v, flags[i]!, size) : v));

@@ -27,10 +27,14 @@ export const derivativeOf = (n: Node): AnyDerivative => rules[n.op].derivative a
 /** Integers and bools carry neither tangent nor cotangent. */
 export const isContinuous = (v: Value): boolean => isFloat(dtypeOf(v));
 
+/** Tangents go the way of the values, cotangents back. */
+export type Mode = 'forward' | 'reverse';
+
 /** Whether a change of some operand can change the results continuously; regions are seen through by those who enter them. */
-export function isDifferentiable(n: Node): boolean {
+export function isDifferentiable(n: Node, mode: Mode): boolean {
   switch (n.op) {
     case 'composite':
+      return n.attrs.name !== 'stopGradient' || (mode === 'forward' && n.attrs.params.forward === true);
     case 'cond':
     case 'whileLoop':
     case 'scan':

@@ -4,6 +4,7 @@ import { avalText, sameAval } from '../ir/aval.ts';
 import { b, build, full, region, usable } from '../ir/builder.ts';
 import { avalOf, type Node, type NodeOf, type Value } from '../ir/node.ts';
 import { applied, ruleOf } from '../ops/composite/table.ts';
+import { customRule } from './custom.ts';
 import { derivativeOf, isContinuous, type Maybe } from './derivative.ts';
 import { inline } from './inline.ts';
 import { pathBetween } from './path.ts';
@@ -13,7 +14,7 @@ import { whileJvp } from './whileLoop.ts';
 /** The tangent of each output, given one of each input; null stands for zero. `inputs` are independent variables, as in `pullback`. */
 export function pushforward(outputs: readonly Value[], inputs: readonly Value[], tangents: readonly Maybe[]): Maybe[] {
   const moving = inputs.filter((v, i) => tangents[i] !== null && isContinuous(v));
-  const path = pathBetween(inputs, outputs);
+  const path = pathBetween('forward', inputs, outputs);
   const tangentOf = new Map<Value, Value>();
   for (let i = 0; i < inputs.length; i++) {
     const t = tangents[i] ?? null;
@@ -96,6 +97,8 @@ const apply = (n: Node, operands: readonly Value[]): Value => build(n.op, operan
 const sum = (terms: readonly Maybe[]): Maybe => terms.reduce((a, t) => (a === null ? t : t === null ? a : b.add(a, t)), null);
 
 function compositeJvp(n: NodeOf<'composite'>, tangents: readonly Maybe[]): readonly Maybe[] {
+  const custom = customRule(n);
+  if (custom !== undefined) return custom.jvp(tangents, n);
   const own = ruleOf(n.attrs.name)?.jvp;
   if (own !== undefined) return own(tangents, applied(n));
   const operands = usable(n.inputs);

@@ -4,6 +4,7 @@ import { avalText, sameAval } from '../ir/aval.ts';
 import { b, build, full, region, usable } from '../ir/builder.ts';
 import { avalOf, type Node, type NodeOf, type Value } from '../ir/node.ts';
 import { applied, ruleOf } from '../ops/composite/table.ts';
+import { customRule } from './custom.ts';
 import { derivativeOf, type Maybe } from './derivative.ts';
 import { inline } from './inline.ts';
 import { pathBetween } from './path.ts';
@@ -20,7 +21,7 @@ export function pullback(
   inputs: readonly Value[],
   fixed: readonly Value[] = [],
 ): Maybe[] {
-  const path = pathBetween(inputs, outputs, fixed);
+  const path = pathBetween('reverse', inputs, outputs, fixed);
   const total = new Map<Value, Value>();
   const give = (v: Value, ct: Value, from: string): void => {
     if (!sameAval(avalOf(v), avalOf(ct)))
@@ -83,6 +84,8 @@ function primitiveVjp(n: Node, cts: readonly Maybe[], wanted: readonly boolean[]
 }
 
 function compositeVjp(n: NodeOf<'composite'>, cts: readonly Maybe[], wanted: readonly boolean[]): readonly Maybe[] {
+  const custom = customRule(n);
+  if (custom !== undefined) return custom.vjp(cts, n);
   const own = ruleOf(n.attrs.name)?.vjp;
   if (own !== undefined) return own(cts, applied(n), wanted);
   // The body is built again here. It equals the composite's own, once that is decomposed, so CSE leaves one of them.

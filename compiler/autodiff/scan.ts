@@ -18,6 +18,7 @@ export function scanJvp(n: Scan, tangents: readonly Maybe[], pushforward: typeof
   const { carries, length } = n.attrs;
   const body = n.regions[0]!;
   const moving = movingCarries(
+    'forward',
     body,
     carries,
     tangents.map((t) => t !== null),
@@ -63,7 +64,7 @@ export function scanJvp(n: Scan, tangents: readonly Maybe[], pushforward: typeof
 export function scanVjp(n: Scan, cts: readonly Maybe[], wanted: readonly boolean[], pullback: typeof Pullback): Maybe[] {
   const { carries, length } = n.attrs;
   const body = n.regions[0]!;
-  const moving = movingCarries(body, carries, wanted);
+  const moving = movingCarries('reverse', body, carries, wanted);
   const carried = places(moving, 0, carries);
   const sliced = places(wanted, carries, wanted.length);
   const stacked = places(

@@ -18,6 +18,7 @@ export function whileJvp(n: WhileLoop, tangents: readonly Maybe[], pushforward: 
   const [test, body] = n.regions as readonly [Graph, Graph];
   const count = n.inputs.length;
   const moving = movingCarries(
+    'forward',
     body,
     count,
     tangents.map((t) => t !== null),

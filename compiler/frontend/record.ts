@@ -83,8 +83,8 @@ export type LeafRecord = {
   buffer: Buffer | undefined;
   claim: Value | undefined;
   draw?: () => TypedArray;
-  /** For a placeholder of a trace: where it belongs, and which tensor of the outside it stands for, if it is no argument. */
-  readonly placeholder?: { readonly interval: Interval; readonly of: Outside | undefined };
+  /** For a placeholder of a trace: where it belongs, and which tensor of the outside it stands for, or whether that argument's gradient is wanted. */
+  readonly placeholder?: { readonly interval: Interval; readonly of: Outside | undefined; readonly wanted: boolean };
 };
 /** A number of a launch. What the library owns (a learning rate, a step count) names its `source`, which replays of compiled code read anew. */
 export type SlotRecord = { readonly value: number; readonly source: (() => number) | undefined };
@@ -149,9 +149,9 @@ export function tracing<T>(op: string, grad: boolean, f: (trace: Trace) => T): T
 }
 
 /** An input of the graph that is being traced: an argument, or what stands for a tensor of the outside. */
-export function placeholder(aval: Value['node']['outputs'][number], of?: Outside): Value {
+export function placeholder(aval: Value['node']['outputs'][number], of?: Outside, wanted = false): Value {
   const node = makeNode('input', [], { dtype: aval.dtype, shape: aval.shape }, [], [aval]);
-  node.record = { buffer: undefined, claim: undefined, placeholder: { interval: current, of } } satisfies LeafRecord;
+  node.record = { buffer: undefined, claim: undefined, placeholder: { interval: current, of, wanted } } satisfies LeafRecord;
   return node.values[0]!;
 }
 

@@ -1,4 +1,5 @@
 // Forward mode as functions of functions: jvp and linearize.
+import { wantsGradient } from '../autograd/wanted.ts';
 import { flatten, unflatten } from '../pytree.ts';
 import { forward, linearized } from './derivative.ts';
 import type { AuxOptions, ResultOf, WithAux } from './reverse.ts';
@@ -20,7 +21,7 @@ export function jvp<A extends readonly unknown[], R, Aux extends boolean = false
   demandFloats(op, tensors);
   const along = flattenArgs(op, tangents);
   demandAlike(op, 'tangents', along, { rest, avals: avalsOf(tensors) }, 'the primals');
-  const traced = trace(op, f, rest, avalsOf(tensors), { differentiates: true, hasAux: options.hasAux });
+  const traced = trace(op, f, rest, avalsOf(tensors), { differentiates: true, wanted: tensors.map(wantsGradient), hasAux: options.hasAux });
   const by = tensors.map((_, i) => i);
   const found = applyTraced(op, traced, tensors, along.tensors, (inputs, ts) => {
     const { outputs, derived } = forward.apply(traced, by, inputs, ts);
@@ -43,7 +44,7 @@ export function linearize<A extends readonly unknown[], R>(
   const { tensors, rest } = flattenArgs(op, primals);
   demandTensors(op, rest, 'primals are tensors');
   demandFloats(op, tensors);
-  const traced = trace(op, f, rest, avalsOf(tensors), { differentiates: true });
+  const traced = trace(op, f, rest, avalsOf(tensors), { differentiates: true, wanted: tensors.map(wantsGradient) });
   const { outputs, linear } = linearized(
     op,
     forward,

@@ -5,6 +5,7 @@ import { b, full } from '../../ir/builder.ts';
 import { fixedShape } from '../../ir/dim.ts';
 import { avalOf, shapeOf, type Value } from '../../ir/node.ts';
 import { inFront, moveAxis } from '../../ops/batching.ts';
+import { wantsGradient } from '../autograd/wanted.ts';
 import { castTo } from '../operands.ts';
 import { flatten, unflatten } from '../pytree.ts';
 import type { Tensor } from '../tensor.ts';
@@ -73,7 +74,8 @@ function jacobian(
 ): unknown {
   const { tensors, rest } = flatten(args);
   const { positions, place } = choose(op, rest, tensors, argnums);
-  const traced = trace(op, f, rest, avalsOf(tensors), { differentiates: true, hasAux });
+  const wanted = tensors.map((t, i) => (direction === reverse && positions.includes(i)) || wantsGradient(t));
+  const traced = trace(op, f, rest, avalsOf(tensors), { differentiates: true, wanted, hasAux });
   const results = resultAvals(traced);
   if (direction === reverse)
     demandFloats(

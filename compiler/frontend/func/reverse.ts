@@ -2,6 +2,7 @@
 import { ArgumentError, AutogradError } from '../../../runtime/errors.ts';
 import { full } from '../../ir/builder.ts';
 import { avalOf } from '../../ir/node.ts';
+import { wantsGradient } from '../autograd/wanted.ts';
 import { flatten, type Rest, unflatten } from '../pytree.ts';
 import { type Argnums, type Chosen, choose } from './argnums.ts';
 import { linearized, reverse } from './derivative.ts';
@@ -41,7 +42,8 @@ export function vjp<A extends readonly unknown[], R, Aux extends boolean = false
   const { tensors, rest } = flattenArgs(op, primals);
   demandTensors(op, rest, 'primals are tensors');
   demandFloats(op, tensors);
-  const traced = trace(op, f, rest, avalsOf(tensors), { differentiates: true, hasAux: options.hasAux });
+  const wanted = tensors.map(() => true);
+  const traced = trace(op, f, rest, avalsOf(tensors), { differentiates: true, wanted, hasAux: options.hasAux });
   const { outputs, linear } = linearized(
     op,
     reverse,
@@ -96,7 +98,8 @@ function differentiate(
 ): { gradient: unknown; value: unknown; aux: unknown } {
   const { tensors, rest } = flatten(args);
   const chosen = choose(op, rest, tensors, options.argnums ?? 0);
-  const traced = trace(op, f, rest, avalsOf(tensors), { differentiates: true, hasAux: options.hasAux });
+  const wanted = tensors.map((t, i) => chosen.positions.includes(i) || wantsGradient(t));
+  const traced = trace(op, f, rest, avalsOf(tensors), { differentiates: true, wanted, hasAux: options.hasAux });
   demandScalar(op, traced.result, resultAvals(traced));
   const { positions } = chosen;
   const found = applyTraced(op, traced, tensors, [], (inputs) => {

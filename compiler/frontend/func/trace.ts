@@ -32,6 +32,8 @@ export type Traced = {
 export type TraceOptions = {
   /** Whether the transform differentiates: then what surrounds it has no say in whether gradients flow inside. */
   readonly differentiates: boolean;
+  /** Which of the arguments' tensors have gradients that somebody wants, in reverse mode; default none. */
+  readonly wanted?: readonly boolean[];
   /** Whether the function gives `[result, auxiliary]`. */
   readonly hasAux?: boolean | undefined;
 };
@@ -45,7 +47,7 @@ export function trace(op: string, f: AnyFunction, args: Rest, examples: readonly
   const grad = options.differentiates || isGradEnabled();
   return close(
     tracing(op, grad, ({ captures }) => {
-      const inputs = examples.map((aval) => placeholder(aval));
+      const inputs = examples.map((aval, i) => placeholder(aval, undefined, options.wanted?.[i]));
       const call = (): unknown =>
         f(
           ...(unflatten(

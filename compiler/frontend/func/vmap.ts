@@ -7,6 +7,7 @@ import type { Aval } from '../../ir/aval.ts';
 import { b, full } from '../../ir/builder.ts';
 import { avalOf, shapeOf, type Value } from '../../ir/node.ts';
 import { inFront, moveAxis } from '../../ops/batching.ts';
+import { wantsGradient } from '../autograd/wanted.ts';
 import { newTensor } from '../op.ts';
 import { flatten, type Rest, unflatten } from '../pytree.ts';
 import { nextStream } from '../random.ts';
@@ -45,7 +46,7 @@ function map(f: AnyFunction, args: readonly unknown[], { inDims = 0, outDims = 0
   const dims = inputDims(rest, inDims, tensors);
   const size = batchSize(tensors, dims);
   const examples = tensors.map((t, i): Aval => ({ dtype: t.element, shape: t.shape.filter((_, axis) => axis !== dims[i]) }));
-  const shared = trace('vmap', f, rest, examples, { differentiates: false });
+  const shared = trace('vmap', f, rest, examples, { differentiates: false, wanted: tensors.map(wantsGradient) });
   if (randomness === 'error') demandNoDraws(shared);
   const traced = randomness === 'different' ? drawnAnew(shared, size) : shared;
   const isBatched = [
@@ -54,28 +55,43 @@ function map(f: AnyFunction, args: readonly unknown[], { inDims = 0, outDims = 0
     ...traced.slots.map((v) => randomness === 'different' && isStream(v)),
   ];
   const targets = outputDims(traced.result, outDims, traced.graph.outputs.map(avalOf));
-  const found = applyTraced('vmap', traced, tensors, [], (inputs) => {
-    const front = inputs.map((v, i) => {
-      const dim = dims[i];
-      if (dim != null) return moveAxis(v, dim, 0);
-      return isBatched[i] && i >= inputs.length - traced.slots.length ? streams(v, size) : v;
-    });
-    let mapped: readonly boolean[] = [];
-    const all = inChunks(
-      'vmap',
-      size,
-      chunkSize,
-      (start, count) => {
-        const piece = front.map((v, i) => (isBatched[i] ? members(v, start, count) : v));
-        const { values, isBatched: many } = batched(traced.graph, piece, isBatched, count);
-        mapped = many;
-        return values;
-      },
-      (i) => mapped[i]!,
-    );
-    return all.map((v, i) => placed(v, mapped[i]!, targets[i]!, size));
-  });
+  const found = whileRandomnessIs(randomness, () =>
+    applyTraced('vmap', traced, tensors, [], (inputs) => {
+      const front = inputs.map((v, i) => {
+        const dim = dims[i];
+        if (dim != null) return moveAxis(v, dim, 0);
+        return isBatched[i] && i >= inputs.length - traced.slots.length ? streams(v, size) : v;
+      });
+      let mapped: readonly boolean[] = [];
+      const all = inChunks(
+        'vmap',
+        size,
+        chunkSize,
+        (start, count) => {
+          const piece = front.map((v, i) => (isBatched[i] ? members(v, start, count) : v));
+          const { values, isBatched: many } = batched(traced.graph, piece, isBatched, count);
+          mapped = many;
+          return values;
+        },
+        (i) => mapped[i]!,
+      );
+      return all.map((v, i) => placed(v, mapped[i]!, targets[i]!, size));
+    }),
+  );
   return unflatten(traced.result, found);
+}
+
+let randomnessNow: NonNullable<VmapOptions['randomness']> = 'error';
+/** What random functions do in the batch that is being made, for functions that bring a rule of their own. */
+export const currentRandomness = (): typeof randomnessNow => randomnessNow;
+function whileRandomnessIs<T>(randomness: typeof randomnessNow, f: () => T): T {
+  const before = randomnessNow;
+  randomnessNow = randomness;
+  try {
+    return f();
+  } finally {
+    randomnessNow = before;
+  }
 }
 
 function placed(v: Value, isMapped: boolean, dim: number | null, size: number): Value {

@@ -76,7 +76,8 @@ export function addHook<K extends Exclude<keyof ModuleHooks, 'version'>>(
   hook: ModuleHooks[K] extends Hooks<infer H> ? H : never,
   { prepend = false }: HookOptions = {},
 ): HookHandle {
-  const called = typeof hook === 'object' && hook !== null ? (hook as { readonly call: unknown }).call : hook;
+  const given: unknown = hook;
+  const called = typeof given === 'object' && given !== null ? (given as { readonly call: unknown }).call : given;
   if (typeof called !== 'function')
     throw new ArgumentError(`a hook is a function, not ${called === null ? 'null' : typeof called}`, { op });
   const list = hooks[kind] as Hooks<unknown>;
