@@ -1,0 +1,128 @@
+// log, log2, log10, log1p, and the inverse hyperbolic functions, which are log1p of something computed in float64.
+import type { Node } from '../function.ts';
+import { ln2 } from './exponential.ts';
+import { polynomial, promote, signOf, split, type VectorMath } from './vector-math.ts';
+
+/** log(1+f) = f - f²/2 + f³ q(f) for sqrt(1/2) <= 1+f < sqrt(2), to 2^-30.1. */
+const coefficients = [
+  0.333333135, -0.250000149, 0.200020298, -0.166678876, 0.14221473, -0.12406341, 0.118732922, -0.11672812, 0.0678212047,
+];
+const sqrtHalf = 0x3f3504f3;
+const exponentBits = 0xff800000 | 0;
+
+/** A positive number as 2^e (1+f), with 1+f between sqrt(1/2) and sqrt(2). */
+type Decomposed = { readonly e: Node; readonly f: Node };
+function decompose(m: VectorMath, x: Node): Decomposed & { readonly subnormal: Node } {
+  const subnormal = m.lt(x, m.c(2 ** -126));
+  const normal = m.select(subnormal, m.mul(x, m.c(2 ** 23)), x);
+  const i = m.subBits(normal, m.bits(sqrtHalf));
+  const e = m.sub(m.convert(m.shr(i, 23)), m.and(subnormal, m.c(23)));
+  return { e, f: m.sub(m.subBits(normal, m.and(i, m.bits(exponentBits))), m.c(1)), subnormal };
+}
+
+/** e ln2 + log(1+f) + extra, where `extra` is tiny. */
+function logOf(m: VectorMath, { e, f }: Decomposed, extra?: Node): Node {
+  const { high, low } = ln2(m);
+  const f2 = m.mul(f, f);
+  const cubic = m.mul(m.mul(f2, f), polynomial(m, f, coefficients));
+  const small = m.madd(e, m.c(low), extra === undefined ? cubic : m.add(cubic, extra));
+  return m.madd(e, m.c(high), m.add(f, m.madd(f2, m.c(-0.5), small)));
+}
+
+/** Infinity and NaN as they are; -Infinity at 0 and NaN below it, for a result `y` of `x - zero`. */
+function special(m: VectorMath, y: Node, x: Node, zero: number): Node {
+  const finite = m.select(m.lt(x, m.c(Number.POSITIVE_INFINITY)), y, m.add(x, x));
+  const atZero = m.select(m.eq(x, m.c(zero)), m.c(Number.NEGATIVE_INFINITY), m.c(Number.NaN));
+  return m.select(m.gt(x, m.c(zero)), finite, m.select(m.eq(x, x), atZero, x));
+}
+
+export const log = (m: VectorMath, x: Node): Node => special(m, logOf(m, decompose(m, x)), x, 0);
+
+/** e base + log(1+f) / ln(b): the factor in two parts, so that f times the first is all but exact. */
+function logOfBase(m: VectorMath, { e, f }: Decomposed, base: { e: number; eLow: number; factor: number; factorLow: number }): Node {
+  const f2 = m.mul(f, f);
+  const tail = polynomial(
+    m,
+    f,
+    [-0.5, ...coefficients].map((c) => c * (base.factor + base.factorLow)),
+  );
+  const small = m.madd(f, m.c(base.factorLow), m.mul(f2, tail));
+  const fraction = m.madd(f, m.c(base.factor), base.eLow === 0 ? small : m.madd(e, m.c(base.eLow), small));
+  return base.e === 1 ? m.add(e, fraction) : m.madd(e, m.c(base.e), fraction);
+}
+/** 8 to 12 bits in the first part where it is multiplied by an exponent or a fraction without fused arithmetic. */
+const base2 = { e: 1, eLow: 0, factor: 1.4423828125, factorLow: Math.LOG2E - 1.4423828125 };
+const base10 = {
+  e: 0.301025390625,
+  eLow: 0.3010299956639812 - 0.301025390625,
+  factor: 0.43408203125,
+  factorLow: Math.LOG10E - 0.43408203125,
+};
+export const log2 = (m: VectorMath, x: Node): Node => special(m, logOfBase(m, decompose(m, x), base2), x, 0);
+export const log10 = (m: VectorMath, x: Node): Node => special(m, logOfBase(m, decompose(m, x), base10), x, 0);
+
+/** log(1 + x + low), where `low` is below the last bit of x. */
+function log1pOf(m: VectorMath, x: Node, low?: Node): Node {
+  const u = m.add(x, m.c(1));
+  const exponent = m.and(m.subBits(u, m.bits(sqrtHalf)), m.bits(exponentBits));
+  // 4 2^-e, which is normal up to e = 128. x 2^-e is exact, so f is rounded once.
+  const scale = m.subBits(m.c(4), exponent);
+  const f = m.madd(m.mul(x, scale), m.c(0.25), m.madd(scale, m.c(0.25), m.c(-1)));
+  const e = m.convert(m.shr(exponent, 23));
+  return logOf(m, { e, f }, low === undefined ? undefined : m.div(low, u));
+}
+
+/** `y`, but x itself where log1p(x) is x: this keeps -0 and subnormals. */
+const orTiny = (m: VectorMath, y: Node, x: Node): Node => m.select(m.lt(m.abs(x), m.c(1e-30)), x, y);
+
+export const log1p = (m: VectorMath, x: Node): Node => orTiny(m, special(m, log1pOf(m, x), x, -1), x);
+
+/** log(1 + e + low) for 0 <= e <= 1: softplus's other half. */
+export const log1pSplit = (m: VectorMath, { high, low }: { readonly high: Node; readonly low: Node }): Node =>
+  orTiny(m, log1pOf(m, high, low), high);
+
+type Pairs = readonly [Node, Node];
+const inDouble = (m: VectorMath, x: Node, formula: (pair: Node) => Node): Pairs => {
+  const [a, b] = promote(m, x);
+  return [m.f.bind(formula(a)), m.f.bind(formula(b))];
+};
+
+/** log(1 + x) of float64 pairs. */
+function log1pOfPairs(m: VectorMath, x: Pairs): Node {
+  const { high, low } = split(m, x);
+  return special(m, log1pOf(m, high, low), high, -1);
+}
+
+export function asinh(m: VectorMath, x: Node): Node {
+  const { f } = m;
+  const one = f.constant({ f64x2: 1 });
+  const a = m.abs(x);
+  // sqrt(a² + 1) - 1 loses what a² is beside 1: the term that is lost matters below 2^-12, where asinh(a) is a - a³/6.
+  const argument = inDouble(m, m.pmin(a, m.c(2 ** 100)), (v) =>
+    f.op('f64x2.add', v, f.op('f64x2.sub', f.op('f64x2.sqrt', f.op('f64x2.add', f.op('f64x2.mul', v, v), one)), one)),
+  );
+  const y = log1pOfPairs(m, argument);
+  const small = m.lt(a, m.c(2 ** -12));
+  const beyond = m.gt(a, m.c(2 ** 100));
+  const large = m.add(log(m, a), m.c(Math.LN2));
+  return m.or(m.select(small, m.nmadd(m.mul(m.mul(a, a), a), m.c(1 / 6), a), m.select(beyond, large, y)), signOf(m, x));
+}
+
+export function acosh(m: VectorMath, x: Node): Node {
+  const { f } = m;
+  const one = f.constant({ f64x2: 1 });
+  const argument = inDouble(m, m.pmin(x, m.c(2 ** 100)), (v) => {
+    const t = f.bind(f.op('f64x2.sub', v, one));
+    return f.op('f64x2.add', t, f.op('f64x2.sqrt', f.op('f64x2.mul', t, f.op('f64x2.add', v, one))));
+  });
+  const y = m.select(m.lt(x, m.c(1)), m.c(Number.NaN), log1pOfPairs(m, argument));
+  return m.select(m.gt(x, m.c(2 ** 100)), m.add(log(m, x), m.c(Math.LN2)), y);
+}
+
+export function atanh(m: VectorMath, x: Node): Node {
+  const { f } = m;
+  const a = m.abs(x);
+  const argument = inDouble(m, a, (v) => f.op('f64x2.div', f.op('f64x2.add', v, v), f.op('f64x2.sub', f.constant({ f64x2: 1 }), v)));
+  const y = m.mul(log1pOfPairs(m, argument), m.c(0.5));
+  return m.or(m.select(m.lt(a, m.c(1e-30)), a, y), signOf(m, x));
+}

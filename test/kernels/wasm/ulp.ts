@@ -1,0 +1,45 @@
+// Measures one vector function over every float32, or every n-th: `npx tsx test/kernels/wasm/ulp.ts NAME [n]`. Both classes at once.
+import { type Float32Function, float32 } from '../../../kernels/wasm/math/table.ts';
+import { capacity, evaluator, reference, ulps } from './evaluate.ts';
+
+const [name = '', step = '1'] = process.argv.slice(2);
+if (!(name in float32) || float32[name as Float32Function].arity !== 1) {
+  console.error(`usage: ulp.ts NAME [STEP], NAME one of ${Object.keys(float32).join(' ')} of one operand`);
+  process.exit(2);
+}
+const fn = name as Float32Function;
+const stride = Number(step);
+
+type Worst = { ulps: number; at: number; wrong: number; example: number; above2: number };
+const worst = [0, 1].map((): Worst => ({ ulps: 0, at: 0, wrong: 0, example: 0, above2: 0 }));
+const classes = [evaluator(fn, true), evaluator(fn, false)] as const;
+const patterns = classes.map(({ x }) => new Uint32Array(x.buffer, x.byteOffset, capacity));
+
+const total = Math.ceil(2 ** 32 / stride);
+for (let done = 0; done < total; done += capacity) {
+  const count = Math.min(capacity, total - done);
+  for (const p of patterns) for (let k = 0; k < count; k++) p[k] = (done + k) * stride;
+  for (const { run } of classes) run((count + 3) & ~3);
+  const [x, fused, unfused] = [classes[0].x, classes[0].result, classes[1].result];
+  for (let k = 0; k < count; k++) {
+    const exact = reference(fn, x[k]!, 0);
+    note(worst[0]!, fused[k]!, exact, x[k]!);
+    note(worst[1]!, unfused[k]!, exact, x[k]!);
+  }
+}
+function note(w: Worst, result: number, exact: number, x: number): void {
+  if (result === exact) return;
+  const error = ulps(result, exact);
+  if (error === Number.POSITIVE_INFINITY) {
+    w.wrong++;
+    w.example = x;
+  } else if (error > w.ulps) {
+    w.ulps = error;
+    w.at = x;
+  }
+  if (error > 2) w.above2++;
+}
+for (const [k, w] of worst.entries()) {
+  const wrong = w.wrong === 0 ? '' : `, ${w.wrong} wrong in kind, e.g. at ${w.example}`;
+  console.log(`${fn} ${k === 0 ? 'fused' : 'mul+add'}: ${w.ulps.toFixed(3)} ulp at ${w.at}, ${w.above2} above 2${wrong}`);
+}
