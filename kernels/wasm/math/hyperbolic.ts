@@ -11,7 +11,7 @@ const tanhCoefficients = [-0.333332807, 0.133314058, -0.0537365153, 0.0206281673
 
 /** The halves of exp(a) and exp(-a), divided by 2 once more, for a >= 0: s + s u, and the second. */
 function halves(m: VectorMath, a: Node): { readonly power: Node; readonly rest: Node; readonly inverse: Node } {
-  const { biased, r } = reduce(m, m.pmin(a, m.c(90)), 125);
+  const { biased, r } = reduce(m, m.pmin(a, m.c(89.5)), 125);
   const power = powerOf2(m, biased);
   const rest = m.mul(power, expm1Reduced(m, r));
   return { power, rest, inverse: m.div(m.c(1 / 16), m.add(power, rest)) };

@@ -78,13 +78,9 @@ export function spacing(exact: number): number {
 /** Units in the last place between a float32 and the exact result; infinite where one is NaN, infinite or zero of another sign alone. */
 export function ulps(result: number, exact: number): number {
   const rounded = Math.fround(exact);
-  if (Object.is(result, rounded))
-    return Math.abs(result) === Number.POSITIVE_INFINITY || exact === result ? 0 : Math.abs(result - exact) / spacing(exact);
-  if (Number.isNaN(result) || Number.isNaN(rounded)) return Number.POSITIVE_INFINITY;
-  if (result === 0 && rounded === 0) return Number.POSITIVE_INFINITY;
-  // The largest number and infinity are neighbours.
-  const largest = 2 ** 128 - 2 ** 104;
+  if (Number.isNaN(result) || Number.isNaN(rounded)) return Number.isNaN(result) && Number.isNaN(rounded) ? 0 : Number.POSITIVE_INFINITY;
+  if (result === 0 && rounded === 0) return Object.is(result, rounded) ? Math.abs(exact) / spacing(exact) : Number.POSITIVE_INFINITY;
+  // Infinity is the neighbour of the largest number.
   const finite = (v: number): number => Math.max(-(2 ** 128), Math.min(2 ** 128, v));
-  if (Math.abs(exact) > largest || Math.abs(result) > largest) return Math.abs(finite(result) - finite(exact)) / 2 ** 104;
-  return Math.abs(result - exact) / spacing(exact);
+  return Math.abs(finite(result) - finite(exact)) / Math.min(spacing(exact), 2 ** 104);
 }
