@@ -28,7 +28,7 @@ export type StoreName = Exclude<Store, `${string}_lane` | `${string}.atomic.${st
 export type LoadLaneName = Extract<Load, `${string}_lane`>;
 export type StoreLaneName = Extract<Store, `${string}_lane`>;
 /** Atomic accesses of the address, then their other operands. */
-export type AtomicName = Extract<OpName, `${string}.atomic.${string}`>;
+export type AtomicName = Extract<OpName, `${string}.atomic.${string}`> | 'atomic.fence';
 type LaneShape = 'i8x16' | 'i16x8' | 'i32x4' | 'i64x2' | 'f32x4' | 'f64x2';
 type ExtractShape = 'i8x16_s' | 'i8x16_u' | 'i16x8_s' | 'i16x8_u' | 'i32x4' | 'i64x2' | 'f32x4' | 'f64x2';
 

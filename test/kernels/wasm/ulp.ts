@@ -1,10 +1,11 @@
-// Measures one vector function over every float32, or every n-th: `npx tsx test/kernels/wasm/ulp.ts NAME [n]`. Both classes at once.
+// Measures one vector function, both classes at once: `npx tsx test/kernels/wasm/ulp.ts NAME [STEP [FROM TO]]` over every STEP-th float32,
+// or those between two numbers of the same sign.
 import { type Float32Function, float32 } from '../../../kernels/wasm/math/table.ts';
 import { capacity, evaluator, reference, ulps } from './evaluate.ts';
 
-const [name = '', step = '1'] = process.argv.slice(2);
+const [name = '', step = '1', from, to] = process.argv.slice(2);
 if (!(name in float32) || float32[name as Float32Function].arity !== 1) {
-  console.error(`usage: ulp.ts NAME [STEP], NAME one of ${Object.keys(float32).join(' ')} of one operand`);
+  console.error(`usage: ulp.ts NAME [STEP [FROM TO]], NAME one of ${Object.keys(float32).join(' ')} of one operand`);
   process.exit(2);
 }
 const fn = name as Float32Function;
@@ -15,10 +16,13 @@ const worst = [0, 1].map((): Worst => ({ ulps: 0, at: 0, wrong: 0, example: 0, a
 const classes = [evaluator(fn, true), evaluator(fn, false)] as const;
 const patterns = classes.map(({ x }) => new Uint32Array(x.buffer, x.byteOffset, capacity));
 
-const total = Math.ceil(2 ** 32 / stride);
+const patternOf = (x: string): number => new Uint32Array(new Float32Array([Number(x)]).buffer)[0]!;
+const ends = from === undefined || to === undefined ? [0, 2 ** 32 - 1] : [patternOf(from), patternOf(to)].sort((a, b) => a - b);
+const [first, last] = ends as [number, number];
+const total = Math.ceil((last - first + 1) / stride);
 for (let done = 0; done < total; done += capacity) {
   const count = Math.min(capacity, total - done);
-  for (const p of patterns) for (let k = 0; k < count; k++) p[k] = (done + k) * stride;
+  for (const p of patterns) for (let k = 0; k < count; k++) p[k] = first + (done + k) * stride;
   for (const { run } of classes) run((count + 3) & ~3);
   const [x, fused, unfused] = [classes[0].x, classes[0].result, classes[1].result];
   for (let k = 0; k < count; k++) {

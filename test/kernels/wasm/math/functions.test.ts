@@ -1,6 +1,7 @@
 // The vector functions against float64: bounds over a dense sample of all float32, and results that bounds do not say.
 import { expect, test } from 'vitest';
 import { type Float32Function, float32 } from '../../../../kernels/wasm/math/table.ts';
+import { runs } from '../../../effort.ts';
 import { capacity, evaluator, reference, ulps } from '../evaluate.ts';
 
 /** Most units in the last place, [fused, mul+add], as measured over all float32 or every 37th, rounded up. */
@@ -110,7 +111,7 @@ function worstOf(name: Float32Function, fused: boolean, fill: (x: Float32Array, 
 for (const name of names.filter((n) => float32[n].arity === 1)) {
   for (const [k, fused] of [true, false].entries()) {
     test(`${name} is within ${bounds[name][k]} ulp, ${fused ? 'fused' : 'mul+add'}`, () => {
-      const patterns = samples(8209);
+      const patterns = samples(Math.floor(2 ** 32 / runs(2 ** 19)));
       const worst = worstOf(name, fused, (x) => {
         const words = new Uint32Array(x.buffer, x.byteOffset, x.length);
         let count = 0;
