@@ -79,7 +79,34 @@ export type Stmt =
       readonly buffers: readonly string[];
       readonly extents: readonly Extent[];
       readonly flags: readonly number[];
+    }
+  /**
+   * A register tile, the innermost block of a matrix product: c[r, j] = (0 or c[r, j]) + the sum over k, in order, of a[k, r] * b[k, j].
+   * Element (k, r) of `a` lies at `at + k*a.k + r*a.row`; columns of b and c are neighbours. Targets may fuse each product with its sum,
+   * and may read up to a vector beyond the last column. `c` is neither `a` nor `b`.
+   */
+  | {
+      readonly kind: 'product';
+      readonly rows: number;
+      readonly columns: number;
+      /** At least 1, as rows and columns. */
+      readonly depth: number;
+      readonly a: { readonly buffer: string; readonly at: Position; readonly k: number; readonly row: number; readonly spread: Spread };
+      readonly b: { readonly buffer: string; readonly at: Position; readonly k: number };
+      readonly c: { readonly buffer: string; readonly at: Position; readonly row: number };
+      readonly from: 'zero' | 'c';
     };
+
+/**
+ * How an element of `a` gets into all lanes of a vector: loaded into all of them, or loaded with its neighbours along the rows (which must
+ * lie side by side) and spread by a shuffle. Not a matter of meaning: engines differ in which of them needs fewer registers.
+ */
+export type Spread = 'load' | 'shuffle';
+
+export type Product = Extract<Stmt, { kind: 'product' }>;
+/** What products are of. */
+export const productDTypes = ['f32', 'f64', 'i32'] as const satisfies readonly DType[];
+export type ProductDType = (typeof productDTypes)[number];
 
 /** A row of a member table: a buffer in scope for each name of `buffers`, a number for each of `sizes`. */
 export type Member = { readonly buffers: readonly string[]; readonly sizes: readonly number[] };

@@ -215,9 +215,44 @@ function statement(p: Parser): Stmt {
       word(p, 'flags');
       return { kind: 'library', routine: name, buffers, extents, flags: list(p, '(', ')', integer) };
     }
+    case 'product':
+      return product(p);
     default:
       return assignment(p, t);
   }
+}
+
+/** `product y[i*1280] row 256 = a[i*3920] k 5 row 1 load * b[0] k 8 over (5, 8, 784)`, with `+=` if it adds to what is there. */
+function product(p: Parser): Stmt {
+  const place = (): { readonly buffer: string; readonly at: Position } => {
+    const t = peek(p);
+    const buffer = identifier(p);
+    dtypeOf(p, t);
+    symbol(p, '[');
+    const at = position(p);
+    symbol(p, ']');
+    return { buffer, at };
+  };
+  const stride = (name: string): number => {
+    word(p, name);
+    return integer(p);
+  };
+  const c = { ...place(), row: stride('row') };
+  const t = peek(p);
+  const from = accept(p, '=') ? 'zero' : combiner(p) === 'add' ? 'c' : undefined;
+  if (from === undefined) throw failAt(p, t, '= or +=');
+  const left = { ...place(), k: stride('k'), row: stride('row') };
+  const s = take(p, 'name', 'load or shuffle');
+  const spread = (['load', 'shuffle'] as const).find((name) => name === s.text);
+  if (spread === undefined) throw failAt(p, s, 'load or shuffle');
+  symbol(p, '*');
+  const b = { ...place(), k: stride('k') };
+  word(p, 'over');
+  const sizes = peek(p);
+  const [rows, columns, depth, ...more] = list(p, '(', ')', integer);
+  if (rows === undefined || columns === undefined || depth === undefined || more.length > 0)
+    throw failAt(p, sizes, 'rows, columns and depth');
+  return { kind: 'product', rows, columns, depth, a: { ...left, spread }, b, c, from };
 }
 
 /** `members (p: read f32, #n) of [(x, 12) (x_2, 5)] { ... }` */

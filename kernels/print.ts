@@ -86,6 +86,13 @@ function printStatement(s: Stmt, depth: number, lines: string[]): void {
     case 'library':
       put(`library ${s.routine}(${s.buffers.join(', ')}) extents(${s.extents.map(extentText).join(', ')}) flags(${s.flags.join(', ')})`);
       return;
+    case 'product': {
+      const { a, b, c } = s;
+      const into = `${c.buffer}[${positionText(c.at)}] row ${c.row} ${s.from === 'zero' ? '=' : '+='}`;
+      const left = `${a.buffer}[${positionText(a.at)}] k ${a.k} row ${a.row} ${a.spread}`;
+      put(`product ${into} ${left} * ${b.buffer}[${positionText(b.at)}] k ${b.k} over (${s.rows}, ${s.columns}, ${s.depth})`);
+      return;
+    }
     default:
       s satisfies never;
   }

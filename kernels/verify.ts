@@ -2,7 +2,7 @@
 import { type DType, isFloat, isInteger } from '../runtime/dtype.ts';
 import { IRError } from '../runtime/errors.ts';
 import { isLiteral } from './literal.ts';
-import type { Expr, Extent, Kernel, Position, Stmt } from './loop.ts';
+import { type Expr, type Extent, type Kernel, type Position, type Product, productDTypes, type Stmt } from './loop.ts';
 import { expressionText } from './print.ts';
 import { type Routine, routines, routineText } from './routines.ts';
 import { type ScalarName, scalar } from './scalar.ts';
@@ -107,6 +107,9 @@ function checkStatement(scope: Scope, s: Stmt): void {
     case 'library':
       checkRoutine(scope, s);
       return;
+    case 'product':
+      checkProduct(scope, s);
+      return;
     default:
       s satisfies never;
   }
@@ -143,6 +146,21 @@ function checkRoutine(scope: Scope, s: Extract<Stmt, { kind: 'library' }>): void
     if (kind === 'integer' ? !isInteger(written(scope, name)) : written(scope, name) !== dtype)
       throw broken(scope, `${s.routine} writes ${kind === 'integer' ? 'integers' : dtype} into ${name}`);
   }
+}
+
+function checkProduct(scope: Scope, { rows, columns, depth, a, b, c }: Product): void {
+  if ([rows, columns, depth].some((n) => !(Number.isInteger(n) && n > 0)))
+    throw broken(scope, `a product over ${rows}, ${columns}, ${depth}`);
+  if ([a.k, a.row, b.k, c.row].some((n) => !Number.isSafeInteger(n))) throw broken(scope, 'strides of a product are integers');
+  if (a.spread === 'shuffle' && a.row !== 1) throw broken(scope, `rows of ${a.buffer} are not neighbours`);
+  const dtype = written(scope, c.buffer);
+  if (!productDTypes.some((d) => d === dtype)) throw broken(scope, `no products of ${dtype}`);
+  for (const operand of [a, b]) {
+    const found = buffer(scope, operand.buffer).dtype;
+    if (found !== dtype) throw broken(scope, `${operand.buffer} is ${found}, not ${dtype}`);
+    if (operand.buffer === c.buffer) throw broken(scope, `a product reads ${c.buffer} and writes it`);
+  }
+  for (const { at } of [a, b, c]) checkPosition(scope, at);
 }
 
 function checkExtent(scope: Scope, e: Extent): void {

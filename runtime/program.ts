@@ -69,6 +69,8 @@ export type WasmModule = {
  */
 export const argumentBlock = {
   status: 0,
+  /** The status as it was when the last barrier opened. */
+  latched: 4,
   value: 8,
   arena: 16,
   sharedScratch: 20,

@@ -73,6 +73,10 @@ function mapStatement(stmt: Stmt, f: (at: Position) => Position): Stmt {
       return { ...stmt, test: expr(stmt.test), then: all(stmt.then), else: all(stmt.else) };
     case 'members':
       return { ...stmt, body: all(stmt.body) };
+    case 'product': {
+      const place = <T extends { readonly at: Position }>(p: T): T => ({ ...p, at: f(p.at) });
+      return { ...stmt, a: place(stmt.a), b: place(stmt.b), c: place(stmt.c) };
+    }
     case 'library':
       return stmt;
   }

@@ -2,6 +2,7 @@
 
 import { emit } from '../../kernels/js/emit.ts';
 import type { Kernel } from '../../kernels/loop.ts';
+import { printKernel } from '../../kernels/print.ts';
 import { bytesPerElement, type DType } from '../../runtime/dtype.ts';
 import { InternalError, IRError, OutOfMemoryError } from '../../runtime/errors.ts';
 import {
@@ -25,6 +26,7 @@ import { inPlaceOf } from './in-place.ts';
 import { lowerKernel, originOf } from './kernel.ts';
 import { scheduleKernel } from './schedule.ts';
 import { trafficOf } from './traffic.ts';
+import { wasmModule } from './wasm.ts';
 
 export type CompileOptions = {
   readonly name?: string;
@@ -68,7 +70,10 @@ export function lowerGraph(graph: Graph, target: Target, name: string): Omit<Pro
     return { space: 'arena', offset: offsetOf(stored), length: fixed(numel(shapeOf(stored))), dtype: dtypeOf(stored) };
   };
   const { kernels, indexOf } = distinct(lowered.map((l) => l.code));
-  return {
+  const launches = lowered.map(
+    ({ node }, i): Launch => ({ kernel: indexOf[i]!, buffers: [...node.inputs.filter((v) => !isSlot(v)), ...node.values].map(refOf) }),
+  );
+  const program: Omit<Program, 'notes' | 'module'> = {
     version: programVersion,
     target: target.name,
     name,
@@ -79,10 +84,11 @@ export function lowerGraph(graph: Graph, target: Target, name: string): Omit<Pro
     arenaBytes: plan.arenaBytes,
     liveBytes: plan.liveBytes,
     kernels,
-    launches: lowered.map(
-      ({ node }, i): Launch => ({ kernel: indexOf[i]!, buffers: [...node.inputs.filter((v) => !isSlot(v)), ...node.values].map(refOf) }),
-    ),
+    launches,
   };
+  if (target.name !== 'wasm') return program;
+  const nests = kernels.map((_, k) => lowered[indexOf.indexOf(k)]!.kernel);
+  return { ...program, module: wasmModule(program, nests, target) };
 }
 
 const isSlot = (value: Value): boolean => value.node.op === 'slot';
@@ -136,7 +142,14 @@ function demandAddressable(value: Value): void {
 function lowerNode(node: KernelNode, slotIndex: ReadonlyMap<Value, number>, slots: readonly DType[], target: Target): Lowered {
   const indices = node.inputs.map((v) => slotIndex.get(v));
   const kernel = scheduleKernel(lowerKernel(node, indices, slots, target), node.attrs.form, target);
-  return { node, kernel, code: { ...emit(kernel), ...trafficOf(node), origin: originOf(node) } };
+  return { node, kernel, code: { ...codeOf(kernel, target), ...trafficOf(node), origin: originOf(node) } };
+}
+
+/** For js what runs; for wasm the loop nest, as the module is made of all kernels at once. */
+function codeOf(kernel: Kernel, target: Target): Pick<KernelCode, 'name' | 'source' | 'params'> {
+  if (target.name === 'js') return emit(kernel);
+  const { name, params } = kernel;
+  return { name, source: printKernel({ ...kernel, name: 'kernel', comment: [] }), params: [...params.map((p) => p.name), 'slots', 'fail'] };
 }
 
 /** Kernels of equal source are one, whatever their names. */

@@ -154,6 +154,10 @@ function accessesOf(stmt: Exclude<Stmt, { kind: 'loop' }>, extents: Extents): Ac
     case 'library':
       for (const buffer of stmt.buffers) found.push({ buffer, kind: 'store', place: undefined });
       break;
+    case 'product':
+      for (const { buffer } of [stmt.a, stmt.b]) found.push({ buffer, kind: 'load', place: undefined });
+      found.push({ buffer: stmt.c.buffer, kind: 'store', place: undefined });
+      break;
     default:
       stmt satisfies never;
   }

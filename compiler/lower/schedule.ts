@@ -2,10 +2,16 @@
 import type { Kernel } from '../../kernels/loop.ts';
 import { tileContractions } from '../../kernels/schedule/contraction.ts';
 import { mergeMembers } from '../../kernels/schedule/members.ts';
+import { vectorise } from '../../kernels/schedule/vectorise.ts';
 import type { Target } from '../../runtime/target.ts';
 import type { NodeOf } from '../ir/node.ts';
 
 export function scheduleKernel(kernel: Kernel, form: NodeOf<'kernel'>['attrs']['form'], target: Target): Kernel {
+  const scheduled = scheduleForm(kernel, form, target);
+  return target.name === 'wasm' ? vectorise(scheduled) : scheduled;
+}
+
+function scheduleForm(kernel: Kernel, form: NodeOf<'kernel'>['attrs']['form'], target: Target): Kernel {
   if (form === 'members') return mergeMembers(kernel);
   if (form !== 'contraction' || target.name !== 'js') return kernel;
   const params = kernel.params.map((p) => p.name);

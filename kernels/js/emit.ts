@@ -2,7 +2,7 @@
 import type { DType } from '../../runtime/dtype.ts';
 import { InternalError } from '../../runtime/errors.ts';
 import { literalValue } from '../literal.ts';
-import type { Condition, Expr, Extent, Kernel, Position, Stmt } from '../loop.ts';
+import type { Condition, Expr, Extent, Kernel, Position, Product, ProductDType, Stmt } from '../loop.ts';
 import { boundsOf, type Ranges, summandsOf } from '../position.ts';
 import { scalar } from '../scalar.ts';
 import { type Code, comment, conditional, element, fround, infix, invoke, number, Precedence, prefix, primary, quoted } from './code.ts';
@@ -159,6 +159,9 @@ function statement(e: Emission, s: Stmt): void {
       e.helpers.add(s.routine);
       line(e, `${s.routine}(${[...s.buffers.map((b) => nameOf(e, b)), ...s.extents.map(extent), ...s.flags.map(String)].join(', ')});`);
       return;
+    case 'product':
+      product(e, s);
+      return;
     default:
       s satisfies never;
   }
@@ -190,6 +193,17 @@ function members(e: Emission, s: Extract<Stmt, { kind: 'members' }>): void {
   e.depth--;
   block(e, '])', s.body);
   line(e, '}');
+}
+
+const products = { f32: 'productF32', f64: 'productF64', i32: 'productI32' } as const satisfies Record<ProductDType, HelperName>;
+
+/** A call of the routine that means the statement. */
+function product(e: Emission, { rows, columns, depth, a, b, c, from }: Product): void {
+  const routine = products[e.dtypes.get(c.buffer) as ProductDType];
+  e.helpers.add(routine);
+  const place = (p: Product['a' | 'b' | 'c']): string => `${nameOf(e, p.buffer)}, ${position(e, p.at).text}`;
+  const operands = `${place(a)}, ${a.k}, ${a.row}, ${place(b)}, ${b.k}, ${place(c)}, ${c.row}, ${from === 'c'}`;
+  line(e, `${routine}(${rows}, ${columns}, ${depth}, ${operands});`);
 }
 
 /** `place = fn(place, value)`, as a compound assignment where that is the same. */

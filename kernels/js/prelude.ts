@@ -27,6 +27,9 @@ export type HelperName =
   | 'toBigInt'
   | 'bigIntToFloat32'
   | 'bits'
+  | 'productF32'
+  | 'productF64'
+  | 'productI32'
   | LibraryRoutine;
 
 export const helpers: Readonly<Record<HelperName, Entry>> = {
@@ -259,8 +262,29 @@ function sort(x, values, order, outer, extent, inner, descending, k) {
   }
 }`,
   },
+  productF32: { text: productText('productF32', 'Math.fround(sum + Math.fround(x * y))') },
+  productF64: { text: productText('productF64', 'sum + x * y') },
+  productI32: { text: productText('productI32', '(sum + Math.imul(x, y)) | 0') },
   ...linalg,
 };
+
+/** A block of a matrix product; each sum runs along k in order. */
+function productText(name: string, step: string): string {
+  return `
+function ${name}(rows, columns, depth, a, aAt, aK, aRow, b, bAt, bK, c, cAt, cRow, adds) {
+  for (let r = 0; r < rows; r++) {
+    for (let j = 0; j < columns; j++) {
+      let sum = adds ? c[cAt + r * cRow + j] : 0;
+      for (let k = 0; k < depth; k++) {
+        const x = a[aAt + r * aRow + k * aK];
+        const y = b[bAt + k * bK + j];
+        sum = ${step};
+      }
+      c[cAt + r * cRow + j] = sum;
+    }
+  }
+}`;
+}
 
 /** The functions named and all that they call, in the order of the table. */
 export function preludeOf(used: ReadonlySet<HelperName>): string[] {

@@ -13,7 +13,7 @@ import { effectsOf, freshName, type Loop, rename } from './rewrite.ts';
 type Accumulator = { readonly name: string; readonly fn: ScalarName; readonly dtype: DType };
 
 /** fn(identity, x) = x, for functions whose values may be combined in any order; floats up to rounding. */
-function identityOf(fn: ScalarName, dtype: DType): Expr | undefined {
+export function identityOf(fn: ScalarName, dtype: DType): Expr | undefined {
   switch (fn) {
     case 'add':
     case 'bitOr':

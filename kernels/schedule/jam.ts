@@ -84,6 +84,8 @@ function jamStatement(j: Jam, s: Stmt): Stmt[] {
       return isUniform(j, mentioned(s.value)) ? [s] : everyCopy(j, s);
     case 'members':
       throw refuse('unroll-and-jam', `${j.loop.axis} holds a member table`);
+    case 'product':
+      return everyCopy(j, s);
     case 'library':
       throw refuse('unroll-and-jam', `${j.loop.axis} calls ${s.routine}`);
     default:

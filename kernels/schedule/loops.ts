@@ -129,8 +129,10 @@ function placesOf(body: readonly Stmt[], name: string): Position[] {
       stack.push(...s.body);
       // Which member is meant is known to the table only.
       if (s.rows.some((row) => row.buffers.includes(name))) places.push({ kind: 'const', value: 0 });
-    } else if (s.kind === 'library') {
-      if (s.buffers.includes(name)) places.push({ kind: 'const', value: 0 });
+    } else if (s.kind === 'library' || s.kind === 'product') {
+      // A whole block of elements: no place of theirs is known to depend on one axis only.
+      const buffers = s.kind === 'library' ? s.buffers : [s.a.buffer, s.b.buffer, s.c.buffer];
+      if (buffers.includes(name)) places.push({ kind: 'const', value: 0 });
     } else visit(s.value);
   }
   return places;

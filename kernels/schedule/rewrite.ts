@@ -65,6 +65,14 @@ export function rename(s: Stmt, r: Renaming): Stmt {
       return { ...s, rows: s.rows.map((row) => ({ ...row, buffers: row.buffers.map(name) })), body: s.body.map((t) => rename(t, r)) };
     case 'library':
       return { ...s, buffers: s.buffers.map(name) };
+    case 'product': {
+      const place = <T extends { readonly buffer: string; readonly at: Position }>(p: T): T => ({
+        ...p,
+        buffer: name(p.buffer),
+        at: renamePosition(p.at, r),
+      });
+      return { ...s, a: place(s.a), b: place(s.b), c: place(s.c) };
+    }
     default:
       return s satisfies never;
   }
@@ -233,6 +241,13 @@ export function effectsOf(body: readonly Stmt[], into: Effects = { reads: new Se
           into.reads.add(b);
           into.writes.add(b);
         }
+        break;
+      case 'product':
+        for (const operand of [s.a, s.b, s.c]) {
+          into.reads.add(operand.buffer);
+          mentionedIn(operand.at, into.reads);
+        }
+        into.writes.add(s.c.buffer);
         break;
       default:
         s satisfies never;

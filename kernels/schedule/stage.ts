@@ -57,6 +57,7 @@ function mapExprs(body: readonly Stmt[], f: (e: Expr) => Expr | undefined): Stmt
       case 'members':
         return { ...s, body: mapExprs(s.body, f) };
       case 'library':
+      case 'product':
         return s;
       default:
         return s satisfies never;

@@ -3,15 +3,16 @@ import { describe, expect, test } from 'vitest';
 import { opNames } from '../../compiler/ir/opset.ts';
 import { evaluate } from '../../compiler/ops/evaluate.ts';
 import { rules } from '../../compiler/ops/table.ts';
-import { jsTarget, type Target } from '../../runtime/target.ts';
+import { jsTarget, type Target, wasmTarget } from '../../runtime/target.ts';
+import { wasmNumerics } from '../../runtime/wasm/features.ts';
 import { casesOf } from '../ops/samples.ts';
 import { run, ulpsApart } from '../run-program.ts';
 
-const targets: readonly Target[] = [jsTarget];
+const targets: readonly Target[] = [jsTarget, wasmTarget('mul+add'), ...(wasmNumerics() === 'madd' ? [wasmTarget('madd')] : [])];
 /** Control flow inside a graph and kernels by hand are no ops that a user's graph compiles with. */
 const notCompiled = new Set(['cond', 'whileLoop', 'scan', 'kernel', 'composite', 'input', 'slot']);
 
-describe.each(targets)('on $name', (target) => {
+describe.each(targets)('on $name, $numerics', (target) => {
   for (const op of opNames) {
     if (notCompiled.has(op)) continue;
     test(`${op} agrees with its meaning`, () => {

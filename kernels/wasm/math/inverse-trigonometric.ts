@@ -23,8 +23,11 @@ export function asin(m: VectorMath, x: Node): Node {
   const z = m.select(isLarge, reflected, m.mul(a, a));
   const s = m.select(isLarge, m.sqrt(reflected), a);
   const cubic = oddPolynomial(m, s, z, asinCoefficients);
-  const twice = m.sub(m.add(cubic, cubic), m.c(halfPiLow));
-  const large = m.sub(m.sub(m.c(halfPi), m.add(s, s)), twice);
+  // What the first subtraction loses is taken up again, since it may be a whole last place of the result.
+  const twice = m.add(s, s);
+  const first = m.sub(m.c(halfPi), twice);
+  const lost = m.sub(m.sub(m.c(halfPi), first), twice);
+  const large = m.add(first, m.sub(m.add(lost, m.c(halfPiLow)), m.add(cubic, cubic)));
   return m.or(m.select(isLarge, large, m.add(s, cubic)), signOf(m, x));
 }
 

@@ -38,19 +38,22 @@ function special(m: VectorMath, y: Node, x: Node, zero: number): Node {
 
 export const log = (m: VectorMath, x: Node): Node => special(m, logOf(m, decompose(m, x)), x, 0);
 
-/** e base + log(1+f) / ln(b): the factor in two parts, so that f times the first is all but exact. */
-function logOfBase(m: VectorMath, { e, f }: Decomposed, base: { e: number; eLow: number; factor: number; factorLow: number }): Node {
-  const f2 = m.mul(f, f);
+/** e and log(1+f) to another base: the factors in two parts, of which the first has 11 bits. */
+type Base = { readonly e: number; readonly eLow: number; readonly factor: number; readonly factorLow: number };
+function logOfBase(m: VectorMath, { e, f }: Decomposed, base: Base): Node {
   const tail = polynomial(
     m,
     f,
     [-0.5, ...coefficients].map((c) => c * (base.factor + base.factorLow)),
   );
-  const small = m.madd(f, m.c(base.factorLow), m.mul(f2, tail));
-  const fraction = m.madd(f, m.c(base.factor), base.eLow === 0 ? small : m.madd(e, m.c(base.eLow), small));
+  const square = m.mul(m.mul(f, f), tail);
+  // The product with the first part must be exact; where nothing fuses, that wants a fraction of 12 bits.
+  const high = m.fused ? f : m.and(f, m.bits(0xfffff000 | 0));
+  const rest = m.fused ? square : m.madd(m.sub(f, high), m.c(base.factor), square);
+  const small = m.madd(f, m.c(base.factorLow), rest);
+  const fraction = m.madd(high, m.c(base.factor), base.eLow === 0 ? small : m.madd(e, m.c(base.eLow), small));
   return base.e === 1 ? m.add(e, fraction) : m.madd(e, m.c(base.e), fraction);
 }
-/** 8 to 12 bits in the first part where it is multiplied by an exponent or a fraction without fused arithmetic. */
 const base2 = { e: 1, eLow: 0, factor: 1.4423828125, factorLow: Math.LOG2E - 1.4423828125 };
 const base10 = {
   e: 0.301025390625,

@@ -1,0 +1,110 @@
+// Loops that schedules write: over blocks of an axis and what is left of it, over several axes, over stretches of the summed axes.
+import type { Position, Stmt } from '../loop.ts';
+import { axis, constant, mul, zero } from '../position.ts';
+import type { Axis } from './factors.ts';
+import { effectsOf, freshName, type Loop } from './rewrite.ts';
+
+export const loopOver = ({ name, extent }: Axis, mode: Loop['mode'], body: readonly Stmt[]): Loop => ({
+  kind: 'loop',
+  axis: name,
+  extent,
+  mode,
+  body,
+});
+
+/** The body within loops over all of the axes, the first outermost. */
+export const loopsOver = (axes: readonly Axis[], mode: Loop['mode'], body: readonly Stmt[]): readonly Stmt[] =>
+  axes.reduceRight<readonly Stmt[]>((inside, a) => [loopOver(a, mode, inside)], body);
+
+/** How an axis is cut: `count` blocks of `size`, and `rest` elements behind them. */
+export type Cut = { readonly size: number; readonly count: number; readonly rest: number };
+
+export const cutInto = (extent: number, size: number): Cut => ({
+  size,
+  count: Math.floor(extent / size),
+  rest: extent % size,
+});
+
+/**
+ * Blocks of at most `most` elements, as equal as multiples of `unit` allow. What is no whole unit goes into the last block, never into one
+ * of its own.
+ */
+export function cutEvenly(extent: number, most: number, unit: number): Cut {
+  const units = Math.floor(extent / unit);
+  const blocks = Math.max(1, Math.ceil(units / Math.max(1, Math.floor(most / unit))));
+  if (blocks === 1) return { size: extent, count: 1, rest: 0 };
+  const size = Math.ceil(units / blocks) * unit;
+  const whole = Math.floor(extent / size);
+  const rest = extent - whole * size;
+  return rest > 0 && rest < unit ? { size, count: whole - 1, rest: rest + size } : { size, count: whole, rest };
+}
+
+/** What stands for each block, in a loop where there are several; `body` gets where a block starts and how many elements it has. */
+export function inBlocks(
+  { size, count, rest }: Cut,
+  base: string,
+  mode: Loop['mode'],
+  taken: Set<string>,
+  body: (start: Position, extent: number) => readonly Stmt[],
+): Stmt[] {
+  const blocks: Stmt[] = [];
+  if (count === 1) blocks.push(...body(zero, size));
+  if (count > 1) {
+    const name = freshName(base, taken);
+    blocks.push(loopOver({ name, extent: count }, mode, body(mul(axis(name), size), size)));
+  }
+  if (rest > 0) blocks.push(...body(constant(size * count), rest));
+  return blocks;
+}
+
+/** A stretch of the summed axes: the axes that are walked in it, and where each starts that does not start at 0. */
+export type Stretch = { readonly axes: readonly Axis[]; readonly starts: ReadonlyMap<string, Position> };
+
+/** The summed axes in stretches of at most `most` steps: whole inner axes, parts of the next one, single steps of those outside. */
+export function inStretches(
+  depth: readonly Axis[],
+  most: number,
+  taken: Set<string>,
+  body: (s: Stretch) => readonly Stmt[],
+): readonly Stmt[] {
+  let inner = 1;
+  let first = depth.length;
+  while (first > 0 && inner * depth[first - 1]!.extent <= most) inner *= depth[--first]!.extent;
+  if (first === 0) return body({ axes: depth, starts: new Map() });
+  const cut = depth[first - 1]!;
+  const whole = depth.slice(first);
+  const blocks = inBlocks(
+    cutEvenly(cut.extent, Math.max(1, Math.floor(most / inner)), 1),
+    `${cut.name}_block`,
+    'serial',
+    taken,
+    (start, extent) => body({ axes: [{ name: cut.name, extent }, ...whole], starts: new Map([[cut.name, start]]) }),
+  );
+  return loopsOver(depth.slice(0, first - 1), 'serial', blocks);
+}
+
+/** Whether all summed axes are one stretch. */
+export const isOneStretch = (depth: readonly Axis[], most: number): boolean => sizeOf(depth) <= most;
+
+export const sizeOf = (axes: readonly Axis[]): number => axes.reduce((n, a) => n * a.extent, 1);
+
+/**
+ * Loops over `outer` and within them over `inner`, whose body is `statements`; those at the beginning that do not move with `inner` stand
+ * outside of its loop.
+ */
+export function innermostOver(inner: Axis, mode: Loop['mode'], statements: readonly Stmt[]): Stmt[] {
+  const varying = new Set([inner.name]);
+  const uniform: Stmt[] = [];
+  let next = 0;
+  const varies = (s: Stmt): boolean => [...effectsOf([s]).reads].some((name) => varying.has(name));
+  const inside: Stmt[] = [];
+  for (; next < statements.length; next++) {
+    const s = statements[next]!;
+    if (s.kind !== 'let') break;
+    if (varies(s)) {
+      varying.add(s.name);
+      inside.push(s);
+    } else uniform.push(s);
+  }
+  return [...uniform, loopOver(inner, mode, [...inside, ...statements.slice(next)])];
+}
