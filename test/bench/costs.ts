@@ -1,4 +1,4 @@
-// What the bench measures, by name. Aims are shown beside the numbers and never asserted.
+// What recording, finding and compiling cost, and what a step costs beside its kernels. Aims are shown beside the numbers and never asserted.
 import { boundary, deferSteps } from '../../compiler/frontend/boundary.ts';
 import { locateAlways, nextInterval } from '../../compiler/frontend/record.ts';
 import { randn, type Tensor } from '../../compiler/index.ts';
@@ -12,8 +12,8 @@ import { jsTarget } from '../../runtime/target.ts';
 import { mlpStep, mnistSizes, type Step } from '../replay/steps.ts';
 import { median, microseconds } from './clock.ts';
 
-export type Row = { readonly what: string; readonly value: number; readonly unit: string; readonly aim?: string };
-export type Case = () => Row[];
+export type Cost = { readonly what: string; readonly value: number; readonly unit: string; readonly aim?: string };
+export type Case = () => Cost[];
 
 /** 100 ops, recorded; the boundary is left to the caller. */
 function chainOf(x: Tensor, y: Tensor): Tensor {
@@ -23,7 +23,7 @@ function chainOf(x: Tensor, y: Tensor): Tensor {
 }
 const few = (): Tensor => randn([4]);
 
-function record(): Row[] {
+function record(): Cost[] {
   const [x, y] = [few(), few()];
   const observe = (z: Tensor): void => void z.dataSync();
   const steady = microseconds(() => chainOf(x, y), observe) / 100;
@@ -44,7 +44,7 @@ function recorded(f: () => void): Node[] {
 }
 const find = (nodes: readonly Node[]): number => microseconds(() => structureOf(survey(nodes), jsTarget));
 
-function lookup(): Row[] {
+function lookup(): Cost[] {
   const [x, y] = [few(), few()];
   const step = mlpStep();
   for (let i = 0; i < 2; i++) step();
@@ -64,7 +64,7 @@ function mlpGraph(step: Step): Inspected {
   return watched.programs().at(-1)!;
 }
 
-function compile(): Row[] {
+function compile(): Cost[] {
   forgetStructures();
   const { graph } = mlpGraph(mlpStep());
   const whole = microseconds(() => load(compileGraph(graph, jsTarget))) / 1000;
@@ -72,7 +72,7 @@ function compile(): Row[] {
   const inPasses = [...passes.values()].reduce((a, b) => a + b, 0);
   return [
     { what: 'compiling the MLP step, warm process', value: whole, unit: 'ms', aim: '< 30' },
-    ...[...passes].map(([name, value]): Row => ({ what: `  ${name}`, value, unit: 'ms' })),
+    ...[...passes].map(([name, value]): Cost => ({ what: `  ${name}`, value, unit: 'ms' })),
     { what: '  lowering, code and memory', value: whole - inPasses, unit: 'ms' },
     { what: 'a first MLP step, recorded, found new, compiled', value: firstStep(), unit: 'ms' },
   ];
@@ -91,7 +91,7 @@ function firstStep(): number {
   return microseconds(step, () => forgetStructures()) / 1000;
 }
 
-function mlp(): Row[] {
+function mlp(): Cost[] {
   const step = mlpStep();
   const tiny = mlpStep({ batch: 2, inputs: 3, hidden: 4, classes: 2 });
   const { batch, inputs, hidden, classes } = mnistSizes;
@@ -102,9 +102,9 @@ function mlp(): Row[] {
 }
 
 /** Handles are dropped, nothing is collected by force, and the loop never yields. */
-function memory(): Row[] {
+function memory(): Cost[] {
   const step = mlpStep({ batch: 8, inputs: 16, hidden: 16, classes: 4 });
-  const rows: Row[] = [];
+  const rows: Cost[] = [];
   let done = 0;
   for (const until of [200, 10_000]) {
     for (; done < until; done++) step();
@@ -115,7 +115,7 @@ function memory(): Row[] {
   return rows;
 }
 
-function matmul(): Row[] {
+function matmul(): Cost[] {
   const shapes: readonly (readonly [m: number, k: number, n: number])[] = [
     [64, 64, 64],
     [256, 256, 256],
@@ -131,4 +131,4 @@ function matmul(): Row[] {
   });
 }
 
-export const cases: Readonly<Record<string, Case>> = { record, lookup, compile, mlp, memory, matmul };
+export const costs: Readonly<Record<string, Case>> = { record, lookup, compile, mlp, memory, matmul };
