@@ -56,7 +56,7 @@ export {
 } from './frontend/creation.ts';
 export * as data from './frontend/data/index.ts';
 export { DataLoader, Dataset, IterableDataset, TensorDataset } from './frontend/data/index.ts';
-export { type DeviceName, getDefaultDevice, setDefaultDevice } from './frontend/device.ts';
+export { type DeviceName, getDefaultDevice, getNumThreads, setDefaultDevice, setNumThreads } from './frontend/device.ts';
 export type { DTypeName } from './frontend/dtypes.ts';
 export { type PrintOptions, setPrintOptions } from './frontend/format.ts';
 // Transforms of functions: `torch.func`.

@@ -3,6 +3,7 @@ import { ArgumentError, DeviceError } from '../../runtime/errors.ts';
 import { jsTarget, type Target, wasmTarget } from '../../runtime/target.ts';
 import { hasWasm, wasmNumerics } from '../../runtime/wasm/features.ts';
 import { environment } from '../jit/environment.ts';
+import { setThreadCount, threadCount } from '../jit/machine.ts';
 
 const deviceNames = ['js', 'wasm'] as const;
 /** `js`: plain JavaScript, the reference. `wasm`: WebAssembly with vectors. Both are the CPU, and take each other's tensors. */
@@ -40,3 +41,12 @@ export function defaultTarget(): Target {
   targets[name] ??= wasmTarget(wasmNumerics());
   return targets[name];
 }
+
+/**
+ * How many threads share the work of a large kernel on `wasm`; results do not depend on it. The default is FLUXION_NUM_THREADS, else one for
+ * each processor. As `torch.set_num_threads`. Throws ArgumentError for what is no positive integer.
+ */
+export const setNumThreads = (count: number): void => setThreadCount('setNumThreads', count);
+
+/** How many threads may share the work of a kernel. */
+export const getNumThreads = (): number => threadCount();

@@ -4,10 +4,9 @@ import type { Executable } from '../../runtime/executable.ts';
 import { bind, type KernelFunction } from '../../runtime/execute.ts';
 import { faults } from '../../runtime/faults.ts';
 import type { KernelCode, Program } from '../../runtime/program.ts';
-import { bindWasm, type Machine, makeMachine } from '../../runtime/wasm/execute.ts';
-import { openMemory } from '../../runtime/wasm/memory.ts';
+import { bindWasm } from '../../runtime/wasm/execute.ts';
 import { evaluated } from './evaluate.ts';
-import { routineOver } from './routines.ts';
+import { wasmMachine } from './machine.ts';
 
 export type { Executable } from '../../runtime/executable.ts';
 
@@ -28,13 +27,6 @@ export function load(program: Program): Executable {
         fix: "compile it with the target 'wasm' or 'js'",
       });
   }
-}
-
-let machine: Machine | undefined;
-/** The memory and threads of WebAssembly in this process; made at first use. */
-export function wasmMachine(): Machine {
-  machine ??= makeMachine(openMemory(), routineOver);
-  return machine;
 }
 
 function functionOf(kernel: KernelCode): KernelFunction {

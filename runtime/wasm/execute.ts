@@ -9,6 +9,7 @@ import { argumentBlock, type Port, type Program, slotsAt, type WasmModule } from
 import { give, grain, type Range } from './heap.ts';
 import type { LinearMemory } from './memory.ts';
 import { copyIn, copyOut, makeResidency, type Residency, reserve, residentInput, residentOutput } from './residency.ts';
+import { poolFor, runOnAll, stalled, type Threads } from './threads.ts';
 
 /** A function of the host over addresses and numbers; `name` says which, and of which dtypes. Undefined if there is none of that name. */
 export type Routines = (name: string, linear: LinearMemory) => ((...args: number[]) => void) | undefined;
@@ -23,15 +24,20 @@ export type Machine = {
   readonly residency: Residency;
   readonly regions: Readonly<Record<RegionName, Region>>;
   readonly routines: Routines;
+  readonly threads: Threads;
+  /** Modules so far, which workers know by number. */
+  modules: number;
   /** Gives the memory of collected Programs back. */
   readonly programs: FinalizationRegistry<Range>;
 };
 
-export function makeMachine(linear: LinearMemory, routines: Routines): Machine {
+export function makeMachine(linear: LinearMemory, routines: Routines, threads: number): Machine {
   return {
     residency: makeResidency(linear),
     regions: { arena: { range: undefined }, sharedScratch: { range: undefined }, threadScratch: { range: undefined } },
     routines,
+    threads: { wanted: threads, pool: undefined, isRefused: false },
+    modules: 0,
     programs: new FinalizationRegistry((range) => give(linear.heap, range)),
   };
 }
@@ -39,15 +45,19 @@ export function makeMachine(linear: LinearMemory, routines: Routines): Machine {
 /** Inputs and outputs up to this size lie on the host and are copied at each run: that costs less than keeping account of them. */
 const smallBytes = 4096;
 
-/** Where the parts of a Program's own memory begin, in bytes from its start: the argument block, small inputs and outputs, constants. */
+/**
+ * Where the parts of a Program's own memory begin, in bytes from its start: the argument block, small inputs and outputs, constants,
+ * and the module, which workers read.
+ */
 type Layout = {
   readonly inputs: readonly (number | undefined)[];
   readonly outputs: readonly (number | undefined)[];
   readonly constants: readonly number[];
+  readonly module: number;
   readonly bytes: number;
 };
 
-function layoutOf(program: Program): Layout {
+function layoutOf(program: Program, moduleBytes: number): Layout {
   let end = aligned(slotsAt(program) + 8 * program.slots.length);
   const place = (bytes: number): number => {
     const at = end;
@@ -58,12 +68,13 @@ function layoutOf(program: Program): Layout {
     const bytes = numel(port.shape) * bytesPerElement[port.dtype];
     return bytes <= smallBytes ? place(bytes) : undefined;
   };
-  return {
+  const layout = {
     inputs: program.inputs.map(small),
     outputs: program.outputs.map((port) => (port.alias === undefined ? small(port) : undefined)),
     constants: program.constants.map((c) => place(c.length * bytesPerElement[c.dtype])),
-    bytes: end,
+    module: place(moduleBytes),
   };
+  return { ...layout, bytes: end };
 }
 const aligned = (bytes: number): number => Math.ceil(bytes / grain) * grain;
 
@@ -74,8 +85,9 @@ export function bindWasm(data: Program, machine: Machine, faults?: Faults): Exec
   if (module === undefined) throw new ProgramError(`${program.name} has no WebAssembly`, { op: 'load' });
   const { residency } = machine;
   const { linear } = residency;
-  const call = instantiate(program.name, module, machine);
-  const layout = layoutOf(program);
+  const code = bytesFor(module, linear.isShared);
+  const call = instantiate(program.name, code, module.imports, machine);
+  const layout = layoutOf(program, module.isParallel ? code.length : 0);
   const own = reserve(residency, layout.bytes, `the arguments and constants of ${program.name}`);
   const at = own.address;
   const inputsAt = at + argumentBlock.pointers;
@@ -91,6 +103,8 @@ export function bindWasm(data: Program, machine: Machine, faults?: Faults): Exec
     copyIn(residency, constant.dtype, decodeConstant(constant), address);
     setWord(constantsAt + 4 * i, address);
   });
+  if (module.isParallel) copyIn(residency, 'u8', code, at + layout.module);
+  const job = { module: machine.modules++, address: at + layout.module, length: code.length, args: at };
 
   function placeInput(i: number, buffer: Buffer): void {
     const small = layout.inputs[i];
@@ -117,13 +131,17 @@ export function bindWasm(data: Program, machine: Machine, faults?: Faults): Exec
   }
 
   function launch(slots: Float64Array): void {
+    const pool = module!.isParallel ? poolFor(machine.threads, linear, (bytes) => reserve(residency, bytes, 'threads').address) : undefined;
+    const threads = pool?.threads ?? 1;
     setWord(at + argumentBlock.arena, regionFor(machine, 'arena', program.arenaBytes, program.name));
     setWord(at + argumentBlock.sharedScratch, regionFor(machine, 'sharedScratch', module!.sharedScratchBytes, program.name));
-    setWord(at + argumentBlock.threadScratch, regionFor(machine, 'threadScratch', module!.threadScratchBytes, program.name));
+    setWord(at + argumentBlock.threadScratch, regionFor(machine, 'threadScratch', module!.threadScratchBytes * threads, program.name));
     setWord(at + argumentBlock.status, 0);
+    setWord(at + argumentBlock.arrived, 0);
     for (let i = 0; i < program.slots.length; i++) linear.doubles[slotsFrom + i] = slots[i]!;
     if (faults?.at !== undefined) for (let i = 0; i < program.launches.length; i++) faults.at('launch', i);
-    call(at, 0, 1);
+    if (pool === undefined) call(at, 0, 1);
+    else runOnAll(pool, job, () => call(at, 0, threads));
     const status = linear.words[(at + argumentBlock.status) / 4]!;
     if (status === 0) return;
     const { op, below } = module!.failures[status - 1]!;
@@ -198,18 +216,18 @@ function regionFor({ regions, residency }: Machine, name: RegionName, bytes: num
 /** The module's `run`, with what it imports. */
 function instantiate(
   name: string,
-  module: WasmModule,
-  { residency, routines }: Machine,
+  code: BufferSource,
+  imports: readonly string[],
+  { residency, routines, threads }: Machine,
 ): (args: number, thread: number, threads: number) => void {
   const { linear } = residency;
-  const env: Record<string, unknown> = { memory: linear.memory, stalled: () => {} };
-  for (const wanted of module.imports) env[wanted] = mathematical(wanted) ?? routines(wanted, linear);
-  const missing = module.imports.find((wanted) => env[wanted] === undefined);
+  const env: Record<string, unknown> = { memory: linear.memory, stalled: () => threads.pool && stalled(threads.pool) };
+  for (const wanted of imports) env[wanted] ??= mathematical(wanted) ?? routines(wanted, linear);
+  const missing = imports.find((wanted) => env[wanted] === undefined);
   if (missing !== undefined) throw new ProgramError(`${name} calls '${missing}', which is no function of this device`, { op: 'load' });
   let run: (args: number, thread: number, threads: number) => void;
   try {
-    const code = new WebAssembly.Module(bytesFor(module, linear.isShared));
-    run = new WebAssembly.Instance(code, { env: env as WebAssembly.ModuleImports }).exports.run as typeof run;
+    run = new WebAssembly.Instance(new WebAssembly.Module(code), { env: env as WebAssembly.ModuleImports }).exports.run as typeof run;
   } catch (cause) {
     throw refusal(name, cause);
   }

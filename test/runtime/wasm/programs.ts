@@ -119,3 +119,68 @@ export const failing = (failures: WasmModule['failures'], at: number): Program =
       f.store('i32.store', args, f.i32(1 + at), argumentBlock.status);
     },
   });
+
+/** Waits for all threads, asking the host now and then whether they are alive. */
+function meet({ f, args, threads, imported }: Frame): void {
+  const { arrived, generation } = argumentBlock;
+  const before = f.atomic('i32.atomic.load', [args], generation)!;
+  const others = f.atomic('i32.atomic.rmw.add', [args, f.i32(1)], arrived)!;
+  f.if(
+    f.op('i32.eq', f.op('i32.add', others, f.i32(1)), threads),
+    () => {
+      f.atomic('i32.atomic.store', [args, f.i32(0)], arrived);
+      f.atomic('i32.atomic.rmw.add', [args, f.i32(1)], generation);
+    },
+    () => {
+      const rounds = f.local('i32');
+      f.set(rounds, f.i32(1000));
+      f.loop((again) => {
+        f.if(f.op('i32.eq', f.atomic('i32.atomic.load', [args], generation)!, before), () => {
+          f.set(rounds, f.op('i32.sub', f.get(rounds), f.i32(1)));
+          f.if(f.op('i32.eqz', f.get(rounds)), () => {
+            f.call(imported('stalled'), []);
+            f.set(rounds, f.i32(1000));
+          });
+          f.br(again);
+        });
+      });
+    },
+  );
+}
+
+export const relayRounds = 5;
+/**
+ * In each of five rounds every thread adds 1 to its share of y, which has been passed on by n / 4 places since the round before: after
+ * them y = x + 5, whoever did what, if the barriers hold. Each thread notes in `marks` how many there are. Thread k calls `disaster` in round j
+ * if the slot is 100 k + j.
+ */
+export const relay = (n: number): Program =>
+  wasmProgram({
+    inputs: [f32('x', n)],
+    slots: [{ name: 'disaster', dtype: 'i32' }],
+    outputs: [f32('y', n), { name: 'marks', dtype: 'i32', shape: [16] }],
+    arenaBytes: 8 * n,
+    imports: { stalled: 0, disaster: 0 },
+    isParallel: true,
+    body: (frame) => {
+      const { f, args, thread, threads, input, output, slot, imported } = frame;
+      const arena = f.bind(f.load('i32.load', args, argumentBlock.arena));
+      const halves = [arena, f.bind(f.op('i32.add', arena, f.i32(4 * n)))];
+      const border = (t: Node): Node => f.bind(f.op('i32.div_u', f.op('i32.mul', t, f.i32(n)), threads));
+      const [from, to] = [border(thread), border(f.op('i32.add', thread, f.i32(1)))];
+      const disaster = f.bind(f.op('i32.trunc_sat_f64_s', slot(0)));
+      f.store('i32.store', element(f, output(1), thread), threads);
+      for (let round = 0; round < relayRounds; round++) {
+        const source = round === 0 ? input(0) : halves[round % 2]!;
+        const target = round === relayRounds - 1 ? output(0) : halves[(round + 1) % 2]!;
+        const [base, into] = [f.bind(source), f.bind(target)];
+        const code = f.op('i32.add', f.op('i32.mul', thread, f.i32(100)), f.i32(round));
+        f.if(f.op('i32.eq', disaster, code), () => f.call(imported('disaster'), []));
+        loop(f, from, to, (i) => {
+          const passed = round === 0 ? i : f.op('i32.rem_u', f.op('i32.add', i, f.i32(n / 4)), f.i32(n));
+          f.store('f32.store', element(f, into, i), f.op('f32.add', f.load('f32.load', element(f, base, passed)), f.f32(1)));
+        });
+        meet(frame);
+      }
+    },
+  });

@@ -1,0 +1,34 @@
+// The memory and the threads of WebAssembly in this process; both are had at first use.
+import { ArgumentError } from '../../runtime/errors.ts';
+import { type Machine, makeMachine } from '../../runtime/wasm/execute.ts';
+import { openMemory } from '../../runtime/wasm/memory.ts';
+import { availableParallelism, setThreads } from '../../runtime/wasm/threads.ts';
+import { environment } from './environment.ts';
+import { routineOver } from './routines.ts';
+
+let machine: Machine | undefined;
+let threads: number | undefined;
+
+export function wasmMachine(): Machine {
+  machine ??= makeMachine(openMemory(), routineOver, threadCount());
+  return machine;
+}
+
+/** As set, else as FLUXION_NUM_THREADS says, else one for each processor. */
+export function threadCount(): number {
+  const [wanted] = environment('FLUXION_NUM_THREADS');
+  threads ??= wanted === undefined ? Math.min(availableParallelism(), most) : checked('FLUXION_NUM_THREADS', Number(wanted));
+  return threads;
+}
+
+/** `op` names who asks. Throws ArgumentError for what is no positive integer. */
+export function setThreadCount(op: string, count: number): void {
+  threads = checked(op, count);
+  if (machine !== undefined) setThreads(machine.threads, threads);
+}
+
+const most = 256;
+function checked(op: string, count: number): number {
+  if (Number.isInteger(count) && count >= 1 && count <= most) return count;
+  throw new ArgumentError(`${String(count)} is no number of threads`, { op, fix: `use 1 to ${most}` });
+}
