@@ -24,7 +24,14 @@ export type { Context } from './frontend/autograd/functionContext.ts';
 export type { GradFn } from './frontend/autograd/graph.ts';
 // Gradients.
 export * as autograd from './frontend/autograd/index.ts';
-export { enableGrad, inferenceMode, isGradEnabled, isInferenceModeEnabled, noGrad, setGradEnabled } from './frontend/autograd/mode.ts';
+export {
+  enableGrad,
+  gradMode as isGradEnabled,
+  inferenceMode,
+  isInferenceModeEnabled,
+  noGrad,
+  setGradEnabled,
+} from './frontend/autograd/mode.ts';
 // Compilation of whole functions.
 export { type Compiled, compile } from './frontend/compile.ts';
 export {

@@ -1,12 +1,16 @@
 // The derivative of one recorded op: its graph's pullback, recorded as more nodes.
-import { isLeaf, nodesOf, type Value } from '../../ir/node.ts';
+import { full } from '../../ir/builder.ts';
+import { avalOf, isLeaf, nodesOf, type Value } from '../../ir/node.ts';
 import { flushBefore } from '../boundary.ts';
 import { distinct } from '../op.ts';
 import { beginOp, currentInterval, recordedOf, recording, resolve } from '../record.ts';
 import type { Cotangent } from './accumulate.ts';
 import { type Edge, GradFn, type SavedGraph } from './graph.ts';
-import { copyInto, derive, freed, readsValues, withoutData } from './residuals.ts';
+import { copyInto, derive, freed, readBy, readsValues, withoutData } from './residuals.ts';
 import { unpacked } from './savedHooks.ts';
+
+/** Ops in place that leave nothing of what was there. */
+const overwriting: ReadonlySet<string> = new Set(['fill_', 'zero_', 'copy_']);
 
 /** Gradients of a function's operands. Under `createGraph` they are functions of the incoming gradients and of the operands in turn. */
 export function pullbackOf(
@@ -34,7 +38,10 @@ export function pullbackOf(
       : present.map((c) => resolve(c.value));
     let at = 0;
     const seeds = given.map((c) => (c === null ? null : names[at++]!));
-    const values = handed === undefined ? derive(border, seeds, useful) : handed.derive(seeds, useful);
+    const found = handed === undefined ? derive(border, seeds, useful) : handed.derive(seeds, useful);
+    // What is overwritten as a whole had no influence: its gradient is zero, and arrives as such.
+    const values =
+      overwriting.has(fn.op) && useful[0] && found[0] === null ? [full(0, avalOf(border.inputs[0]!)), ...found.slice(1)] : found;
     const computed = values.filter((v) => v !== null);
     const again = createGraph
       ? derivative(fn, [...border.inputs, ...names], [...fn.next, ...present.map((c) => c.edge)], computed, handed?.results)
@@ -53,12 +60,12 @@ function derivative(
   outputs: readonly Value[],
   results: readonly { readonly value: Value; readonly index: number }[] = [],
 ): GradFn | undefined {
-  if (next.every((e) => e === null)) return undefined;
   const name = `${fn.name.replace(/Backward\d*$/, '')}BackwardBackward0`;
-  return new GradFn(name, [...next, ...results.map(({ index }) => ({ fn, index }))], {
-    inputs: [...inputs, ...results.map((r) => r.value)],
-    outputs,
-  });
+  const operands = [...inputs, ...results.map((r) => r.value)];
+  const read = readBy(outputs, new Set(operands));
+  const edges = [...next, ...results.map(({ index }) => ({ fn, index }))].map((e, i) => (read.has(operands[i]!) ? e : null));
+  // Of a linear function the gradients are no function of the operands.
+  return edges.every((e) => e === null) ? undefined : new GradFn(name, edges, { inputs: operands, outputs });
 }
 
 /** Lets go of what the function saved. Where its derivative reads no values, it can run again all the same. */

@@ -10,6 +10,8 @@ let inferenceUsed = false;
 
 /** Whether ops are recorded; inference mode rules out that they are. */
 export const isGradEnabled = (): boolean => enabled && !inference;
+/** What users see of it: the grad mode that was set last, though inference mode may overrule it. */
+export const gradMode = (): boolean => enabled;
 export const isInferenceModeEnabled = (): boolean => inference;
 /** Whether there may be inference tensors at all. */
 export const mayMeetInference = (): boolean => inferenceUsed;
@@ -48,13 +50,14 @@ export const setGradEnabled = <T>(mode: boolean, f: () => Sync<T>): T => within(
 
 /**
  * Runs `f` in inference mode, as `torch.inference_mode()`: nothing is recorded, and tensors made inside can take no part in gradients
- * later. With `false`, leaves the mode of an outer scope. Throws AutogradError if `f` is async.
+ * later. With `false`, leaves the mode of an outer scope and records, under `noGrad` too. Throws AutogradError if `f` is async.
  */
 export function inferenceMode<T>(f: () => Sync<T>, mode = true): T {
-  const before = inference;
+  const before = { enabled, inference };
   inference = mode;
+  enabled = !mode;
   inferenceUsed ||= mode;
   return scoped('inferenceMode', f, () => {
-    inference = before;
+    ({ enabled, inference } = before);
   });
 }

@@ -44,10 +44,14 @@ export function copyInto(nodes: readonly Node[], twin: Map<Value, Value>): void 
 
 /** Whether the derivative needs values of the forward pass: sums and views do not, and PyTorch lets those be walked twice. */
 export function readsValues(saved: SavedGraph): boolean {
-  return nodesOf(saved).some((n) => {
-    const { derivative } = rules[n.op];
-    return derivative.kind !== 'none' && !(derivative.kind === 'linear' && derivative.in === 'jointly');
-  });
+  return nodesOf(saved).some((n) => (n.op === 'composite' ? nodesOf(n.regions[0]!).some(readsOperands) : readsOperands(n)));
+}
+
+function readsOperands(n: Node): boolean {
+  // The composites that are linear, such as the mean, divide by a literal.
+  if ((n.op === 'mul' || n.op === 'div') && n.inputs[1].node.op === 'literal') return false;
+  const { derivative } = rules[n.op];
+  return derivative.kind !== 'none' && !(derivative.kind === 'linear' && derivative.in === 'jointly');
 }
 
 /** The same graph over inputs without data: enough for a derivative that reads no values, and it keeps no buffer alive. */
@@ -85,7 +89,7 @@ export function residualsOf(graph: SavedGraph, useful: readonly boolean[]): { in
 }
 
 /** Values of `border` that `roots` are computed from, not looking behind them. */
-function readBy(roots: readonly Value[], border: ReadonlySet<Value>): Set<Value> {
+export function readBy(roots: readonly Value[], border: ReadonlySet<Value>): Set<Value> {
   const read = new Set<Value>();
   const stack = [...roots];
   const seen = new Set(stack);

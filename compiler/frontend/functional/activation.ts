@@ -138,6 +138,7 @@ function clampRule(low: Bound, high: Bound): (v: Value, ...bounds: Value[]) => V
   const isHigh = high !== null && high !== undefined;
   return (v, ...bounds) => {
     const [l, h] = isLow ? bounds : [undefined, bounds[0]];
+    if (isTensor(low) && isTensor(high)) return clampBetween(v, l!, h!);
     if (!isFloat(dtypeOf(v)) || isTensor(low) || isTensor(high)) {
       const raised = isLow ? b.max(v, l!) : v;
       return isHigh ? b.min(raised, h!) : raised;
@@ -145,6 +146,12 @@ function clampRule(low: Bound, high: Bound): (v: Value, ...bounds: Value[]) => V
     if (isLow && isHigh) return composite('clamp', [v, scalarOf(l!), scalarOf(h!)], {})[0]!;
     return isLow ? composite('clampMin', [v, scalarOf(l!)], {})[0]! : composite('clampMax', [v, scalarOf(h!)], {})[0]!;
   };
+}
+/** A tie with one bound shares the gradient; where the bounds are one, it goes to x alone, or to the bound that x is beyond. */
+function clampBetween(x: Value, low: Value, high: Value): Value {
+  const held = b.min(b.max(x, low), high);
+  const atOne = b.select(b.lt(x, low), low, b.select(b.lt(high, x), high, x));
+  return b.select(b.eq(low, high), atOne, held);
 }
 /** The number behind a broadcast one: composites take it 0-d. */
 const scalarOf = (v: Value): Value => (v.node.op === 'expand' ? v.node.inputs[0]! : v);

@@ -354,7 +354,7 @@ export function median(x: Tensor): Tensor;
 export function median(x: Tensor, dim: number, options?: ReduceOptions): WithIndices;
 export function median(x: Tensor, dim?: number, options: ReduceOptions = {}): Tensor | WithIndices {
   demandTensors('median', x);
-  if (dim === undefined) return x.numel() === 0 ? filled([], Number.NaN, { dtype: x.dtype }) : median(x.reshape([-1]), 0).values;
+  if (dim === undefined) return x.numel() === 0 ? filled([], Number.NaN, { dtype: x.dtype }) : medianOfAll(x.reshape([-1]));
   const axis = dimOf('median', dim, x.ndim);
   demandElements('median', x, x.ndim === 0 ? [] : [axis]);
   const size = x.shape[axis] ?? 1;
@@ -364,6 +364,12 @@ export function median(x: Tensor, dim?: number, options: ReduceOptions = {}): Te
   const last = ranked('median', x, axis, size - 1, options);
   const anyNaN = isnan(last.values);
   return { values: where(anyNaN, last.values, middle.values), indices: where(anyNaN, last.indices, middle.indices) };
+}
+
+/** All elements that are equal to the median share its gradient, as those of a maximum do. */
+function medianOfAll(flat: Tensor): Tensor {
+  const middle = median(flat, 0).values;
+  return isFloat(flat.element) ? amax(where(flat.gt(middle.detach()), Number.NEGATIVE_INFINITY, flat)) : middle;
 }
 
 /** The `q`-quantiles along `dim` (default: of all elements), between neighbours by linear interpolation, as `torch.quantile`. */

@@ -18,17 +18,14 @@ export abstract class AutogradMethods extends Handle {
     return requiresGradOf(this as unknown as Tensor);
   }
   set requiresGrad(on: boolean) {
+    if (!this.isLeaf) throw notOfResults();
     (this as unknown as Tensor).requiresGrad_(on);
   }
 
   /** Sets `requiresGrad` and gives the tensor itself. Throws AutogradError for integer tensors, and for `false` on a result of an op. */
   requiresGrad_(this: Tensor, on = true): Tensor {
     if (on) demandGradDType(this, 'requiresGrad_');
-    if (!on && !this.isLeaf)
-      throw new AutogradError('you can only change requiresGrad of leaf tensors', {
-        op: 'requiresGrad_',
-        fix: 'use detach() to take a computed value out of the graph',
-      });
+    if (!on && !this.isLeaf) throw notOfResults();
     if (on && this.inference && !isInferenceModeEnabled())
       throw new AutogradError('setting requiresGrad on an inference tensor outside of inference mode is not allowed', {
         op: 'requiresGrad_',
@@ -137,3 +134,9 @@ export abstract class AutogradMethods extends Handle {
     backward([this], gradient === undefined ? undefined : [gradient], options);
   }
 }
+
+const notOfResults = (): AutogradError =>
+  new AutogradError('you can only change requiresGrad of leaf tensors', {
+    op: 'requiresGrad_',
+    fix: 'use detach() to take a computed value out of the graph',
+  });
