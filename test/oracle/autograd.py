@@ -45,7 +45,7 @@ def weights(n):
 
 # leaves: what an op of a leaf, of a constant, and of a leaf under each mode requires
 OPS = {
-    'add': 'add x 1', 'mul': 'mul x x', 'div': 'div 2 x', 'exp': 'exp x', 'sum': 'sum x', 'mean': 'mean x', 'matmul': 'matmul x x', 'relu': 'relu x', 'reshape': 'reshape x [2,2]',
+    'add': 'add x 1', 'mul': 'mul x x', 'div': 'div x 2', 'exp': 'exp x', 'sum': 'sum x', 'mean': 'mean x', 'matmul': 'matmul x x', 'relu': 'relu x', 'reshape': 'reshape x [2,2]',
     'select': 'select x 0 1', 'clone': 'clone x', 'detach': 'detach x', 'eq': 'eq x 1', 'lt': 'lt x x', 'argmax': 'argmax x', 'isnan': 'isnan x', 'toInt': "to x 'int32'", 'toDouble': "to x 'float64'",
     'toSame': "to x 'float32'", 'contiguous': 'contiguous x', 'zerosLike': 'zerosLike x', 'softmax': 'softmax x 0', 'cumsum': 'cumsum x 0', 'where': 'where x.isnan x 0', 'sign': 'sign x', 'floor': 'floor x',
 }  # fmt: skip
