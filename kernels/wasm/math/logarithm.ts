@@ -1,7 +1,7 @@
 // log, log2, log10, log1p, and the inverse hyperbolic functions, which are log1p of something computed in float64.
 import type { Node } from '../function.ts';
 import { ln2 } from './exponential.ts';
-import { polynomial, promote, signOf, split, type VectorMath } from './vector-math.ts';
+import { exceptWhere, polynomial, promote, signOf, split, type VectorMath } from './vector-math.ts';
 
 /** log(1+f) = f - f²/2 + f³ q(f) for sqrt(1/2) <= 1+f < sqrt(2), to 2^-30.1. */
 const coefficients = [
@@ -12,13 +12,13 @@ const exponentBits = 0xff800000 | 0;
 
 /** A positive number as 2^e (1+f), with 1+f between sqrt(1/2) and sqrt(2). */
 type Decomposed = { readonly e: Node; readonly f: Node };
-function decompose(m: VectorMath, x: Node): Decomposed & { readonly subnormal: Node } {
-  const subnormal = m.lt(x, m.c(2 ** -126));
-  const normal = m.select(subnormal, m.mul(x, m.c(2 ** 23)), x);
-  const i = m.subBits(normal, m.bits(sqrtHalf));
-  const e = m.sub(m.convert(m.shr(i, 23)), m.and(subnormal, m.c(23)));
-  return { e, f: m.sub(m.subBits(normal, m.and(i, m.bits(exponentBits))), m.c(1)), subnormal };
+function decompose(m: VectorMath, x: Node): Decomposed {
+  const i = m.subBits(x, m.bits(sqrtHalf));
+  return { e: m.convert(m.shr(i, 23)), f: m.sub(m.subBits(x, m.and(i, m.bits(exponentBits))), m.c(1)) };
 }
+
+/** Lanes that are not positive, normal and finite. */
+const isSpecial = (m: VectorMath, x: Node): Node => m.geBits(m.subBits(x, m.bits(0x00800000)), m.bits(0x7f000000));
 
 /** e ln2 + log(1+f) + extra, where `extra` is tiny. */
 function logOf(m: VectorMath, { e, f }: Decomposed, extra?: Node): Node {
@@ -29,14 +29,27 @@ function logOf(m: VectorMath, { e, f }: Decomposed, extra?: Node): Node {
   return m.madd(e, m.c(high), m.add(f, m.madd(f2, m.c(-0.5), small)));
 }
 
-/** Infinity and NaN as they are; -Infinity at 0 and NaN below it, for a result `y` of `x - zero`. */
-function special(m: VectorMath, y: Node, x: Node, zero: number): Node {
+/** Infinity and NaN as they are; -Infinity at 0 and NaN below it, for a result `y` of x. */
+function special(m: VectorMath, y: Node, x: Node): Node {
   const finite = m.select(m.lt(x, m.c(Number.POSITIVE_INFINITY)), y, m.add(x, x));
-  const atZero = m.select(m.eq(x, m.c(zero)), m.c(Number.NEGATIVE_INFINITY), m.c(Number.NaN));
-  return m.select(m.gt(x, m.c(zero)), finite, m.select(m.eq(x, x), atZero, x));
+  const atZero = m.select(m.eq(x, m.c(0)), m.c(Number.NEGATIVE_INFINITY), m.c(Number.NaN));
+  return m.select(m.gt(x, m.c(0)), finite, m.select(m.eq(x, x), atZero, x));
 }
 
-export const log = (m: VectorMath, x: Node): Node => special(m, logOf(m, decompose(m, x)), x, 0);
+/**
+ * A logarithm that tests once a vector whether there are special lanes. What is done for them stands in branches and not in a function:
+ * a call, though never made, would cost the loop around its constants in registers.
+ */
+function logarithm(m: VectorMath, x: Node, compute: (parts: Decomposed) => Node): Node {
+  const mask = isSpecial(m, x);
+  const subnormal = m.lt(x, m.c(2 ** -126));
+  const normal = exceptWhere(m, mask, x, () => m.select(subnormal, m.mul(x, m.c(2 ** 23)), x));
+  const { e, f } = decompose(m, normal);
+  const y = compute({ e: m.sub(e, m.and(subnormal, m.c(23))), f });
+  return exceptWhere(m, mask, y, () => special(m, y, x));
+}
+
+export const log = (m: VectorMath, x: Node): Node => logarithm(m, x, (parts) => logOf(m, parts));
 
 /** e and log(1+f) to another base: the factors in two parts, of which the first has 11 bits. */
 type Base = { readonly e: number; readonly eLow: number; readonly factor: number; readonly factorLow: number };
@@ -61,12 +74,11 @@ const base10 = {
   factor: 0.43408203125,
   factorLow: Math.LOG10E - 0.43408203125,
 };
-export const log2 = (m: VectorMath, x: Node): Node => special(m, logOfBase(m, decompose(m, x), base2), x, 0);
-export const log10 = (m: VectorMath, x: Node): Node => special(m, logOfBase(m, decompose(m, x), base10), x, 0);
+export const log2 = (m: VectorMath, x: Node): Node => logarithm(m, x, (parts) => logOfBase(m, parts, base2));
+export const log10 = (m: VectorMath, x: Node): Node => logarithm(m, x, (parts) => logOfBase(m, parts, base10));
 
-/** log(1 + x + low), where `low` is below the last bit of x. */
-function log1pOf(m: VectorMath, x: Node, low?: Node): Node {
-  const u = m.add(x, m.c(1));
+/** log(1 + x + low), where `low` is below the last bit of x and 1 + x is positive and finite. A negative zero comes out positive. */
+function log1pOf(m: VectorMath, x: Node, u: Node, low?: Node): Node {
   const exponent = m.and(m.subBits(u, m.bits(sqrtHalf)), m.bits(exponentBits));
   // 4 2^-e, which is normal up to e = 128. x 2^-e is exact, so f is rounded once.
   const scale = m.subBits(m.c(4), exponent);
@@ -75,14 +87,18 @@ function log1pOf(m: VectorMath, x: Node, low?: Node): Node {
   return logOf(m, { e, f }, low === undefined ? undefined : m.div(low, u));
 }
 
-/** `y`, but x itself where log1p(x) is x: this keeps -0 and subnormals. */
-const orTiny = (m: VectorMath, y: Node, x: Node): Node => m.select(m.lt(m.abs(x), m.c(1e-30)), x, y);
+/** The same for every x. */
+function log1pSpecial(m: VectorMath, x: Node, low?: Node): Node {
+  const u = m.add(x, m.c(1));
+  const y = log1pOf(m, x, u, low);
+  return exceptWhere(m, isSpecial(m, u), y, () => special(m, y, u));
+}
 
-export const log1p = (m: VectorMath, x: Node): Node => orTiny(m, special(m, log1pOf(m, x), x, -1), x);
+export const log1p = (m: VectorMath, x: Node): Node => m.or(log1pSpecial(m, x), signOf(m, x));
 
-/** log(1 + e + low) for 0 <= e <= 1: softplus's other half. */
+/** log(1 + high + low) for 0 <= high <= 1: softplus's other half. */
 export const log1pSplit = (m: VectorMath, { high, low }: { readonly high: Node; readonly low: Node }): Node =>
-  orTiny(m, log1pOf(m, high, low), high);
+  log1pOf(m, high, m.add(high, m.c(1)), low);
 
 type Pairs = readonly [Node, Node];
 const inDouble = (m: VectorMath, x: Node, formula: (pair: Node) => Node): Pairs => {
@@ -93,7 +109,7 @@ const inDouble = (m: VectorMath, x: Node, formula: (pair: Node) => Node): Pairs 
 /** log(1 + x) of float64 pairs. */
 function log1pOfPairs(m: VectorMath, x: Pairs): Node {
   const { high, low } = split(m, x);
-  return special(m, log1pOf(m, high, low), high, -1);
+  return log1pSpecial(m, high, low);
 }
 
 export function asinh(m: VectorMath, x: Node): Node {
@@ -127,5 +143,5 @@ export function atanh(m: VectorMath, x: Node): Node {
   const a = m.abs(x);
   const argument = inDouble(m, a, (v) => f.op('f64x2.div', f.op('f64x2.add', v, v), f.op('f64x2.sub', f.constant({ f64x2: 1 }), v)));
   const y = m.mul(log1pOfPairs(m, argument), m.c(0.5));
-  return m.or(m.select(m.lt(a, m.c(1e-30)), a, y), signOf(m, x));
+  return m.or(y, signOf(m, x));
 }

@@ -1,7 +1,8 @@
 // sin, cos and tan of any argument: one reduction by multiples of pi/2, polynomials on what is left.
-import type { Local, Node } from '../function.ts';
+import type { Node } from '../function.ts';
+import { shared } from '../unit.ts';
 import { type Reduction, reduceLarge } from './payne-hanek.ts';
-import { polynomial, promote, roundingBias, split, type VectorMath } from './vector-math.ts';
+import { exceptWhere, polynomial, promote, roundingBias, split, type VectorMath, vectorMath } from './vector-math.ts';
 
 /** sin(r) = r + r³ q(r²) for |r| <= pi/4, to 2^-27.9. */
 const sinCoefficients = [-0.166666552, 0.00833218731, -1.95178975e-4];
@@ -44,27 +45,21 @@ function reduceInDouble(m: VectorMath, x: Node, n: Node): { readonly high: Node;
   return split(m, [rest(0), rest(1)]);
 }
 
-/** x = n pi/2 + high + low; lanes beyond the cheap range are reduced by a function of their own, which few loops ever call. */
-function reduce(m: VectorMath, x: Node, precision: Precision): Reduction {
-  const { f } = m;
-  const small = reduceCheaply(m, x, precision);
-  const [quadrant, high, low] = [small.quadrant, small.high, small.low].map((part) => {
-    const local = f.local('v128');
-    f.set(local, part);
-    return local;
-  }) as [Local, Local, Local];
+/** A function of the reduced angle. Lanes beyond the cheap range are computed by a function of their own, which few loops ever call. */
+function ofAngle(m: VectorMath, name: string, x: Node, precision: Precision, compute: (m: VectorMath, r: Reduction) => Node): Node {
+  const { f, unit } = m;
+  const small = compute(m, reduceCheaply(m, x, precision));
   const isLarge = m.gt(m.abs(x), m.c(cheap(m)));
-  f.if(f.op('v128.any_true', isLarge), () => {
-    const large = reduceLarge(m, x);
-    f.set(quadrant, m.select(isLarge, large.quadrant, small.quadrant));
-    f.set(high, m.select(isLarge, large.high, small.high));
-    f.set(low, m.select(isLarge, large.low, small.low));
+  return exceptWhere(m, isLarge, small, () => {
+    const large = shared(unit, `${name}_large`, ['v128'], ['v128'], (g) => {
+      const inner = vectorMath(unit, g);
+      const angle = g.param(0);
+      // Infinity has no angle: this is 0, or NaN.
+      const nothing = inner.sub(angle, angle);
+      g.return_(inner.add(compute(inner, reduceLarge(inner, angle)), nothing));
+    });
+    return m.select(isLarge, f.callValue(large, [x]), small);
   });
-  // Infinity has no angle.
-  const nothing = m.sub(x, x);
-  const reduced = { quadrant: m.bind(f.get(quadrant)), high: m.add(f.get(high), nothing), low: m.bind(f.get(low)) };
-  for (const local of [quadrant, high, low]) f.release(local);
-  return reduced;
 }
 
 /** sin of the angle, `turns` quadrants further. */
@@ -80,11 +75,16 @@ function sinOf(m: VectorMath, { quadrant, high: r }: Reduction, turns: 0 | 1): N
 /** -0 is kept: n is 0 there, and 0 - 0 would be 0. */
 const keepZero = (m: VectorMath, y: Node, x: Node): Node => m.or(y, m.and(m.eq(x, m.c(0)), x));
 
-export const sin = (m: VectorMath, x: Node): Node => keepZero(m, sinOf(m, reduce(m, x, 'single'), 0), x);
-export const cos = (m: VectorMath, x: Node): Node => sinOf(m, reduce(m, x, 'single'), 1);
+export const sin = (m: VectorMath, x: Node): Node =>
+  keepZero(
+    m,
+    ofAngle(m, 'sin', x, 'single', (inner, r) => sinOf(inner, r, 0)),
+    x,
+  );
+export const cos = (m: VectorMath, x: Node): Node => ofAngle(m, 'cos', x, 'single', (inner, r) => sinOf(inner, r, 1));
+export const tan = (m: VectorMath, x: Node): Node => keepZero(m, ofAngle(m, 'tan', x, 'extended', tanOf), x);
 
-export function tan(m: VectorMath, x: Node): Node {
-  const { quadrant, high: r, low } = reduce(m, x, 'extended');
+function tanOf(m: VectorMath, { quadrant, high: r, low }: Reduction): Node {
   const square = m.mul(r, r);
   const cubic = m.mul(m.mul(r, square), polynomial(m, square, tanCoefficients));
   // The derivative of tan carries what r lacks: 1 + r² is near enough.
@@ -95,5 +95,5 @@ export function tan(m: VectorMath, x: Node): Node {
   const inverse = m.div(m.c(1), y);
   const cotangent = m.nmadd(m.mul(inverse, lost), inverse, inverse);
   const isEven = m.eqBits(m.and(quadrant, m.bits(1)), m.bits(0));
-  return keepZero(m, m.select(isEven, y, m.neg(cotangent)), x);
+  return m.select(isEven, y, m.neg(cotangent));
 }

@@ -47,6 +47,8 @@ export type VectorMath = {
   addBits(x: Node, y: Node): Node;
   subBits(x: Node, y: Node): Node;
   eqBits(x: Node, y: Node): Node;
+  /** Unsigned. */
+  geBits(x: Node, y: Node): Node;
   shl(x: Node, by: number): Node;
   /** Arithmetic. */
   shr(x: Node, by: number): Node;
@@ -92,6 +94,7 @@ export function vectorMath(unit: Unit, f: FunctionBuilder): VectorMath {
     addBits: op('i32x4.add'),
     subBits: op('i32x4.sub'),
     eqBits: op('i32x4.eq'),
+    geBits: op('i32x4.ge_u'),
     shl: (x, by) => bind(f.op('i32x4.shl', x, f.i32(by))),
     shr: (x, by) => bind(f.op('i32x4.shr_s', x, f.i32(by))),
     convert: op('f32x4.convert_i32x4_s'),
@@ -103,6 +106,16 @@ export function polynomial(m: VectorMath, x: Node, coefficients: readonly number
   let sum = m.c(coefficients.at(-1)!);
   for (let k = coefficients.length - 2; k >= 0; k--) sum = m.madd(sum, x, m.c(coefficients[k]!));
   return sum;
+}
+
+/** `usual`, but what `compute` gives if the mask holds for any lane: code that is jumped over as long as it holds for none. */
+export function exceptWhere({ f }: VectorMath, mask: Node, usual: Node, compute: () => Node): Node {
+  const result = f.local('v128');
+  f.set(result, usual);
+  f.if(f.op('v128.any_true', mask), () => f.set(result, compute()));
+  const y = f.bind(f.get(result));
+  f.release(result);
+  return y;
 }
 
 export const signBit = 0x80000000 | 0;
