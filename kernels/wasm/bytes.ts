@@ -18,7 +18,9 @@ export function pushByte(b: Bytes, value: number): void {
 
 export function pushBytes(b: Bytes, values: Uint8Array | readonly number[]): void {
   reserve(b, values.length);
-  b.data.set(values, b.length);
+  // Short ones are copied faster here than by the engine's call.
+  if (values.length > 32) b.data.set(values, b.length);
+  else for (let k = 0; k < values.length; k++) b.data[b.length + k] = values[k]!;
   b.length += values.length;
 }
 
@@ -74,14 +76,16 @@ export function pushPadded(b: Bytes): number {
 }
 
 const scratch = new DataView(new ArrayBuffer(8));
+const scratchBytes = new Uint8Array(scratch.buffer);
+const firstFour = new Uint8Array(scratch.buffer, 0, 4);
 export function pushF32Bits(b: Bytes, bits: number): void {
   scratch.setInt32(0, bits, true);
-  pushBytes(b, new Uint8Array(scratch.buffer, 0, 4));
+  pushBytes(b, firstFour);
 }
 
 export function pushF64Bits(b: Bytes, bits: bigint): void {
   scratch.setBigInt64(0, bits, true);
-  pushBytes(b, new Uint8Array(scratch.buffer, 0, 8));
+  pushBytes(b, scratchBytes);
 }
 
 export function f32Bits(value: number): number {

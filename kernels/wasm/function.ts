@@ -12,6 +12,7 @@ import {
   read,
   type VectorConstant,
   vectorBytes,
+  vectorKey,
 } from './node.ts';
 import { type Opcode, type OpName, opcodes, type Type, typeCodes } from './opcode.ts';
 
@@ -383,7 +384,7 @@ function call(b: Building, fn: FunctionRef, args: readonly Node[]): void {
 }
 
 function constant(b: Building, value: Uint8Array): Node {
-  const key = String.fromCharCode(...value);
+  const key = vectorKey(value);
   const known = b.constants.get(key);
   if (known !== undefined) return known;
   const { index } = takeFresh(b);

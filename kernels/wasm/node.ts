@@ -52,15 +52,23 @@ export const read = (index: number, type: Type, mutable: boolean): Node => ({
 export const isConstant = (value: Node): boolean =>
   value.op.operands.length === 0 && value.op.immediate !== 'local' && value.type !== 'v128';
 
+const scratch = new DataView(new ArrayBuffer(16));
+const scratchBytes = new Uint8Array(scratch.buffer);
+
+/** The sixteen bytes, which the next call overwrites: most constants are known already and only looked up. */
 export function vectorBytes(value: VectorConstant): Uint8Array {
   if (value instanceof Uint8Array) return value;
-  const out = new DataView(new ArrayBuffer(16));
-  const fill = <T>(lanes: T | readonly T[], width: number, write: (at: number, lane: T) => void): void => {
-    for (let at = 0; at < 16; at += width) write(at, Array.isArray(lanes) ? (lanes as readonly T[])[at / width]! : (lanes as T));
-  };
-  if ('f32x4' in value) fill(value.f32x4, 4, (at, x) => out.setFloat32(at, x, true));
-  else if ('f64x2' in value) fill(value.f64x2, 8, (at, x) => out.setFloat64(at, x, true));
-  else if ('i32x4' in value) fill(value.i32x4, 4, (at, x) => out.setInt32(at, x, true));
-  else fill(value.i64x2, 8, (at, x) => out.setBigInt64(at, x, true));
-  return new Uint8Array(out.buffer);
+  const lane = <T>(lanes: T | readonly T[], k: number): T => (Array.isArray(lanes) ? (lanes as readonly T[])[k]! : (lanes as T));
+  if ('f32x4' in value) for (let k = 0; k < 4; k++) scratch.setFloat32(4 * k, lane(value.f32x4, k), true);
+  else if ('f64x2' in value) for (let k = 0; k < 2; k++) scratch.setFloat64(8 * k, lane(value.f64x2, k), true);
+  else if ('i32x4' in value) for (let k = 0; k < 4; k++) scratch.setInt32(4 * k, lane(value.i32x4, k), true);
+  else for (let k = 0; k < 2; k++) scratch.setBigInt64(8 * k, lane(value.i64x2, k), true);
+  return scratchBytes;
+}
+
+/** Equal for equal bytes. */
+export function vectorKey(bytes: Uint8Array): string {
+  let key = '';
+  for (let k = 0; k < 16; k += 2) key += String.fromCharCode(bytes[k]! | (bytes[k + 1]! << 8));
+  return key;
 }
