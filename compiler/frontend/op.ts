@@ -152,6 +152,21 @@ export type InPlaceOptions = {
   readonly uniform?: boolean;
 };
 
+/** Gives several views of `x`, which one op made, one function in the graph of gradients. */
+export function asOneFunction(op: string, x: Tensor, views: Tensor[]): Tensor[] {
+  const from = recordsHistory() ? edgeOf(x) : null;
+  if (from === null || views.length === 0) return views;
+  const fn = functionOf(
+    op,
+    [from],
+    [x.value()],
+    views.map((t) => t.value()),
+    [x],
+  );
+  for (const [index, t] of views.entries()) t.edge = { fn, index };
+  return views;
+}
+
 /**
  * Replaces the value of `self` by what `build` makes of it and of `others`, as PyTorch's `op_` methods do; views and detached tensors see it.
  * Throws AutogradError for a leaf that requires grad, ShapeError where the result would not fit, DTypeError where its dtype does not cast.

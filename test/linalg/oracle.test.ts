@@ -1,9 +1,9 @@
 // PyTorch's answers in linear algebra: values, gradients, and what is refused.
 import { describe, expect, it } from 'vitest';
-import { autograd, FluxionError, linalg, type Tensor, tensor } from '../../compiler/index.ts';
+import { autograd, FluxionError, type Tensor, tensor } from '../../compiler/index.ts';
 import { difference, readOracle, type Stored, tensorOf } from '../oracle/tensors.ts';
+import { type Args, calls } from './calls.ts';
 
-type Args = Readonly<Record<string, unknown>>;
 type Case = {
   readonly name: string;
   readonly fn: string;
@@ -12,32 +12,6 @@ type Case = {
   readonly outputs?: readonly Stored[];
   readonly grads?: readonly (Stored | null)[];
   readonly error?: string;
-};
-
-/** Numbers that JSON cannot say are texts; so are orders with a name. */
-const order = (v: unknown): linalg.MatrixOrder | undefined =>
-  v === 'Infinity' || v === '-Infinity' ? Number(v) : (v as linalg.MatrixOrder);
-
-const calls: Readonly<Record<string, (x: readonly Tensor[], args: Args) => Tensor | readonly Tensor[]>> = {
-  det: ([A]) => linalg.det(A!),
-  slogdet: ([A]) => Object.values(linalg.slogdet(A!)),
-  inv: ([A]) => linalg.inv(A!),
-  matrixPower: ([A], { n }) => linalg.matrixPower(A!, n as number),
-  solve: ([A, B], args) => linalg.solve(A!, B!, args),
-  cholesky: ([A], args) => linalg.cholesky(A!, args),
-  solveTriangular: ([A, B], args) => linalg.solveTriangular(A!, B!, args as linalg.TriangularOptions),
-  qr: ([A], args) => Object.values(linalg.qr(A!, args)),
-  svdvals: ([A]) => linalg.svdvals(A!),
-  pinv: ([A]) => linalg.pinv(A!),
-  matrixRank: ([A]) => linalg.matrixRank(A!),
-  cond: ([A], { p }) => linalg.cond(A!, order(p)),
-  matrixNorm: ([A], { ord, dim, keepdim }) =>
-    linalg.matrixNorm(A!, order(ord), dim as [number, number] | undefined, { keepdim: keepdim === true }),
-  vectorNorm: ([x], { ord, dim }) => linalg.vectorNorm(x!, order(ord) as number | undefined, dim as number | undefined),
-  eigvalsh: ([A], args) => linalg.eigvalsh(A!, args),
-  lstsqSolution: ([A, B]) => linalg.lstsq(A!, B!).solution,
-  multiDot: (xs) => linalg.multiDot(xs),
-  cross: ([x, y]) => linalg.cross(x!, y!),
 };
 
 function cotangent(t: Tensor): Tensor {

@@ -9,6 +9,8 @@ import { elementwise, elementwiseInPlace, type Operand } from '../operands.ts';
 import { isTensor } from '../pytree.ts';
 import type { Tensor } from '../tensor.ts';
 
+// An op whose first operand is a number is called `<op>.number`: PyTorch's graph has an edge that leads nowhere in its place.
+
 type Two = (x: Value, y: Value) => Value;
 const zero = (x: Value): Value => full(0, avalOf(x));
 const nonZero = (x: Value): Value => b.ne(x, zero(x));
@@ -34,7 +36,7 @@ export const add_ = (x: Tensor, y: Operand, options: { readonly alpha?: number }
 /** x - alpha * y. */
 export function sub(x: Operand, y: Operand, options: { readonly alpha?: number } = {}): Tensor {
   refuseBools('sub', x, y);
-  return elementwise('sub', [x, scaled(y, options.alpha)], b.sub);
+  return elementwise(isTensor(x) ? 'sub' : 'sub.number', [x, scaled(y, options.alpha)], b.sub);
 }
 export function sub_(x: Tensor, y: Operand, options: { readonly alpha?: number } = {}): Tensor {
   refuseBools('sub_', x, y);
@@ -44,7 +46,10 @@ const scaled = (y: Operand, alpha: number | undefined): Operand =>
   alpha === undefined ? y : isTensor(y) ? mul(y, alpha) : Number(y) * alpha;
 
 /** y - alpha * x: `sub` with its operands exchanged. */
-export const rsub = (x: Operand, y: Operand, options: { readonly alpha?: number } = {}): Tensor => sub(y, x, options);
+export function rsub(x: Operand, y: Operand, options: { readonly alpha?: number } = {}): Tensor {
+  refuseBools('rsub', x, y);
+  return elementwise('rsub', [y, scaled(x, options.alpha)], b.sub);
+}
 
 /** x * y. */
 export const mul = (x: Operand, y: Operand): Tensor => elementwise('mul', [x, y], mulRule);
@@ -53,7 +58,7 @@ export const mul_ = (x: Tensor, y: Operand): Tensor => elementwiseInPlace('mul_'
 export type DivOptions = { readonly roundingMode?: 'floor' | 'trunc' };
 /** x / y: true division of integers gives float32; with `roundingMode` integers stay integers. */
 export const div = (x: Operand, y: Operand, options: DivOptions = {}): Tensor =>
-  elementwise('div', [x, y], divRule(options), divOptions(options));
+  elementwise(isTensor(x) || options.roundingMode !== undefined ? 'div' : 'div.number', [x, y], divRule(options), divOptions(options));
 export const div_ = (x: Tensor, y: Operand, options: DivOptions = {}): Tensor =>
   elementwiseInPlace('div_', x, [y], divRule(options), divOptions(options));
 const divOptions = (o: DivOptions): { float?: boolean; refuseBool?: boolean } => (o.roundingMode === undefined ? floating : numeric);
@@ -80,7 +85,7 @@ export const fmod_ = (x: Tensor, y: Operand): Tensor => elementwiseInPlace('fmod
 /** x ** y. A negative number as exponent of an integer tensor is a DTypeError. */
 export function pow(x: Operand, y: Operand): Tensor {
   demandExponent('pow', x, y);
-  return elementwise('pow', [x, y], b.pow, numeric);
+  return elementwise(isTensor(x) ? 'pow' : 'pow.number', [x, y], b.pow, numeric);
 }
 export function pow_(x: Tensor, y: Operand): Tensor {
   demandExponent('pow_', x, y);

@@ -20,6 +20,12 @@ function demandSameDType(op: string, x: Tensor, y: Tensor): void {
  * Throws ShapeError where inner sizes differ, DTypeError where dtypes do.
  */
 export function matmul(x: Tensor, y: Tensor): Tensor {
+  demandFactors(x, y);
+  if (y.ndim <= 2) return apply('matmul', [x, y], (v, w) => b.dot(v, w, { batch: [], contract: [[x.ndim - 1, 0]] }));
+  return batched('matmul', x, y);
+}
+
+function demandFactors(x: Tensor, y: Tensor): void {
   demandTensors('matmul', x, y);
   if (x.ndim === 0 || y.ndim === 0)
     throw new ShapeError(`both need at least one dimension, got [${x.shape}] and [${y.shape}]`, { op: 'matmul', fix: 'use mul()' });
@@ -28,19 +34,16 @@ export function matmul(x: Tensor, y: Tensor): Tensor {
   const other = y.ndim === 1 ? y.shape[0]! : y.shape.at(-2)!;
   if (inner !== other)
     throw new ShapeError(`inner dimensions differ: [${x.shape}] x [${y.shape}] (contracting ${inner} with ${other})`, { op: 'matmul' });
-  if (x.ndim <= 2 && y.ndim <= 2) return apply('matmul', [x, y], (v, w) => b.dot(v, w, { batch: [], contract: [[x.ndim - 1, 0]] }));
-  if (y.ndim <= 2) return apply('matmul', [x, y], (v, w) => b.dot(v, w, { batch: [], contract: [[x.ndim - 1, 0]] }));
-  return batched(x, y);
 }
 
 /** Leading dimensions broadcast; a vector takes part as a matrix whose extra dimension is dropped from the result. */
-function batched(x: Tensor, y: Tensor): Tensor {
+function batched(op: string, x: Tensor, y: Tensor): Tensor {
   const xs = x.ndim === 1 ? [1, x.shape[0]!] : x.shape;
   const ys = y.ndim === 1 ? [y.shape[0]!, 1] : y.shape;
   const lead = broadcastShapes('matmul', [xs.slice(0, -2), ys.slice(0, -2)]);
   const n = lead.length;
   const shape = [...lead, ...(x.ndim === 1 ? [] : xs.slice(-2, -1)), ...(y.ndim === 1 ? [] : ys.slice(-1))];
-  return apply('matmul', [x, y], (v, w) => {
+  return apply(op, [x, y], (v, w) => {
     const left = broadcastTo(b.reshape(v, { shape: xs }), [...lead, ...xs.slice(-2)]);
     const right = broadcastTo(b.reshape(w, { shape: ys }), [...lead, ...ys.slice(-2)]);
     const product = b.dot(left, right, { batch: lead.map((_, i) => [i, i] as const), contract: [[n + 1, n]] });
@@ -60,7 +63,8 @@ export function bmm(x: Tensor, y: Tensor): Tensor {
   demandTensors('bmm', x, y);
   if (x.ndim !== 3 || y.ndim !== 3 || x.shape[0] !== y.shape[0])
     throw new ShapeError(`expects two equally long stacks of matrices, got [${x.shape}] and [${y.shape}]`, { op: 'bmm' });
-  return matmul(x, y);
+  demandFactors(x, y);
+  return batched('bmm', x, y);
 }
 /** Matrix times vector. */
 export function mv(x: Tensor, y: Tensor): Tensor {

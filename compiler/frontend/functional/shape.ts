@@ -1,11 +1,11 @@
 // Shapes: views where strides allow them, copies where not, and joining and splitting.
 import { ArgumentError, DTypeError, IndexError, ShapeError } from '../../../runtime/errors.ts';
 import { b, full } from '../../ir/builder.ts';
-import { avalOf } from '../../ir/node.ts';
+import { avalOf, type Value } from '../../ir/node.ts';
 import { demandIntegers, demandTensors } from '../arguments.ts';
 import { dimOf, dimsOf } from '../dims.ts';
 import { type DTypeName, elementOf } from '../dtypes.ts';
-import { apply, applyInPlace, applyToList, applyView } from '../op.ts';
+import { apply, applyInPlace, applyToList, applyView, asOneFunction } from '../op.ts';
 import { broadcastShapes, castTo, promoteTypes, scalarValue } from '../operands.ts';
 import { isTensor } from '../pytree.ts';
 import type { Tensor } from '../tensor.ts';
@@ -31,7 +31,8 @@ function inferShape(op: string, count: number, shape: readonly number[]): readon
 export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   demandTensors('reshape', x);
   demandIntegers('reshape', 'shape', shape);
-  return viewOrCopy('reshape', x, { op: 'reshape', shape: inferShape('reshape', x.numel(), shape) });
+  const step: ViewStep = { op: 'reshape', shape: inferShape('reshape', x.numel(), shape) };
+  return applyView('reshape', x, step) ?? apply('reshape.copy', [x], (v) => applyStep(v, step));
 }
 /** As `reshape`, but never a copy. Throws ShapeError where strides do not allow it. */
 export function view(x: Tensor, shape: readonly number[]): Tensor {
@@ -62,7 +63,10 @@ export function unflatten(x: Tensor, dim: number, sizes: readonly number[]): Ten
 export function squeeze(x: Tensor, dim?: number | readonly number[]): Tensor {
   demandTensors('squeeze', x);
   const dims = dimsOf('squeeze', dim, x.ndim);
-  return viewOrCopy('squeeze', x, { op: 'reshape', shape: x.shape.filter((n, i) => n !== 1 || !dims.includes(i)) });
+  return viewOrCopy(dim === undefined ? 'squeeze' : typeof dim === 'number' ? 'squeeze.dim' : 'squeeze.dims', x, {
+    op: 'reshape',
+    shape: x.shape.filter((n, i) => n !== 1 || !dims.includes(i)),
+  });
 }
 /** With a dimension of size 1 put in at `dim`. */
 export function unsqueeze(x: Tensor, dim: number): Tensor {
@@ -203,18 +207,26 @@ export function roll(x: Tensor, shifts: number | readonly number[], dims?: numbe
   const by = typeof shifts === 'number' ? [shifts] : shifts;
   if (dims === undefined) {
     if (by.length !== 1) throw new ArgumentError(`shifts [${by}] need as many dims`, { op: 'roll' });
-    return reshape(rolled(reshape(x, [x.numel()]), by[0]!, 0), x.shape);
+    return reshape(roll(reshape(x, [x.numel()]), by[0]!, 0), x.shape);
   }
-  const along = typeof dims === 'number' ? [dims] : dims;
+  const along = (typeof dims === 'number' ? [dims] : dims).map((d) => dimOf('roll', d, x.ndim));
   if (by.length !== along.length) throw new ArgumentError(`shifts [${by}] and dims [${along}] must be equally many`, { op: 'roll' });
-  return by.reduce((t, shift, i) => rolled(t, shift, dimOf('roll', along[i]!, x.ndim)), x.ndim === 0 ? clone(x) : x);
+  for (const shift of by) if (!Number.isInteger(shift)) throw new ArgumentError(`shift ${String(shift)} is no integer`, { op: 'roll' });
+  if (x.ndim === 0) return clone(x);
+  return apply('roll', [x], (v) => by.reduce((w, shift, i) => rolled(w, shift, along[i]!), v));
 }
-function rolled(x: Tensor, shift: number, axis: number): Tensor {
-  if (!Number.isInteger(shift)) throw new ArgumentError(`shift ${String(shift)} is no integer`, { op: 'roll' });
-  const n = x.shape[axis] ?? 1;
+function rolled(v: Value, shift: number, axis: number): Value {
+  const shape = avalOf(v).shape as readonly number[];
+  const n = shape[axis]!;
   const s = n === 0 ? 0 : ((shift % n) + n) % n;
-  if (s === 0) return clone(x);
-  return cat([part('roll', x, axis, n - s, n), part('roll', x, axis, 0, n - s)], axis);
+  if (s === 0) return b.reshape(v, { shape });
+  const part = (start: number, stop: number): Value =>
+    b.slice(v, {
+      start: shape.map((_, i) => (i === axis ? start : 0)),
+      stop: shape.map((m, i) => (i === axis ? stop : m)),
+      step: shape.map(() => 1),
+    });
+  return b.concat([part(n - s, n), part(0, n - s)], { axis });
 }
 
 /** A copy in a storage of its own; gradients flow through it. */
@@ -288,10 +300,14 @@ export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
       );
   });
   const axis = dimOf('stack', dim, tensors[0].ndim + 1);
-  return cat(
-    tensors.map((x) => unsqueeze(x, axis)),
-    axis,
-  );
+  const shape = [...tensors[0].shape.slice(0, axis), 1, ...tensors[0].shape.slice(axis)];
+  const dtype = tensors.map((x) => x.element).reduce(promoteTypes);
+  return applyToList('stack', tensors, (values) => [
+    b.concat(
+      values.map((v) => b.reshape(castTo(v, dtype), { shape })),
+      { axis },
+    ),
+  ])[0]!;
 }
 /** Views of `size` elements each along `dim` (the last may be shorter), or of the given sizes. */
 export function split(x: Tensor, size: number | readonly number[], dim = 0): Tensor[] {
@@ -303,11 +319,12 @@ export function split(x: Tensor, size: number | readonly number[], dim = 0): Ten
   if (sizes.reduce((a, c) => a + c, 0) !== n)
     throw new ShapeError(`sizes [${sizes}] do not sum to ${n}, the size of dimension ${axis}`, { op: 'split' });
   let stop = 0;
-  return sizes.map((length) => {
+  const views = sizes.map((length) => {
     const start = stop;
     stop += length;
     return part('split', x, axis, start, stop, 'several');
   });
+  return asOneFunction(typeof size === 'number' ? 'split' : 'split.sizes', x, views);
 }
 function pieces(n: number, size: number): number[] {
   if (!Number.isInteger(size) || size <= 0)
@@ -326,10 +343,11 @@ export function unbind(x: Tensor, dim = 0): Tensor[] {
   const axis = dimOf('unbind', dim, x.ndim);
   if (x.ndim === 0) throw new ShapeError('a 0-d tensor has no dimension to unbind', { op: 'unbind' });
   const shape = x.shape.filter((_, i) => i !== axis);
-  return Array.from(
+  const views = Array.from(
     { length: x.shape[axis]! },
     (_, i) => applyView('unbind', part('unbind', x, axis, i, i + 1), { op: 'reshape', shape }, 'several')!,
   );
+  return asOneFunction('unbind', x, views);
 }
 /** Copies side by side: `repeats[i]` along dimension i, new dimensions in front. */
 export function repeat(x: Tensor, repeats: readonly number[]): Tensor {
@@ -376,24 +394,23 @@ export function unfold(x: Tensor, dim: number, size: number, step: number): Tens
   if (!Number.isInteger(step) || step < 1) throw new ArgumentError(`step ${String(step)} must be a positive integer`, { op });
   if (x.ndim === 0) return reshape(x, size === 0 ? [0] : [1]);
   const count = Math.floor((n - size) / step) + 1;
-  const offsets = Array.from({ length: size }, (_, i) => stepped(op, x, axis, i, i + (count - 1) * step + 1, step));
-  return size === 0
-    ? apply(op, [x], (v) => full(0, { dtype: avalOf(v).dtype, shape: [...x.shape.map((m, i) => (i === axis ? count : m)), 0] }))
-    : stack(offsets, x.ndim);
+  const shape = x.shape.map((m, i) => (i === axis ? count : m));
+  return apply(op, [x], (v) => {
+    if (size === 0) return full(0, { dtype: avalOf(v).dtype, shape: [...shape, 0] });
+    const windows = Array.from({ length: size }, (_, i) => applyStep(v, every(x, axis, i, i + (count - 1) * step + 1, step)));
+    return b.concat(
+      windows.map((w) => b.reshape(w, { shape: [...shape, 1] })),
+      { axis: x.ndim },
+    );
+  });
 }
-function stepped(op: string, x: Tensor, axis: number, start: number, stop: number, step: number): Tensor {
-  const at = (value: number, others: readonly number[]): number[] => others.map((o, i) => (i === axis ? value : o));
-  const none = x.shape.map(() => 0);
-  return applyView(op, x, {
-    op: 'slice',
-    start: at(start, none),
-    stop: at(stop, x.shape),
-    step: at(
-      step,
-      x.shape.map(() => 1),
-    ),
-  })!;
-}
+/** Every `step`-th position from `start` to `stop`. */
+const every = (x: Tensor, axis: number, start: number, stop: number, step: number): ViewStep => ({
+  op: 'slice',
+  start: x.shape.map((_, i) => (i === axis ? start : 0)),
+  stop: x.shape.map((n, i) => (i === axis ? stop : n)),
+  step: x.shape.map((_, i) => (i === axis ? step : 1)),
+});
 
 /** Joined along dimension 1 (vectors: 0), 0, and 2: as columns, as rows, in depth. */
 export const hstack = (tensors: readonly Tensor[]): Tensor => {
