@@ -119,8 +119,8 @@ type Building = {
 export function buildFunction(fn: FunctionRef, body: (f: FunctionBuilder) => void): FunctionBody {
   const b: Building = {
     fn,
-    code: bytes(),
-    entry: bytes(64),
+    code: buffers.pop() ?? bytes(1 << 12),
+    entry: buffers.pop() ?? bytes(1 << 12),
     calls: [],
     types: [],
     names: new Map(),
@@ -135,8 +135,16 @@ export function buildFunction(fn: FunctionRef, body: (f: FunctionBuilder) => voi
   // A body that returned may end without its value.
   if (fn.results.length > 0) pushByte(b.code, opcodes.unreachable.code);
   pushByte(b.code, opcodes.end.code);
-  return finish(b);
+  const finished = finish(b);
+  for (const buffer of [b.code, b.entry]) {
+    buffer.length = 0;
+    buffers.push(buffer);
+  }
+  return finished;
 }
+
+/** Buffers of finished bodies, for the next: growing new ones each time would keep the collector busy. */
+const buffers: Bytes[] = [];
 
 function finish(b: Building): FunctionBody {
   const code = bytes(b.entry.length + b.code.length + 64);
