@@ -355,6 +355,36 @@ case('kinks: x / 0, then masked', 'x = leaf [1,2] ; d = const [0,1] ; y = div x 
 case('kinks: clamp between its own bounds', 'x = leaf [1,2] ; a = leaf [1,2] ; b = leaf [1,2] ; y = clamp x a b ; z = sum y ; backward z ; see x.grad a.grad b.grad')
 refused('AutogradError', 'kinks: heaviside has no derivative', 'x = leaf [0,1] ; w = const [0.5,0.5] ; y = heaviside x w ; z = sum y ; backward z')
 
+# sizes: nothing, and one of everything
+OF_ANY = {
+    'exp': 'exp x', 'relu': 'relu x', 'mul': 'mul x x', 'sum': 'sum x', 'mean': 'mean x', 'prod': 'prod x', 'softmax': 'softmax x 0', 'logSoftmax': 'logSoftmax x -1', 'cumsum': 'cumsum x 0', 'cumprod': 'cumprod x 0', 'flip': 'flip x [0]', 'cat': 'cat [x,x]', 'stack': 'stack [x,x]',
+    'reshape': 'reshape x [-1]', 'var': 'var x', 'norm': 'norm x', 'amax': 'amax x', 'amax dim': 'amax x -1', 'argmax': 'argmax x', 'max': 'max x', 'sort': 'sort x', 'logsumexp': 'logsumexp x 0', 'clamp': 'clamp x 0 1', 'where': 'where x.isnan x x.neg', 'sum dim': 'sum x -1', 'mean dim': 'mean x 0',
+    'triu': 'triu x', 'diagonal': 'diagonal x 0', 'transpose': 'transpose x 0 -1', 'narrow': 'narrow x 0 0 0', 'unbind': 'unbind x 0', 'chunk': 'chunk x 2', 'mseLoss': 'mseLoss x x.exp', 'matmul': 'matmul x.t x', 'median': 'median x', 'all': 'all x', 'any': 'any x', 'std dim': 'std x -1', 'roll': 'roll x 1', 'repeat': 'repeat x [2,3]',
+}  # fmt: skip
+for (name, op), data_of in itertools.product(OF_ANY.items(), ('[]', '[[],[]]', '[2]', '[[-1]]')):
+    y = 'y.0' if name in ('sort', 'unbind', 'chunk') else 'y'
+    start = f'x = leaf {data_of} ; y = {op}'
+    if record(start)[1] is None and name in ('unbind', 'chunk') and record(f'{start} ; see {y}')[1] is not None:
+        continue
+    differentiated = name not in ('argmax', 'all', 'any')
+    end = f'see {y} ; z = sum {y} ; backward z ; see x.grad' if differentiated else f'see {y}'
+    message = record(start)[1] or ''
+    error = 'IndexError' if 'Dimension' in message or name in ('amax', 'amax dim', 'argmax', 'max') else 'ShapeError' if any(w in message for w in ('size', 'shape', 'input.', '2 dim', 'dimension')) else 'ArgumentError'
+    either(error, f'sizes: {name} of {data_of}', f'{start} ; {end}')
+
+# dtypes: arithmetic of integers and bools, and what they cannot do
+INTEGERS = {'int32': '[2147483647,-2147483648,7]', 'int64': '[5,-7,0]', 'uint8': '[255,0,7]', 'bool': '[1,0,1]'}
+for (dtype, values), op in itertools.product(INTEGERS.items(), ('add x 1', 'sub x 1', 'mul x 2', 'neg x', 'add x x', 'mul x x', 'sub x x', 'abs x', 'sum x', 'prod x', 'mean x', 'cumsum x 0', 'exp x', 'div x 2', 'floorDivide x 2', 'remainder x 3', 'pow x 2', 'add x 0.5', 'maximum x x', 'clamp x 0 3', 'sort x', 'argmax x', 'amax x', 'softmax x 0', 'matmul x x', 'bitwiseNot x', 'logicalNot x')):  # fmt: skip
+    y = 'y.0' if 'sort' in op else 'y'
+    either('DTypeError', f'dtypes: {op} of {dtype}', f"x = const {values} '{dtype}' ; y = {op} ; see {y}")
+for index in ('float32', 'bool', 'int32', 'int64'):
+    either('DTypeError', f'dtypes: gather by {index}', f"x = const [1,2,3] ; i = const [1,0] '{index}' ; y = gather x 0 i ; see y")
+    either('DTypeError', f'dtypes: indexSelect by {index}', f"x = const [1,2,3] ; i = const [1,0] '{index}' ; y = indexSelect x 0 i ; see y")
+for left, right in itertools.permutations(('float32', 'float64', 'int64'), 2):
+    for op in ('matmul', 'dot', 'linear'):
+        shape = ('[[1,2]]', '[[1],[2]]') if op == 'matmul' else ('[1,2]', '[1,2]') if op == 'dot' else ('[[1,2]]', '[[3,4]]')
+        either('DTypeError', f'dtypes: {op} of {left} and {right}', f"x = const {shape[0]} '{left}' ; w = const {shape[1]} '{right}' ; y = {op} x w ; see y")
+
 
 def write():
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'autograd.json')

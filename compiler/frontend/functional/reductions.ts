@@ -354,7 +354,7 @@ export function median(x: Tensor): Tensor;
 export function median(x: Tensor, dim: number, options?: ReduceOptions): WithIndices;
 export function median(x: Tensor, dim?: number, options: ReduceOptions = {}): Tensor | WithIndices {
   demandTensors('median', x);
-  if (dim === undefined) return x.numel() === 0 ? filled([], Number.NaN, { dtype: x.dtype }) : medianOfAll(x.reshape([-1]));
+  if (dim === undefined) return medianOfAll(x.reshape([-1]));
   const axis = dimOf('median', dim, x.ndim);
   demandElements('median', x, x.ndim === 0 ? [] : [axis]);
   const size = x.shape[axis] ?? 1;
@@ -368,6 +368,7 @@ export function median(x: Tensor, dim?: number, options: ReduceOptions = {}): Te
 
 /** All elements that are equal to the median share its gradient, as those of a maximum do. */
 function medianOfAll(flat: Tensor): Tensor {
+  if (flat.numel() === 0) return isFloat(flat.element) ? flat.sum().add(Number.NaN) : filled([], Number.NaN, { dtype: flat.dtype });
   const middle = median(flat, 0).values;
   return isFloat(flat.element) ? amax(where(flat.gt(middle.detach()), Number.NEGATIVE_INFINITY, flat)) : middle;
 }
