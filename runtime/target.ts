@@ -19,11 +19,19 @@ export type Target = {
    * transcendentals. madd: contractions and transcendentals fuse a multiplication with an addition. Bits are equal within a class.
    */
   readonly numerics: 'exact' | 'mul+add' | 'madd';
+  /** The tile that products keep in vector registers; absent where contractions are tiled in scalars. Bits do not depend on it. */
+  readonly tile?: RegisterTile;
   /** In which dtype sums and products of a dtype are accumulated. */
   readonly accumulate: Readonly<Record<DType, DType>>;
   /** Composites for which the target has a template of its own; all others are decomposed. */
   readonly templates: readonly string[];
 };
+
+/**
+ * Rows and 32-bit columns, and how an element of the first factor gets into all lanes: loaded there, or loaded with its neighbours and
+ * spread by a shuffle. Which is fastest depends on how many registers an engine leaves.
+ */
+export type RegisterTile = { readonly rows: number; readonly columns: number; readonly spread: 'load' | 'shuffle' };
 
 /** The portable reference: plain JavaScript over typed arrays. Float32 sums run in float64, which costs nothing there. */
 export const jsTarget: Target = {
@@ -39,12 +47,19 @@ export const jsTarget: Target = {
   templates: [],
 };
 
+/** What V8 11 (Node 20) is fastest with: fused sums need no register for the product. */
+const defaultTiles = {
+  madd: { rows: 5, columns: 8, spread: 'shuffle' },
+  'mul+add': { rows: 4, columns: 8, spread: 'load' },
+} as const satisfies Record<string, RegisterTile>;
+
 /** WebAssembly with 128-bit vectors. What differs between engines is its numerics: whether `relaxed_madd` is there and rounds once. */
 export const wasmTarget = (numerics: 'mul+add' | 'madd'): Target => ({
   name: 'wasm',
   lanes: 4,
   threads: 1,
   numerics,
+  tile: defaultTiles[numerics],
   dtypes: jsTarget.dtypes,
   maxBuffersPerKernel: 64,
   maxScratchBytes: 1 << 20,

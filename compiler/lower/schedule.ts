@@ -2,6 +2,7 @@
 import type { Kernel } from '../../kernels/loop.ts';
 import { tileContractions } from '../../kernels/schedule/contraction.ts';
 import { mergeMembers } from '../../kernels/schedule/members.ts';
+import { scheduleProducts } from '../../kernels/schedule/product.ts';
 import { vectorise } from '../../kernels/schedule/vectorise.ts';
 import type { Target } from '../../runtime/target.ts';
 import type { NodeOf } from '../ir/node.ts';
@@ -13,7 +14,8 @@ export function scheduleKernel(kernel: Kernel, form: NodeOf<'kernel'>['attrs']['
 
 function scheduleForm(kernel: Kernel, form: NodeOf<'kernel'>['attrs']['form'], target: Target): Kernel {
   if (form === 'members') return mergeMembers(kernel);
-  if (form !== 'contraction' || target.name !== 'js') return kernel;
+  if (form !== 'contraction') return kernel;
+  if (target.tile !== undefined) return scheduleProducts(kernel, { tile: target.tile, threads: target.threads });
   const params = kernel.params.map((p) => p.name);
   return { ...kernel, body: tileContractions(kernel.body, params) };
 }

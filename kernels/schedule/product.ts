@@ -29,7 +29,23 @@ export type ProductOptions = {
   readonly tile: Tile;
   /** How many threads will share a kernel. Each may get columns of its own; bits do not depend on it. */
   readonly threads: number;
+  readonly limits?: Limits;
 };
+
+/** Sizes that decide what is packed and how it is cut. */
+export type Limits = {
+  /** Steps of k in one go. */
+  readonly steps: number;
+  /** Bytes of packed rows, which are walked once for each panel of columns. */
+  readonly packedBytes: number;
+  /** A second factor of fewer bytes than this, or for fewer rows, is read where it lies: packing it would cost more than it saves. */
+  readonly smallBytes: number;
+  readonly fewRows: number;
+  /** Rows of sums that wait for their epilogue. */
+  readonly waiting: number;
+};
+/** A panel of eight columns takes 25 KB of the first cache; packed rows come from the second or third. */
+const measured: Limits = { steps: 784, packedBytes: 2 << 20, smallBytes: 256 << 10, fewRows: 32, waiting: 512 };
 
 /** Every contraction of the kernel in blocks of products. What is none stays as it is. */
 export function scheduleProducts(kernel: Kernel, options: ProductOptions): Kernel {
@@ -51,16 +67,6 @@ function scheduleContraction(c: Contraction, options: ProductOptions, taken: Set
   return c.rows.length === 0 ? undefined : blocked(planOf(c, options, taken));
 }
 
-/** Steps of k in one go: a panel of eight columns then takes at most 25 KB. */
-const mostSteps = 784;
-/** Bytes of packed rows, which are walked once for each panel of columns and come from the second or third cache. */
-const mostPackedBytes = 2 << 20;
-/** A second factor of fewer bytes than this, or for fewer rows, is read where it lies: packing it would cost more than it saves. */
-const smallBytes = 256 << 10;
-const fewRows = 32;
-/** Rows of sums that wait for their epilogue. */
-const mostWaiting = 512;
-
 type Plan = {
   readonly c: Contraction;
   readonly row: Axis;
@@ -72,16 +78,17 @@ type Plan = {
   /** Where sums can be kept until they are complete, if that is where they end up. */
   readonly result: Extract<Stmt, { kind: 'store' }> | undefined;
   readonly isOneStretch: boolean;
+  readonly limits: Limits;
   /** Parts of the columns with a packing of `a` each. */
   readonly parts: number;
   readonly taken: Set<string>;
 };
 
-function planOf(c: Contraction, { tile, threads }: ProductOptions, taken: Set<string>): Plan {
+function planOf(c: Contraction, { tile, threads, limits = measured }: ProductOptions, taken: Set<string>): Plan {
   const [row, column] = [c.rows.at(-1)!, c.columns.at(-1) ?? { name: freshName('j', taken), extent: 1 }];
   const [a, b] = [stridedOf(c.a, c.depth, row), stridedOf(c.b, c.depth, column)];
   const bytes = sizeOf(c.depth) * sizeOf(c.columns) * bytesPerElement[c.dtype];
-  const isSmall = bytes <= smallBytes || sizeOf(c.rows) <= fewRows;
+  const isSmall = bytes <= limits.smallBytes || sizeOf(c.rows) <= limits.fewRows;
   const inPlace = { a: isSmall ? a : undefined, b: isSmall && b?.along === 1 ? b : undefined };
   const own = tileFor(c.dtype, tile, inPlace.a);
   const panels = Math.ceil(column.extent / own.columns);
@@ -93,7 +100,8 @@ function planOf(c: Contraction, { tile, threads }: ProductOptions, taken: Set<st
     tile: own,
     ...inPlace,
     result: plainResult(c, row, column),
-    isOneStretch: isOneStretch(c.depth, mostSteps),
+    isOneStretch: isOneStretch(c.depth, limits.steps),
+    limits,
     parts: isSplit ? threads : 1,
     taken,
   };
@@ -144,10 +152,10 @@ function blocked(plan: Plan): readonly Stmt[] {
 type Rows = { readonly start: Position; readonly extent: number; readonly packed: string | undefined };
 
 function rowBlocks(plan: Plan, body: (rows: Rows) => readonly Stmt[]): Stmt[] {
-  const { c, row, tile, a, result, taken } = plan;
+  const { c, row, tile, a, result, limits, taken } = plan;
   const depth = sizeOf(c.depth);
-  const fitting = a === undefined ? Math.floor(mostPackedBytes / (depth * bytesPerElement[c.dtype])) : row.extent;
-  const most = result === undefined ? Math.min(fitting, mostWaiting) : fitting;
+  const fitting = a === undefined ? Math.floor(limits.packedBytes / (depth * bytesPerElement[c.dtype])) : row.extent;
+  const most = result === undefined ? Math.min(fitting, limits.waiting) : fitting;
   return inBlocks(cutEvenly(row.extent, most, tile.rows), `${row.name}_block`, 'par', taken, (start, extent) => {
     if (a !== undefined) return body({ start, extent, packed: undefined });
     const packed = freshName('rows', taken);
@@ -211,7 +219,7 @@ function columnPanel(plan: Plan, rows: Rows, start: Position, width: number): re
   return [
     ...(waiting === undefined ? [] : [{ kind: 'scratch', name: waiting, dtype: c.dtype, length: rows.extent * width } satisfies Stmt]),
     ...(from === 'zero' ? [] : cleared(plan, rows.extent, width, sums)),
-    ...inStretches(c.depth, mostSteps, taken, (stretch) => products(plan, rows, { start, width }, stretch, sums, from)),
+    ...inStretches(c.depth, plan.limits.steps, taken, (stretch) => products(plan, rows, { start, width }, stretch, sums, from)),
     ...(waiting === undefined ? [] : epilogue(plan, rows, { start, width }, waiting)),
   ];
 }

@@ -5,7 +5,6 @@ import type { Expr, Position, Stmt } from '../loop.ts';
 import { add, axis, constant } from '../position.ts';
 import { cutEvenly, cutInto, inBlocks, innermostOver, loopOver, loopsOver, sizeOf } from './blocks.ts';
 import { type Axis, type Contraction, type Factor, stridedOf } from './factors.ts';
-import { unrollAndJam } from './jam.ts';
 import { freshName, rename } from './rewrite.ts';
 
 /** Terms of a sum that are written out, all their factors in registers. */
@@ -38,31 +37,50 @@ function named(
   return { lets, ref: { kind: 'ref', dtype: factor.value.dtype, name } };
 }
 
-/** `sum += a * b` for terms at the given places: factors that the columns share first. */
+type Places = readonly ReadonlyMap<string, Position>[];
+
+/** `sum += a * b` for each place and each of the sums, which are those of neighbouring rows: first the factors that the columns share. */
 function terms(
   c: Contraction,
-  places: readonly ReadonlyMap<string, Position>[],
+  places: Places,
+  rows: Places,
+  sums: readonly string[],
   taken: Set<string>,
 ): { readonly shared: Stmt[]; readonly adding: Stmt[] } {
   const shared: Stmt[] = [];
   const adding: Stmt[] = [];
   for (const at of places) {
-    const [x, y] = [named(c.a, 'x', at, taken), named(c.b, 'y', at, taken)];
-    shared.push(...x.lets);
-    const value: Expr = { kind: 'call', dtype: c.dtype, fn: 'mul', args: [x.ref, y.ref] };
-    adding.push(...y.lets, { kind: 'accumulate', name: c.sum, fn: 'add', value });
+    const y = named(c.b, 'y', at, taken);
+    adding.push(...y.lets);
+    for (const [i, row] of rows.entries()) {
+      const x = named(c.a, 'x', new Map([...at, ...row]), taken);
+      shared.push(...x.lets);
+      const value: Expr = { kind: 'call', dtype: c.dtype, fn: 'mul', args: [x.ref, y.ref] };
+      adding.push({ kind: 'accumulate', name: sums[i]!, fn: 'add', value });
+    }
   }
   return { shared, adding };
 }
 
 /** All terms of a sum written out: rows of the result are walked one after the other, a few side by side. */
 function outerProduct(c: Contraction, column: Axis, taken: Set<string>): readonly Stmt[] {
-  const { shared, adding } = terms(c, placesOf(c.depth), taken);
-  const sum: Stmt = { kind: 'var', name: c.sum, init: literal(0, c.dtype) };
-  const along = innermostOver(column, 'vector', [...shared, sum, ...adding, ...c.epilogue]);
-  const row = c.rows.at(-1);
-  const rows = row === undefined ? along : unrollAndJam(loopOver(row, 'par', along), sideBySide, taken);
+  const places = placesOf(c.depth);
+  const row = c.rows.at(-1) ?? { name: freshName('i', taken), extent: 1 };
+  const rows = inBlocks(cutInto(row.extent, sideBySide), `${row.name}_block`, 'par', taken, (start, count) => {
+    const at = Array.from({ length: count }, (_, n) => new Map([[row.name, add(start, constant(n))]]));
+    const sums = at.map(() => freshName(c.sum, taken));
+    const { shared, adding } = terms(c, places, at, sums, taken);
+    const vars = sums.map((name): Stmt => ({ kind: 'var', name, init: literal(0, c.dtype) }));
+    const after = at.flatMap((axes, n) => storing(c, axes, sums[n]!, taken));
+    return innermostOver(column, 'vector', [...shared, ...vars, ...adding, ...after]);
+  });
   return loopsOver([...c.batch, ...c.rows.slice(0, -1), ...c.columns.slice(0, -1)], 'par', rows);
+}
+
+/** The epilogue of one of several sums, with lets of its own. */
+function storing(c: Contraction, axes: ReadonlyMap<string, Position>, sum: string, taken: Set<string>): Stmt[] {
+  const names = new Map(c.epilogue.flatMap((s) => (s.kind === 'let' ? [[s.name, freshName(s.name, taken)] as const] : [])));
+  return c.epilogue.map((s) => rename(s, { axes, names: names.set(c.sum, sum) }));
 }
 
 /** Every place of the axes, the last one fastest. */
@@ -84,7 +102,7 @@ function sumOfRows(c: Contraction, column: Axis, taken: Set<string>): readonly S
     const last = c.depth.at(-1)!;
     const adding = inBlocks(cutInto(last.extent, sideBySide), last.name, 'serial', taken, (first, count) => {
       const places = Array.from({ length: count }, (_, n) => new Map([...across, [last.name, add(first, constant(n))]]));
-      const step = terms(c, places, taken);
+      const step = terms(c, places, [new Map()], [c.sum], taken);
       return overLanes([
         ...step.shared,
         { kind: 'var', name: c.sum, init: sum },
