@@ -20,10 +20,15 @@ export type Accumulator = {
   readonly fn: ScalarName;
   readonly dtype: DType;
   readonly width: number;
+  /** The dtype of its parts, if it is summed up in blocks: sums in their own precision lose digits as they grow. */
+  readonly partDType: DType | undefined;
 };
 
-/** Declares the accumulator of a reduction in the innermost open body, at its identity. */
-export function accumulatorFor(nest: Nest, node: Node, target: Target, width: number): Accumulator {
+/** Sums of up to so many floats in their own precision are not cut into blocks; lanes divide a run among them. */
+export const longestRun = ({ lanes }: Target, width: number): number => (lanes > 1 && width === 1 ? 1024 : 128);
+
+/** Declares the accumulator of a reduction of `count` elements in the innermost open body, at its identity. */
+export function accumulatorFor(nest: Nest, node: Node, target: Target, width: number, count: number): Accumulator {
   const lower = rules[node.op].lower;
   const operand = dtypeOf(node.inputs[0]!);
   const base = identifier(node.name || node.op);
@@ -31,19 +36,24 @@ export function accumulatorFor(nest: Nest, node: Node, target: Target, width: nu
     const fn = lower.fn;
     const best = reserve(nest, `${base}_value`, operand, identity(fn, operand), width);
     const index = reserve(nest, base, 'i32', integer(0), width);
-    return { node, name: best, index, fn, dtype: operand, width };
+    return { node, name: best, index, fn, dtype: operand, width, partDType: undefined };
   }
   if (lower.kind !== 'reduction') throw new InternalError(`${node.op} is no reduction`, { op: 'lower' });
   const fn = lower.fn;
-  const dtype = fn === 'add' || fn === 'mul' ? target.accumulate[operand] : operand;
-  return { node, name: reserve(nest, base, dtype, identity(fn, dtype), width), index: undefined, fn, dtype, width };
+  const own = fn === 'add' || fn === 'mul' ? target.accumulate[operand] : operand;
+  const inBlocks = fn === 'add' && isFloat(own) && own === operand && count > longestRun(target, width);
+  // What adds up blocks is not in the inner loop, and may be as wide as it likes.
+  const dtype = inBlocks ? 'f64' : own;
+  const name = reserve(nest, base, dtype, identity(fn, dtype), width);
+  return { node, name, index: undefined, fn, dtype, width, partDType: inBlocks ? own : undefined };
 }
 
 /** A second accumulator of the same reduction, for a block of its elements. */
-export const partOf = (nest: Nest, whole: Accumulator): Accumulator => ({
-  ...whole,
-  name: reserve(nest, `${whole.name}_part`, whole.dtype, identity(whole.fn, whole.dtype), whole.width),
-});
+export function partOf(nest: Nest, whole: Accumulator): Accumulator {
+  const { fn, width, partDType: dtype } = whole;
+  if (dtype === undefined) return whole;
+  return { ...whole, dtype, partDType: undefined, name: reserve(nest, `${whole.name}_part`, dtype, identity(fn, dtype), width) };
+}
 
 function reserve(nest: Nest, base: string, dtype: DType, init: Expr, width: number): string {
   const name = declare(nest, base);
@@ -59,10 +69,6 @@ export function identity(fn: ScalarName, dtype: DType): Expr {
   if (value === undefined) throw new InternalError(`${fn} has no identity`, { op: 'lower' });
   return { kind: 'literal', ...literalOf(value, dtype) };
 }
-
-/** Sums in their own precision lose digits as they grow: long ones are summed in blocks. */
-export const wantsBlocks = ({ fn, dtype, node }: Accumulator): boolean =>
-  fn === 'add' && isFloat(dtype) && dtype === dtypeOf(node.inputs[0]!);
 
 const read = ({ name, dtype, width }: Accumulator, at: Position): Expr =>
   width === 1 ? { kind: 'ref', dtype, name } : { kind: 'load', dtype, buffer: name, at };

@@ -7,7 +7,7 @@ import { add, linearize, sub, zero } from '../../kernels/position.ts';
 import { bytesPerElement } from '../../runtime/dtype.ts';
 import { sameShape } from '../ir/dim.ts';
 import { dtypeOf, type Node, nodesOf, shapeOf, type Value } from '../ir/node.ts';
-import { type Accumulator, accumulate, accumulatorFor, fold, partOf, resultOf, wantsBlocks } from './accumulator.ts';
+import { type Accumulator, accumulate, accumulatorFor, fold, longestRun, partOf, resultOf } from './accumulator.ts';
 import { expressions, type Known } from './expression.ts';
 import { identifier } from './names.ts';
 import { type Axis, axesFor, blocks, declare, emit, loop, loops, type Nest, type Place, placeOf } from './nest.ts';
@@ -124,7 +124,8 @@ function walkRows(rows: Rows): void {
 function walkElements(rows: Rows, phase: Phase): void {
   const { nest, region } = rows;
   const width = elements(rows.side.map((s) => s.axis.extent));
-  const accumulators = phase.reductions.map((node) => accumulatorFor(nest, node, region.target, width));
+  const count = elements(region.reduce.map((d) => region.space[d]!));
+  const accumulators = phase.reductions.map((node) => accumulatorFor(nest, node, region.target, width, count));
   const keeps = new Map(phase.keep.map((value) => [value, keepIn(rows, value, width)]));
   reducedLoops(rows, accumulators, (reducedAt, into) => {
     sideLoops(rows, (sideAt) => {
@@ -270,11 +271,8 @@ const sideLoops = ({ nest, side }: Rows, body: (at: readonly Position[]) => void
     (at) => body(at.map((p, s) => add(side[s]!.start, p))),
   );
 
-/** Sums of up to so many floats in their own precision are not cut into blocks. */
-const longestRun = 128;
-
-/** Blocks of about the square root of the axis: the error bound falls from n to 2 sqrt(n) roundings. */
-const blockSize = (extent: number): number => 2 ** Math.ceil(Math.log2(Math.sqrt(extent)));
+/** A long run for lanes to share; else about the square root of the axis, which takes the error bound from n roundings to 2 sqrt(n). */
+const blockSize = (extent: number, run: number): number => (run > 128 ? run : 2 ** Math.ceil(Math.log2(Math.sqrt(extent))));
 
 function reducedLoops(
   rows: Rows,
@@ -283,18 +281,19 @@ function reducedLoops(
 ): void {
   const { nest, layout, axes } = rows;
   const reduced = layout.reduced.map((d) => axes[d]!);
-  if (!wholes.some(wantsBlocks) || elements(reduced.map((a) => a.extent)) <= longestRun) {
+  if (wholes.every((whole) => whole.partDType === undefined)) {
     loops(nest, reduced, 'serial', (at) => body(at, wholes));
     return;
   }
+  const { width } = wholes[0]!;
   let longest = 0;
   reduced.forEach((a, i) => {
     if (a.extent > reduced[longest]!.extent) longest = i;
   });
   const cut = reduced[longest]!;
   loops(nest, reduced.slice(0, longest), 'serial', (before) => {
-    blocks(nest, cut, blockSize(cut.extent), 'serial', (within, start) => {
-      const parts = wholes.map((whole) => (wantsBlocks(whole) ? partOf(nest, whole) : whole));
+    blocks(nest, cut, blockSize(cut.extent, longestRun(rows.region.target, width)), 'serial', (within, start) => {
+      const parts = wholes.map((whole) => partOf(nest, whole));
       loop(nest, within, 'serial', (p) =>
         loops(nest, reduced.slice(longest + 1), 'serial', (after) => body([...before, add(start, p), ...after], parts)),
       );
