@@ -24,7 +24,8 @@ const byCode = new Map(
 
 export function disassemble(binary: Uint8Array): string {
   const r: Reader = { data: binary, view: new DataView(binary.buffer, binary.byteOffset, binary.byteLength), at: 0 };
-  if (r.view.getUint32(0) !== 0x0061736d) throw new ProgramError('this is not a WebAssembly binary', { op: 'disassemble' });
+  if (binary.length < 8 || r.view.getUint32(0) !== 0x0061736d)
+    throw new ProgramError('this is not a WebAssembly binary', { op: 'disassemble' });
   const m: Module = { signatures: [], functions: [], imported: 0, names: { functions: new Map(), locals: new Map() }, lines: [] };
   // Names come last in the binary, and are wanted first.
   for (const { id, start, end } of sections(r)) {

@@ -63,7 +63,7 @@ export const float32 = {
   atanh: unary(atanh, false, [1.4, 1.4]),
   erf: unary(erf, true, [1.14, 1.32]),
   sigmoid: unary(sigmoid, true, [2.41, 2.41]),
-  softplus: unary(softplus, false, [1.5, 1.5]),
+  softplus: unary(softplus, false, [1.5, 1.52]),
   pow: binary(pow, false, [0.51, 0.51]),
   rsqrt: unary(rsqrt, true, [1.5, 1.5]),
 } as const satisfies { readonly [K in ScalarName]?: Computed };
