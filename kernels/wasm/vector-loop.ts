@@ -1,19 +1,23 @@
 // A vector loop: four elements in each turn, what is left over in part of a vector. Accumulators get a part for each lane, and several
 // such parts take turns, so that one addition need not wait for the one before it; the parts are combined by a fixed tree.
 import { InternalError } from '../../runtime/errors.ts';
-import type { Extent, Stmt } from '../loop.ts';
+import type { Stmt } from '../loop.ts';
 import { identityOf } from '../schedule/accumulator.ts';
 import { effectsOf, type Loop } from '../schedule/rewrite.ts';
+import { workOf } from '../schedule/work.ts';
 import type { Local, Node } from './function.ts';
 import { hoisted } from './hoist.ts';
 import { invariantLanes } from './lane-expression.ts';
 import { laneCount, laneOf, partsOf } from './lanes.ts';
+import { isConstant } from './node.ts';
 import { scalarOf } from './scalar.ts';
 import { type Binding, bindingOf, type Scope } from './scope.ts';
 import { applyLanes } from './vector.ts';
 
-/** Vectors that take turns in accumulating: sums wait four cycles for their operand. */
-const parallelParts = 4;
+/** Vectors that accumulate at the same time, so that none waits for the sum before; more would not fit the registers. */
+const inFlight = 8;
+/** A body of more instructions keeps the machine busy with two. */
+const longBody = 12;
 
 /** Writes statements; the loop gives them their place. */
 type Write = (s: Scope, body: readonly Stmt[]) => void;
@@ -31,15 +35,19 @@ export function vectorLoop(s: Scope, loop: Loop, from: Node, to: Node, write: Wr
   if (loop.extent === 0) return;
   if (s.vector !== undefined) throw new InternalError('a vector loop stands in a vector loop', { op: 'emit' });
   s.ranges.set(loop.axis, loop.extent);
-  s.vector = { axis: loop.axis, count: laneCount, varying: new Set([loop.axis]), lane: undefined };
+  s.vector = { axis: loop.axis, count: laneCount, varying: new Set([loop.axis]), start: undefined, lane: undefined };
   const { f } = s;
   const i = f.local('i32');
   f.set(i, from);
   s.axes.set(loop.axis, f.get(i));
-  const accumulators = accumulatorsOf(s, loop, turnsOf(loop.extent));
+  const accumulators = accumulatorsOf(s, loop, turnsOf(loop));
   hoisted(s, loop, () => {
     const turns = accumulators[0]?.parts.length ?? 1;
     const turn = (t: number, count: number): void => turnOf(s, loop, accumulators, t, count, write);
+    if (isWrittenOut(loop, from, to)) {
+      writtenOut(s, loop.extent as number, turn);
+      return;
+    }
     if (turns > 1) rounds(s, loop, i, to, turns, turn);
     rounds(s, loop, i, to, 1, turn);
     tail(s, loop, i, to, turn);
@@ -51,7 +59,29 @@ export function vectorLoop(s: Scope, loop: Loop, from: Node, to: Node, write: Wr
   s.ranges.delete(loop.axis);
 }
 
-const turnsOf = (extent: Extent): number => (typeof extent === 'number' && extent >= 2 * parallelParts * laneCount ? parallelParts : 1);
+/** How many vectors take turns, which depends on the loop alone: results are the same wherever it runs. */
+function turnsOf(loop: Loop): number {
+  const vectors = accumulatedOutside(loop).reduce((n, { value }) => n + partsOf(value.dtype), 0);
+  if (vectors === 0 || typeof loop.extent !== 'number') return 1;
+  const most = workOf(loop.body) > longBody ? 2 : inFlight / 2 ** Math.ceil(Math.log2(vectors));
+  const rounds = Math.floor(loop.extent / (2 * laneCount));
+  return Math.max(1, Math.min(most, 2 ** Math.floor(Math.log2(Math.max(1, rounds)))));
+}
+
+/** Elements of a loop whose turns are written out one after the other, with addresses that are constants. */
+const shortLoop = 4 * laneCount;
+
+const isWrittenOut = ({ extent }: Loop, from: Node, to: Node): boolean =>
+  typeof extent === 'number' && extent <= shortLoop && isConstant(from) && isConstant(to);
+
+function writtenOut(s: Scope, extent: number, turn: (t: number, count: number) => void): void {
+  const vector = s.vector!;
+  for (let start = 0; start < extent; start += laneCount) {
+    s.vector = { ...vector, start };
+    turn(0, Math.min(laneCount, extent - start));
+  }
+  s.vector = vector;
+}
 
 /** Whole vectors, `turns` of them in each round. */
 function rounds(s: Scope, loop: Loop, i: Local, to: Node, turns: number, turn: (t: number, count: number) => void): void {
