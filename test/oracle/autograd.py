@@ -255,6 +255,11 @@ case('hooks: later functions first', "x = leaf [1] ; a = mul x 2 ; b = mul x 3 ;
 case('hooks: later functions first, however they are used', "x = leaf [1] ; a = mul x 2 ; b = mul x 3 ; hook a 'a' 'keep' ; hook b 'b' 'keep' ; c = add b a ; backward c")
 case('hooks: one call for a value that is used twice', "x = leaf [1] ; y = mul x 2 ; hook y 'y' 'keep' ; a = exp y ; b = sin y ; c = add a b ; backward c ; see x.grad")
 case('hooks: not after accumulation for grad()', "x = leaf [1] ; accumulateHook x 'a' ; hook x 'h' 'double' ; y = mul x 2 ; g = grad [y] [x] ; see g")
+for name, hook, take in (
+    ('a result, grad() of it', "hook y 'a' 'double'", 'g = grad [z] [y] ; see g'), ('the function, grad() of its result', "preHook y.gradFn 'a' 'double'", 'g = grad [z] [y] ; see g'), ('the function, grad() of result and leaf', "preHook y.gradFn 'a' 'double'", 'g = grad [z] [y,x] ; see g'),
+    ('a result, backward into it', "hook y 'a' 'double'", 'backward z inputs=[y] ; see y.grad'), ('a result, backward into it and the leaf', "hook y 'a' 'double'", 'backward z inputs=[y,x] ; see y.grad x.grad'), ('a result that retains, grad() of it', "hook y 'a' 'double' ; retainGrad y", 'g = grad [z] [y] ; see g y.grad'),
+):  # fmt: skip
+    case(f'hooks: on {name}', f'x = leaf [1,2] ; y = mul x 2 ; {hook} ; z = mul y y ; z = sum z ; {take}')
 for mode in ('all', 'any'):
     case(f'hooks: on several, {mode}', f"x = leaf [1] ; w = leaf [2] ; u = leaf [3] ; multiHook [x,w,u] 'm' '{mode}' ; y = mul x w ; backward y ; see x.grad")
     case(f'hooks: on several, {mode}, twice', f"x = leaf [1] ; w = leaf [2] ; multiHook [x,w] 'm' '{mode}' ; y = mul x w ; backward y retainGraph=true ; backward y")
