@@ -11,10 +11,12 @@ import * as reductions from '../../../compiler/frontend/functional/reductions.ts
 import * as scatter from '../../../compiler/frontend/functional/scatter.ts';
 import * as shape from '../../../compiler/frontend/functional/shape.ts';
 import * as unary from '../../../compiler/frontend/functional/unary.ts';
-import { type Tensor, tensor } from '../../../compiler/index.ts';
+import { eye, linalg, type Tensor, tensor } from '../../../compiler/index.ts';
 import { randomFrom } from '../../graph-data.ts';
 
+type Linalg = { readonly [K in keyof typeof linalg as `linalg.${K}`]: (typeof linalg)[K] };
 export const functions = {
+  ...(Object.fromEntries(Object.entries(linalg).map(([name, f]) => [`linalg.${name}`, f])) as Linalg),
   ...activation,
   ...arithmetic,
   ...diagonal,
@@ -67,6 +69,12 @@ const mask = tensor([
   [true, false, true],
   [false, true, true],
 ]);
+
+/** Matrices that are far from singular, symmetric ones, and positive definite ones, made of any. */
+const regular = (A: Tensor): Tensor => A.add(eye(A.shape.at(-1)!, { dtype: 'float64' }).mul(4));
+const symmetric = (A: Tensor): Tensor => A.add(A.transpose(-2, -1));
+const definite = (A: Tensor): Tensor => regular(A.matmul(A.transpose(-2, -1)));
+const square = of(3, 3);
 
 const { functions: fn } = { functions };
 const all: Partial<Record<Name, readonly [Case['f'], ...Argument[]] | readonly (readonly [Case['f'], ...Argument[]])[]>> = {};
@@ -358,6 +366,73 @@ Object.assign(all, {
   meshgrid: [(x, y) => fn.meshgrid([x!, y!]), of(2), of(3)],
   cartesianProd: [(x, y) => fn.cartesianProd(x!, y!), of(2), of(3)],
   broadcastTensors: [(x, y) => fn.broadcastTensors(x!, y!), of(3), of(2, 1)],
+  'linalg.cholesky': [
+    [(A) => linalg.cholesky(definite(A!)), square],
+    [(A) => linalg.cholesky(definite(A!), { upper: true }), of(2, 2, 2)],
+  ],
+  // Vectors have a sign that nothing determines.
+  'linalg.eigh': [
+    (A) => {
+      const { eigenvalues, eigenvectors } = linalg.eigh(symmetric(A!));
+      return [eigenvalues, eigenvectors.square()];
+    },
+    square,
+  ],
+  'linalg.eigvalsh': [(A) => linalg.eigvalsh(symmetric(A!)), of(2, 2, 2)],
+  'linalg.svd': [
+    (A) => {
+      const { U, S, Vh } = linalg.svd(A!, { fullMatrices: false });
+      return [U.square(), S, Vh.square()];
+    },
+    of(3, 2),
+  ],
+  'linalg.svdvals': [(A) => linalg.svdvals(A!), of(2, 3)],
+  'linalg.qr': [
+    [(A) => Object.values(linalg.qr(A!)) as Tensor[], of(3, 2)],
+    [(A) => Object.values(linalg.qr(A!)) as Tensor[], of(2, 2, 2)],
+  ],
+  'linalg.det': [
+    [(A) => linalg.det(A!), square],
+    [(A) => linalg.det(A!), of(2, 2, 2)],
+  ],
+  'linalg.slogdet': [(A) => linalg.slogdet(regular(A!)).logabsdet, square],
+  'linalg.inv': [(A) => linalg.inv(regular(A!)), square],
+  'linalg.solve': [
+    [(A, B) => linalg.solve(regular(A!), B!), square, of(3, 2)],
+    [(A, B) => linalg.solve(regular(A!), B!, { left: false }), of(2, 2), of(3, 2)],
+    [(A, b) => linalg.solve(regular(A!), b!), square, of(3)],
+  ],
+  'linalg.solveTriangular': [
+    [(A, B) => linalg.solveTriangular(regular(A!), B!, { upper: true }), square, of(3, 2)],
+    [(A, B) => linalg.solveTriangular(regular(A!), B!, { upper: false, unitriangular: true, left: false }), square, of(2, 3)],
+  ],
+  'linalg.pinv': [(A) => linalg.pinv(A!), of(3, 2)],
+  'linalg.lstsq': [(A, B) => linalg.lstsq(A!, B!).solution, of(3, 2), of(3, 1)],
+  'linalg.matrixPower': [
+    [(A) => linalg.matrixPower(regular(A!), 3), square],
+    [(A) => linalg.matrixPower(regular(A!), -2), of(2, 2)],
+  ],
+  'linalg.multiDot': [(A, B, C) => linalg.multiDot([A!, B!, C!]), of(2, 3), of(3, 2), of(2, 2)],
+  'linalg.cross': [(x, y) => linalg.cross(x!, y!), m, m],
+  'linalg.cond': [
+    [(A) => linalg.cond(regular(A!)), square],
+    [(A) => linalg.cond(regular(A!), 'fro'), of(2, 2)],
+  ],
+  'linalg.matrixNorm': [
+    [(A) => linalg.matrixNorm(A!), of(3, 2)],
+    [(A) => linalg.matrixNorm(A!, 'nuc'), of(3, 2)],
+    [(A) => linalg.matrixNorm(A!, 2), of(3, 2)],
+    [(A) => linalg.matrixNorm(A!, 1), of(3, 2)],
+    [(A) => linalg.matrixNorm(A!, Number.POSITIVE_INFINITY), of(3, 2)],
+  ],
+  'linalg.vectorNorm': [
+    [(x) => linalg.vectorNorm(x!, 3, 1), m],
+    [(x) => linalg.vectorNorm(x!, Number.POSITIVE_INFINITY, 1), m],
+  ],
+  'linalg.norm': [
+    [(x) => linalg.norm(x!), m],
+    [(x) => linalg.norm(x!, -2), of(3, 2)],
+  ],
 } satisfies typeof all);
 
 export const cases: readonly Case[] = Object.entries(all).flatMap(([name, entry]) => {
@@ -372,5 +447,6 @@ export const others: Partial<Record<Name, string>> = Object.fromEntries(
       'eq ne lt le gt ge logicalAnd logicalOr logicalXor logicalNot bitwiseAnd bitwiseOr bitwiseXor bitwiseLeftShift bitwiseRightShift bitwiseNot isclose allclose equal all any argmax argmin countNonzero argsort isnan isinf isfinite signbit nonzero oneHot bincount unique',
     'piecewise constant': 'floorDivide floorDivide_ heaviside',
     'no function of tensors': 'range',
+    'gives an integer': 'linalg.matrixRank',
   }).flatMap(([why, names]) => names.split(' ').map((name) => [name, why])),
 );
