@@ -69,15 +69,22 @@ export type Trace = {
 /** A tensor, as far as a trace must know it. */
 export type Outside = { readonly storage: Storage; readonly value: () => Value };
 
-/** Where a computed node stands, and what has been realised of it. */
-export type Recorded = {
+/** Where a computed node stands, and what has been realised of it. A class as nodes are (ir/node.ts says why). */
+export class Recorded {
   readonly interval: Interval;
   readonly position: number;
   buffers: (Buffer | undefined)[] | undefined;
   leaves: (Value | undefined)[] | undefined;
   /** The storage that was made for the node's first result, if any: it changes over to a leaf when the value is realised. */
   holders: Storage[] | undefined;
-};
+  constructor(interval: Interval, position: number) {
+    this.interval = interval;
+    this.position = position;
+    this.buffers = undefined;
+    this.leaves = undefined;
+    this.holders = undefined;
+  }
+}
 /** A leaf has a buffer, or stands for an unrealised `claim` until its interval's boundary. `draw` fills a random leaf anew, for replays. */
 export type LeafRecord = {
   buffer: Buffer | undefined;
@@ -263,7 +270,7 @@ function made(node: Node): void {
     node.loc = site;
   }
   repetition?.made.add(node);
-  node.record = { interval: current, position, buffers: undefined, leaves: undefined, holders: undefined } satisfies Recorded;
+  node.record = new Recorded(current, position);
   current.nodes.push(node);
   if (!costless.has(node.op))
     for (const { dtype, shape } of node.outputs) current.bytes += (numel(shape) as number) * bytesPerElement[dtype];

@@ -5,8 +5,8 @@ import { AutogradError } from '../../runtime/errors.ts';
 import type { Value } from '../ir/node.ts';
 import { bufferOf, currentInterval, type Interval, leafOf, nextInterval, recordedOf, resolve } from './record.ts';
 
-/** Values are immutable; a write in place replaces the storage's value and bumps its version. */
-export type Storage = {
+/** Values are immutable; a write in place replaces the storage's value and bumps its version. A class as nodes are (ir/node.ts says why). */
+export class Storage {
   value: Value;
   version: number;
   /** The interval in which it was made: a write to an older storage must be stored at the boundary. */
@@ -15,11 +15,18 @@ export type Storage = {
   owned: boolean;
   /** An owned buffer that the current one replaced: compiled code may write the next value into it. */
   spare: Buffer | undefined;
-};
+  constructor(value: Value) {
+    this.value = value;
+    this.version = 0;
+    this.born = currentInterval();
+    this.owned = false;
+    this.spare = undefined;
+  }
+}
 
 /** A storage for a value that was just recorded (or a leaf). */
 export function storageOf(value: Value): Storage {
-  const storage: Storage = { value, version: 0, born: currentInterval(), owned: false, spare: undefined };
+  const storage = new Storage(value);
   hold(storage);
   return storage;
 }

@@ -70,22 +70,56 @@ export function makeNode(op: OpName, inputs: readonly Value[], attrs: object, re
   let hash = local;
   if (isLeaf(op)) hash = mix(local, ++leaves);
   for (const v of inputs) hash = mix(mix(hash, v.node.hash), v.index);
-  const values: Value[] = [];
-  const node = {
-    op,
-    inputs,
-    attrs,
-    regions,
-    outputs,
-    values,
-    localHash: local,
-    hash,
-    loc: undefined,
-    name: undefined,
-    record: undefined,
-  } as unknown as Node;
-  for (let index = 0; index < outputs.length; index++) values.push({ node, index });
-  return node;
+  return new MadeNode(op, inputs, attrs, regions, outputs, local, hash) as unknown as Node;
+}
+
+/**
+ * What is made for every recorded op is made by constructors, here and in record.ts and storage.ts. Objects of a literal V8 allocates
+ * in its old generation once many of that literal have stayed alive, as compiled graphs do; dead ones there would keep every later step
+ * alive until a full collection.
+ */
+class MadeNode {
+  readonly op: OpName;
+  readonly inputs: readonly Value[];
+  readonly attrs: object;
+  readonly regions: readonly Graph[];
+  readonly outputs: readonly Aval[];
+  readonly values: readonly Value[];
+  readonly localHash: number;
+  readonly hash: number;
+  loc: Location | undefined;
+  name: string | undefined;
+  record: unknown;
+  constructor(
+    op: OpName,
+    inputs: readonly Value[],
+    attrs: object,
+    regions: readonly Graph[],
+    outputs: readonly Aval[],
+    localHash: number,
+    hash: number,
+  ) {
+    this.op = op;
+    this.inputs = inputs;
+    this.attrs = attrs;
+    this.regions = regions;
+    this.outputs = outputs;
+    this.localHash = localHash;
+    this.hash = hash;
+    this.loc = undefined;
+    this.name = undefined;
+    this.record = undefined;
+    this.values = outputs.map((_, index) => new MadeValue(this as unknown as Node, index));
+  }
+}
+
+class MadeValue {
+  readonly node: Node;
+  readonly index: number;
+  constructor(node: Node, index: number) {
+    this.node = node;
+    this.index = index;
+  }
 }
 
 /** Same op, attributes, regions and inputs. Leaves are equal only to themselves. */
