@@ -21,8 +21,9 @@ export type Computed = {
    */
   readonly inline: boolean;
   /**
-   * Most units in the last place, fused and mul+add, over all float32 (`test/kernels/wasm/ulp.ts`); of two operands and of arguments beyond
-   * 10^6, over millions. sigmoid is above 2 at few thousand x < 0, where the quotient falls below a power of two and doubles exp's error.
+   * Most units in the last place, fused and mul+add, rounded up. Measured over every float32 where a function is neither constant nor its
+   * operand (`test/kernels/wasm/ulp.ts`), but for angles beyond 10^6 and functions of two operands: over millions. Sigmoid exceeds 2 at
+   * some thousand x < 0, where the quotient falls below a power of two and exp's error doubles.
    */
   readonly ulp: readonly [number, number];
 };
@@ -42,7 +43,7 @@ const binary = (compute: (m: VectorMath, x: Node, y: Node) => Node, inline: bool
 
 export const float32 = {
   exp: unary(exp, true, [1.02, 1]),
-  exp2: unary(exp2, true, [0.9, 1.2]),
+  exp2: unary(exp2, true, [0.92, 1.2]),
   expm1: unary(expm1, true, [1.48, 1.59]),
   log: unary(log, true, [0.83, 0.83]),
   log2: unary(log2, true, [1.04, 1.2]),
@@ -53,7 +54,7 @@ export const float32 = {
   tan: unary(tan, true, [1.6, 1.5]),
   asin: unary(asin, true, [1.2, 1.2]),
   acos: unary(acos, true, [1.15, 1.15]),
-  atan: unary(atan, true, [1.4, 1.5]),
+  atan: unary(atan, true, [1.45, 1.52]),
   atan2: binary(atan2, true, [1.7, 1.7]),
   sinh: unary(sinh, true, [1.3, 1.3]),
   cosh: unary(cosh, true, [1.3, 1.3]),
