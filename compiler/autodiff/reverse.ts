@@ -91,13 +91,19 @@ function compositeVjp(n: NodeOf<'composite'>, cts: readonly Maybe[], wanted: rea
   // The body is built again here. It equals the composite's own, once that is decomposed, so CSE leaves one of them.
   // An operand that stands twice is one variable: all of its cotangent goes to its first place.
   const live = indices(wanted).filter((i) => n.inputs.indexOf(n.inputs[i]!) === i);
-  const operands = usable(n.inputs);
+  const operands = n.attrs.name === 'checkpoint' ? heldBack(n.inputs, cts.find((ct) => ct !== null)!) : usable(n.inputs);
   const back = pullback(
     inline(n.regions[0]!, operands),
     cts,
     live.map((i) => operands[i]!),
   );
   return spreadOut(back, live, wanted.length);
+}
+
+/** Operands from which a body is computed once more instead of being one with the first, no earlier than the cotangent `after` is there. */
+function heldBack(operands: readonly Value[], after: Value): readonly Value[] {
+  const barriers = new Map(operands.map((v) => [v, b.barrier(v, after)]));
+  return operands.map((v) => barriers.get(v)!);
 }
 
 /** Another `cond` on the same predicate, whose branches are the pullbacks of the branches. */

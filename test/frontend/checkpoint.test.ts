@@ -1,6 +1,6 @@
 // Checkpoints within one Program: what they save of memory, what they compute again for it, and what hooks and policies see of them.
 import { describe, expect, it, vi } from 'vitest';
-import { autograd, compile, manualSeed, randn, type Tensor, tensor } from '../../compiler/index.ts';
+import { autograd, compile, func, manualSeed, randn, type Tensor, tensor } from '../../compiler/index.ts';
 import { watch } from '../../compiler/inspect/index.ts';
 import type { Program } from '../../runtime/program.ts';
 
@@ -73,6 +73,40 @@ describe('a deep MLP', () => {
     const { weights, layers, x } = deep();
     const step = compile((t: Tensor) => autograd.grad(inSegments(4)(layers, t).square().mean(), weights));
     for (let i = 0; i < 3; i++) expect(step(x).map((g) => [...(g!.dataSync() as Float32Array)])).toEqual(plain.grads);
+  });
+});
+
+describe('under a transform, a deep MLP', () => {
+  const transformed = (run: (layers: readonly Layer[], x: Tensor) => Tensor): { readonly grad: number[]; readonly program: Program } => {
+    const { layers, x } = deep();
+    const watched = watch();
+    const g = func.grad((t: Tensor) => run(layers, t).square().mean())(x);
+    const grad = [...(g.dataSync() as Float32Array)];
+    watched.stop();
+    return { grad, program: watched.programs().at(-1)!.program() };
+  };
+  const plain = transformed(plainly);
+  const checkpointed = transformed(inSegments(4));
+
+  it('takes less memory in checkpointed segments, computes more, and gets the same gradient', () => {
+    expect(checkpointed.grad).toEqual(plain.grad);
+    expect(checkpointed.program.arenaBytes).toBeLessThan(0.7 * plain.program.arenaBytes);
+    expect(checkpointed.program.launches.length).toBeGreaterThan(plain.program.launches.length);
+  });
+
+  it('gives an operand that stands twice all of its gradient', () => {
+    const g = func.grad((t: Tensor) => autograd.checkpoint((x: Tensor, y: Tensor) => x.mul(y.exp()).sum(), t, t))(tensor([0, 1]));
+    const expected = func.grad((t: Tensor) => t.mul(t.exp()).sum())(tensor([0, 1]));
+    expect([...g.dataSync()]).toEqual([...expected.dataSync()]);
+  });
+
+  it('has the same forward derivative and the same batch', () => {
+    const { layers, x } = deep();
+    const run = inSegments(4);
+    const list = (t: Tensor): number[] => [...(t.dataSync() as Float32Array)];
+    const along = (f: (t: Tensor) => Tensor): number[] => list(func.jvp(f, [x], [x])[1]);
+    expect(along((t) => run(layers, t))).toEqual(along((t) => plainly(layers, t)));
+    expect(list(func.vmap((t: Tensor) => run(layers, t))(x))).toEqual(list(func.vmap((t: Tensor) => plainly(layers, t))(x)));
   });
 });
 

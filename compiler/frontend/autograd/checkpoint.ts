@@ -1,15 +1,17 @@
 // Checkpointing: what backward would read of a function is not saved but computed again, from the function's arguments, when it is needed.
 import { AutogradError } from '../../../runtime/errors.ts';
+import { b } from '../../ir/builder.ts';
 import { avalOf, type Value } from '../../ir/node.ts';
 import { type DrawTape, withTape } from '../drawTape.ts';
-import { demandFunction } from '../func/trace.ts';
+import { type AnyFunction, applyTraced, avalsOf, demandFunction, trace } from '../func/trace.ts';
 import { edgeOf } from '../handle.ts';
-import { isTensor } from '../pytree.ts';
+import { flatten, isTensor, unflatten } from '../pytree.ts';
 import { currentTrace, repeating } from '../record.ts';
 import type { Tensor } from '../tensor.ts';
 import { enableGrad, isGradEnabled } from './mode.ts';
 import { currentBackward, currentGradient } from './running.ts';
 import { packOne, savedHooks, savedTensorsHooks, unpackOne } from './savedHooks.ts';
+import { wantsGradient } from './wanted.ts';
 
 /** What to do with a value that backward reads, made by the op of that name. */
 export type CheckpointPolicy = (op: string | undefined) => 'mustSave' | 'preferRecompute';
@@ -37,7 +39,8 @@ export function checkpointWith<A extends readonly unknown[], R>(
   ...args: A
 ): R {
   demandFunction('checkpoint', f);
-  if (!isGradEnabled() || currentTrace() !== undefined) return f(...args);
+  if (!isGradEnabled()) return f(...args);
+  if (currentTrace() !== undefined) return asOneOp(f, args);
   const tape: DrawTape | undefined = preserveRandomState ? { draws: [] } : undefined;
   const outer = savedHooks();
   const again = args.map((arg) => (isTensor(arg) ? kept(arg, edgeOf(arg)?.fn.op, outer) : () => arg));
@@ -61,6 +64,15 @@ export function checkpointWith<A extends readonly unknown[], R>(
     (give) => give(),
     () => (tape === undefined ? f(...args) : withTape(tape, false, () => f(...args))) as object,
   ) as R;
+}
+
+/** Under a transform: one op whose derivative computes its body again. */
+function asOneOp<A extends readonly unknown[], R>(f: (...args: A) => R, args: A): R {
+  const name = 'checkpoint';
+  const { tensors, rest } = flatten(args);
+  const traced = trace(name, f as AnyFunction, rest, avalsOf(tensors), { differentiates: false, wanted: tensors.map(wantsGradient) });
+  const results = applyTraced(name, traced, tensors, [], (inputs) => b.composite(inputs, { name, params: {} }, [traced.graph]));
+  return unflatten(traced.result, results) as R;
 }
 
 /** Gives a tensor that is kept for the second run; hooks around the checkpoint are handed it, as they are what any op saves. */
