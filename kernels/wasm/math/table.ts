@@ -22,8 +22,8 @@ export type Computed = {
   readonly inline: boolean;
   /**
    * Most units in the last place, fused and mul+add, rounded up. Measured over every float32 where a function is neither constant nor its
-   * operand (`test/kernels/wasm/ulp.ts`), but for angles beyond 10^6 and functions of two operands: over millions. Sigmoid exceeds 2 at
-   * some thousand x < 0, where the quotient falls below a power of two and exp's error doubles.
+   * operand (`test/kernels/wasm/ulp.ts`), but for log, log1p, sigmoid, rsqrt and angles beyond 10^6: every 37th; and functions of two
+   * operands: millions. Sigmoid exceeds 2 at some thousand x < 0, where the quotient falls below a power of two and exp's error doubles.
    */
   readonly ulp: readonly [number, number];
 };
