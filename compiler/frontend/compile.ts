@@ -3,6 +3,7 @@
 import { type Buffer, hostBuffer } from '../../runtime/buffer.ts';
 import type { DType, TypedArray } from '../../runtime/dtype.ts';
 import { ArgumentError } from '../../runtime/errors.ts';
+import type { OutputPort } from '../../runtime/program.ts';
 import type { Target } from '../../runtime/target.ts';
 import type { Aval } from '../ir/aval.ts';
 import { sameShape } from '../ir/dim.ts';
@@ -26,7 +27,7 @@ import {
   recordedOf,
   slotRecordOf,
 } from './record.ts';
-import { commit, type Storage, storageOf } from './storage.ts';
+import { commit, type Storage, storageOf, succeed } from './storage.ts';
 import type { Tensor } from './tensor.ts';
 import type { Layout } from './view.ts';
 
@@ -48,6 +49,9 @@ type OutputTarget =
 /** A tensor that fn returned or left behind: in a storage that existed, or in the `slot`-th new one, seen through a view. */
 type Produced = {
   readonly storage: { readonly old: Storage } | { readonly argument: number } | { readonly slot: number };
+/** Who alone holds an output in the end: then the buffer that its value before last left behind can take the next one. */
+type Keeper = { readonly storage: Storage } | { readonly gradientOf: Owner };
+
   readonly via: View | undefined;
   readonly layout: Layout;
   readonly same: Tensor | undefined;
@@ -77,7 +81,7 @@ type Replay = {
   readonly leaves: readonly StoredLeaf[];
   readonly numbers: readonly NumberSource[];
   readonly outputs: readonly (readonly OutputTarget[])[];
-  readonly slots: number;
+  readonly keepers: readonly (Keeper | undefined)[];
   readonly gradients: readonly { readonly of: Owner; readonly gradient: Produced | null }[];
   readonly results: readonly Produced[];
   readonly result: Rest;
@@ -273,7 +277,8 @@ function describe(interval: Interval, args: readonly Tensor[], results: readonly
       return index >= 0 ? { kind: 'argument', index } : { kind: 'capture', storage };
     });
     const numbers = read.filter((v) => v.node.op === 'slot').map(numberOf);
-    return { part, inputs, leaves, numbers, outputs, slots: fresh.length, gradients, results: resultOf, actions };
+    const keepers = keepersOf(part.executable.program.outputs, outputs, gradients, resultOf);
+    return { part, inputs, leaves, numbers, outputs, keepers, gradients, results: resultOf, actions };
   };
 }
 
@@ -288,6 +293,30 @@ function bufferAt(source: InputSource, args: readonly Tensor[]): Buffer {
       return realise(source.storage.value);
     case 'draw':
       return hostBuffer(source.dtype, source.draw());
+/** An output is kept by one alone if no other output has its buffer, and one target takes it: a captured storage, or a gradient that is not returned. */
+function keepersOf(
+  ports: readonly OutputPort[],
+  outputs: readonly (readonly OutputTarget[])[],
+  gradients: Replay['gradients'],
+  results: readonly Produced[],
+): (Keeper | undefined)[] {
+  const isShared = new Set(ports.flatMap(({ alias }, i) => (alias === undefined ? [] : alias.space === 'output' ? [i, alias.index] : [i])));
+  const made = [...results, ...gradients.map((g) => g.gradient)].flatMap((p) =>
+    p !== null && 'slot' in p.storage ? [p.storage.slot] : [],
+  );
+  const uses = new Map<number, number>();
+  for (const slot of made) uses.set(slot, (uses.get(slot) ?? 0) + 1);
+  const ownerOfSlot = new Map<number, Owner>();
+  for (const { of, gradient } of gradients)
+    if (gradient?.via === undefined && gradient !== null && 'slot' in gradient.storage) ownerOfSlot.set(gradient.storage.slot, of);
+  return outputs.map(([target, ...others], i) => {
+    if (target === undefined || others.length > 0 || isShared.has(i)) return undefined;
+    if (target.kind === 'capture') return { storage: target.storage };
+    const of = target.kind === 'result' && uses.get(target.slot) === 1 ? ownerOfSlot.get(target.slot) : undefined;
+    return of && { gradientOf: of };
+  });
+}
+
     case 'constant':
       return source.buffer;
   }
@@ -298,27 +327,30 @@ function replay(r: Replay, args: readonly Tensor[]): unknown {
   const undo = r.actions.map((action) => action());
   const numbers = Float64Array.from(r.numbers, currentNumber);
   const { executable } = r.part;
-  const states = r.outputs.map((targets) => (targets.length === 1 && targets[0]!.kind === 'capture' ? targets[0]!.storage : undefined));
+  const kept = r.keepers.map((k) => k && ('storage' in k ? k.storage : owned(k.gradientOf, args).gradient?.storage));
   let outputs: readonly Buffer[];
   try {
     outputs = executable.execute(
       inputs.slice(0, executable.program.inputs.length),
       numbers,
-      states.map((s) => s?.spare),
+      kept.map((s) => s?.spare),
     );
   } catch (error) {
     for (const back of undo.reverse()) back?.();
     throw error;
   }
   const fresh: Storage[] = [];
-  const put = (target: OutputTarget, buffer: Buffer, aval: Aval, owned: boolean): void => {
+  const put = (target: OutputTarget, buffer: Buffer, aval: Aval, isKept: boolean, before?: Storage): void => {
     const value = leafOfBuffer(buffer, aval);
-    if (target.kind === 'result') fresh[target.slot] = storageOf(value);
-    else commit(target.kind === 'argument' ? args[target.index]!.storage : target.storage, value, owned);
+    if (target.kind === 'result') {
+      const storage = storageOf(value);
+      fresh[target.slot] = storage;
+      if (isKept) succeed(storage, before);
+    } else commit(target.kind === 'argument' ? args[target.index]!.storage : target.storage, value, isKept);
   };
   r.outputs.forEach((targets, i) => {
     const { dtype, shape } = executable.program.outputs[i]!;
-    for (const target of targets) put(target, outputs[i]!, { dtype, shape }, states[i] !== undefined && !inputs.includes(outputs[i]!));
+    for (const target of targets) put(target, outputs[i]!, { dtype, shape }, r.keepers[i] !== undefined, kept[i]);
   });
   for (const { from, target, aval } of r.leaves) {
     const buffer = 'input' in from ? inputs[from.input]! : hostBuffer(aval.dtype, convert([currentNumber(from.number)], aval.dtype));

@@ -79,6 +79,12 @@ export function write(storage: Storage, value: Value): void {
 
 /** State written by a replay: final at once, so no failure of what pends takes it back. `owned`: nobody else has its buffer. */
 export function commit(storage: Storage, value: Value, owned: boolean): void {
+/** A storage that compiled code made in the place of another, and that nobody has seen: it inherits the other's buffer, if nobody has seen that one. */
+export function succeed(storage: Storage, before: Storage | undefined): void {
+  storage.spare = before?.owned ? bufferOf(before.value) : undefined;
+  storage.owned = true;
+}
+
   storage.spare = owned && storage.owned ? bufferOf(storage.value) : undefined;
   storage.value = value;
   storage.version++;

@@ -53,6 +53,8 @@ export abstract class AutogradMethods extends Handle {
   /** The gradient that backward() accumulated, or null. */
   get grad(): Tensor | null {
     gradientRead(this);
+    // Whoever has the gradient may keep it: the next step of compiled code must not write into it.
+    if (this.gradient !== null) this.gradient.storage.owned = false;
     return this.gradient;
   }
   set grad(gradient: Tensor | null) {
