@@ -14,9 +14,10 @@ function stored(f: () => void): string[] {
 }
 const outputsOf = ({ graph }: Inspected): string[] => graph.outputs.map((v) => v.node.op);
 
+/** With parameters that are computed, so that no Program here makes them. */
 function model(): nn.Sequential {
   manualSeed(0);
-  return new nn.Sequential(
+  const net = new nn.Sequential(
     new nn.Linear(6, 5),
     new nn.Tanh(),
     new nn.LayerNorm(5),
@@ -24,6 +25,8 @@ function model(): nn.Sequential {
     new nn.GELU(),
     new nn.Linear(4, 3),
   );
+  for (const p of net.parameters()) p.dataSync();
+  return net;
 }
 /** Data, so that no Program makes them. */
 const inputs = (rows: number): Tensor =>
