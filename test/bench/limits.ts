@@ -188,7 +188,10 @@ export async function measureLimits(threads: number, budgetMs = 200): Promise<Li
   const rate = (name: string): number => (2 * floats) / best(pool, name, turns, budgetMs) / 1e9;
   const bytes = (name: string): Traffic => {
     const at = (size: number): number => (size * threads) / best(pool, name, size, budgetMs) / 1e9;
-    return { near: at(footprints.near), shared: at(footprints.shared), far: at(footprints.far) };
+    // A nearer level is no slower than a farther one, whatever else the machine did meanwhile.
+    const far = at(footprints.far);
+    const shared = Math.max(far, at(footprints.shared));
+    return { near: Math.max(shared, at(footprints.near)), shared, far };
   };
   const fused = relaxed ? rate('fused') : undefined;
   const unfused = rate('unfused');

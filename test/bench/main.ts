@@ -1,5 +1,5 @@
 // `npm run bench`: every row of work, on one thread and on all, beside its limit on this machine, its peers and its bars.
-//   --device js|wasm   --only NAME (part of a row's name, or with *)   --json FILE   --quick   --tiny (checks every row on small sizes)
+//   --device js|wasm   --only NAME (part of a row's name, or with *; may be repeated)   --json FILE   --quick   --tiny (checks every row on small sizes)
 //   --threads 1,2      --peers jax-js,tfjs,...|none
 // PyTorch, Inductor and XLA take part if FLUXION_BENCH_PYTHON names a Python that has them.
 import { spawnSync } from 'node:child_process';
@@ -24,7 +24,7 @@ import { rows, tinyRows } from './rows/index.ts';
 const { values } = parseArgs({
   options: {
     device: { type: 'string', default: getDefaultDevice() },
-    only: { type: 'string' },
+    only: { type: 'string', multiple: true },
     json: { type: 'string' },
     quick: { type: 'boolean', default: false },
     tiny: { type: 'boolean', default: false },
@@ -43,13 +43,17 @@ function fail(message: string): never {
   process.exit(2);
 }
 
-function selector(pattern: string | undefined): (name: string) => boolean {
-  if (pattern === undefined) return () => true;
-  const lower = pattern.toLowerCase();
-  if (!lower.includes('*')) return (name) => name.toLowerCase().includes(lower);
-  const parts = lower.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-  const whole = new RegExp(`^${parts.join('.*')}$`);
-  return (name) => whole.test(name.toLowerCase());
+/** Whether a name is one of those asked for: a part of it, or the whole with `*` for anything. */
+function selector(patterns: readonly string[] | undefined): (name: string) => boolean {
+  if (patterns === undefined) return () => true;
+  const tests = patterns.map((pattern) => {
+    const lower = pattern.toLowerCase();
+    if (!lower.includes('*')) return (name: string) => name.includes(lower);
+    const parts = lower.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
+    const whole = new RegExp(`^${parts.join('.*')}$`);
+    return (name: string) => whole.test(name);
+  });
+  return (name) => tests.some((test) => test(name.toLowerCase()));
 }
 
 function chosenPeers(): PeerName[] {
@@ -72,7 +76,7 @@ const chosenCosts = values.tiny ? [] : Object.keys(costs).filter((name) => selec
 const device =
   devices.find((name) => name === values.device) ?? fail(`there is no device '${values.device}'; there are ${devices.join(', ')}`);
 if (chosenRows.length + chosenCosts.length === 0)
-  fail(`no row is called '${values.only}'; there are ${rows.map((r) => r.work).join('; ')}`);
+  fail(`no row is called ${values.only?.map((n) => `'${n}'`).join(' or ')}; there are ${rows.map((r) => r.work).join('; ')}`);
 const peers = chosenPeers();
 const threadCounts = chosenThreads();
 /** Starts a process for each number of threads, since some peers choose it once in theirs, and puts their parts together. */
@@ -110,8 +114,10 @@ function scaling([one, all]: readonly Part[]): number {
   if (one === undefined || all === undefined || one.limits.threads !== 1) return 0;
   const machine = all.limits.peak / one.limits.peak;
   console.log(`\n${all.limits.threads} threads over one: the machine's arithmetic gains ${machine.toFixed(2)}x`);
-  const verdicts = one.rows.flatMap((row, i) => {
-    const verdict = scalingVerdict(row.fluxion_ms, all.rows[i]!.fluxion_ms, machine);
+  const onAll = new Map(all.rows.map((row) => [row.work, row.fluxion_ms]));
+  const verdicts = one.rows.flatMap((row) => {
+    const ms = onAll.get(row.work);
+    const verdict = ms === undefined ? undefined : scalingVerdict(row.fluxion_ms, ms, machine);
     return verdict === undefined || verdict.met ? [] : [{ work: row.work, ...verdict }];
   });
   for (const { work, value, asked } of verdicts) console.log(`  ${work}: ${figures(value)}x of ${asked}x`);
@@ -136,7 +142,7 @@ async function take(threads: number, file: string): Promise<void> {
     const measurement = await measure(row, { threads, effort, peers: present, python });
     const judged = judge(measurement, limits, python?.wide ?? false);
     console.log([line(judged, present), ...remarks(measurement)].join('\n'));
-    reported.push(judged.reported);
+    if (judged.reported !== undefined) reported.push(judged.reported);
     missed += judged.verdicts.filter((v) => !v.met).length;
     if (!judged.sound) unsound++;
   }

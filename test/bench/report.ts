@@ -22,7 +22,13 @@ export type ReportedRow = {
 /** The file that `--json` writes. */
 export type Report = { readonly machine: Machine; readonly rows: readonly ReportedRow[] };
 
-export type Judged = { readonly reported: ReportedRow; readonly verdicts: readonly Verdict[]; readonly sound: boolean };
+/** `reported` is undefined if Fluxion did not run the row. */
+export type Judged = {
+  readonly work: string;
+  readonly reported: ReportedRow | undefined;
+  readonly verdicts: readonly Verdict[];
+  readonly sound: boolean;
+};
 
 export const peerNames = contenders.filter((c): c is PeerName => c !== 'fluxion');
 
@@ -31,7 +37,8 @@ export function judge({ row, times, steady, different }: Measurement, limits: Li
   const limit = limitOf(row.least, limits);
   const { fluxion, ...peers } = times;
   return {
-    reported: { work: row.work, threads: limits.threads, fluxion_ms: fluxion ?? Number.NaN, limit_ms: limit, peers },
+    work: row.work,
+    reported: fluxion === undefined ? undefined : { work: row.work, threads: limits.threads, fluxion_ms: fluxion, limit_ms: limit, peers },
     verdicts: [
       ...verdictsOf(row, times, limit, wide),
       ...(steady !== undefined && fluxion !== undefined ? [freshVerdict(fluxion, steady)] : []),
@@ -62,8 +69,9 @@ export function heading(peers: readonly PeerName[]): string {
 }
 
 /** Times, the limit and the share of it that is reached, the time of each peer over Fluxion's, and bars: how many are met, and which are not. */
-export function line({ reported, verdicts }: Judged, peers: readonly PeerName[]): string {
-  const { work, fluxion_ms: ms, limit_ms: limit } = reported;
+export function line({ work, reported, verdicts }: Judged, peers: readonly PeerName[]): string {
+  if (reported === undefined) return `${work.padEnd(widths.work)}${'-'.padStart(widths.number)}`;
+  const { fluxion_ms: ms, limit_ms: limit } = reported;
   const share = limit > 0 ? (limit / ms).toFixed(2) : '-';
   const numbers = [figures(ms), limit > 0 ? figures(limit) : '-', share].map((t) => t.padStart(widths.number)).join('');
   const ratios = peers.map((p) => {

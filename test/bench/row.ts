@@ -33,6 +33,8 @@ type Described = {
   readonly bound: Bound;
   /** How far results may lie apart, as a share of the largest; 2e-5 unless given. */
   readonly tolerance?: number;
+  /** The same for the JavaScript peers where they are known to be less exact: they add millions of float32 numbers in one chain. */
+  readonly chainTolerance?: number;
   /** Ratio to PyTorch and Inductor that is asked for where they have 512-bit vectors and 128 bits do not reach 1. */
   readonly against512?: number;
   /** Milliseconds that Fluxion may take at most. */
