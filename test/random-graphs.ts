@@ -8,6 +8,7 @@ import type { Reference } from '../compiler/ops/rules.ts';
 import type { DType } from '../runtime/dtype.ts';
 import { bindSizes, sizeNames } from './bind-sizes.ts';
 import { dataFor } from './graph-data.ts';
+import { factorization } from './random-matrices.ts';
 import {
   type Choose,
   compositeMakers,
@@ -67,7 +68,7 @@ type Recipe = {
 /** Inputs have the base shape, some of it, or are slots; so many operands fit each other. */
 function follow(recipe: Recipe, options: GraphOptions): Graph {
   const { dtypes = usualDTypes, finite = false, continuous = false, regions = [] } = options;
-  const makers: readonly Maker[] = [...primitiveMakers, ...regions.flatMap((r) => [...regionMakers[r], ...regionMakers[r]])];
+  const makers: readonly Maker[] = [...primitiveMakers, factorization, ...regions.flatMap((r) => [...regionMakers[r], ...regionMakers[r]])];
   const before = recordWith(undefined);
   try {
     const inputs = recipe.inputs.map(({ dtype, drop, isSlot }) =>

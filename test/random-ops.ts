@@ -20,7 +20,7 @@ export type Maker = (c: Context) => readonly Value[] | undefined;
 
 const mostElements = 2048;
 
-function pick(c: Context, fits: (v: Value) => boolean): Value | undefined {
+export function pick(c: Context, fits: (v: Value) => boolean): Value | undefined {
   const candidates = c.pool.filter(fits);
   if (candidates.length === 0) return undefined;
   // The later of two, so that graphs grow deep rather than wide.
@@ -355,6 +355,7 @@ const sorting: Maker = (c) => {
     : b.sort(x, { axis, descending: c.choose(2) === 0 });
   return c.continuous || !c.dtypes.includes('i64') ? [values] : [values, indices];
 };
+const barrier: Maker = (c) => [b.barrier(pick(c, () => true)!, pick(c, () => true)!)];
 
 // Regions.
 
@@ -423,7 +424,7 @@ export const primitiveMakers: readonly Maker[] = [
     flip,
     concat,
   ],
-  ...[dot, conv, gather, scatter, cumulative, sorting],
+  ...[dot, conv, gather, scatter, cumulative, sorting, barrier],
 ];
 export const compositeMakers: readonly Maker[] = [compositeOf];
 export const controlFlowMakers: readonly Maker[] = [condOf, whileOf, scanOf];

@@ -24,7 +24,7 @@ function where(x: Value, compare: (row: Value, column: Value) => Value): Value {
   return compare(at(shape.length - 2), at(shape.length - 1));
 }
 /** The part on the diagonal. */
-const diagonalPart = (x: Value): Value => keepIf(where(x, b.eq), x);
+export const diagonalPart = (x: Value): Value => keepIf(where(x, b.eq), x);
 /** The part off the diagonal. Selecting, not multiplying: an infinite or undefined diagonal leaves no trace. */
 export const offDiagonal = (x: Value): Value => keepIf(where(x, b.ne), x);
 export const lower = (x: Value): Value =>
