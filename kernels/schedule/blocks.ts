@@ -19,6 +19,8 @@ export const loopsOver = (axes: readonly Axis[], mode: Loop['mode'], body: reado
 /** How an axis is cut: `count` blocks of `size`, and `rest` elements behind them. */
 export type Cut = { readonly size: number; readonly count: number; readonly rest: number };
 
+export const blocksOf = ({ count, rest }: Cut): number => count + (rest > 0 ? 1 : 0);
+
 export const cutInto = (extent: number, size: number): Cut => ({
   size,
   count: Math.floor(extent / size),
@@ -61,12 +63,7 @@ export function inBlocks(
 export type Stretch = { readonly axes: readonly Axis[]; readonly starts: ReadonlyMap<string, Position> };
 
 /** The summed axes in stretches of at most `most` steps: whole inner axes, parts of the next one, single steps of those outside. */
-export function inStretches(
-  depth: readonly Axis[],
-  most: number,
-  taken: Set<string>,
-  body: (s: Stretch) => readonly Stmt[],
-): readonly Stmt[] {
+export function inStretches(depth: readonly Axis[], most: number, taken: Set<string>, body: (s: Stretch) => Stmt[]): Stmt[] {
   let inner = 1;
   let first = depth.length;
   while (first > 0 && inner * depth[first - 1]!.extent <= most) inner *= depth[--first]!.extent;
@@ -80,7 +77,7 @@ export function inStretches(
     taken,
     (start, extent) => body({ axes: [{ name: cut.name, extent }, ...whole], starts: new Map([[cut.name, start]]) }),
   );
-  return loopsOver(depth.slice(0, first - 1), 'serial', blocks);
+  return [...loopsOver(depth.slice(0, first - 1), 'serial', blocks)];
 }
 
 /** Whether all summed axes are one stretch. */

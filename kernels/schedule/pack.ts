@@ -1,48 +1,45 @@
 // Panels: a factor of a contraction copied to scratch in the order in which micro-kernels walk it. Prologues are computed on the way.
 import type { Position, Stmt } from '../loop.ts';
-import { add, axis, linearize, mul } from '../position.ts';
-import { innermostOver, loopsOver, type Stretch } from './blocks.ts';
+import { add, axis, constant, linearize, mul } from '../position.ts';
+import { innermostOver, loopsOver, type Stretch, sizeOf } from './blocks.ts';
 import type { Axis, Factor } from './factors.ts';
 import { freshName, rename } from './rewrite.ts';
 
-export type Panel = {
+export type Panels = {
   readonly buffer: string;
-  /** Where the panel begins in its buffer. */
+  /** Where the first panel begins in its buffer; the others follow it. */
   readonly at: Position;
-  /** The axis across the panel, where the panel starts on it, and how many of its elements lie side by side. */
+  /** The axis across the panels, and where the first starts on it. */
   readonly across: Axis;
   readonly start: Position;
-  readonly width: number;
+  /** How many elements lie side by side in each. */
+  readonly widths: readonly number[];
 };
 
-/** Fills [k][across]. `order` numbers the steps of the stretch; elements across lie side by side. */
-export function packPanel(
-  factor: Factor,
-  { buffer, at, across, start, width }: Panel,
-  stretch: Stretch,
-  taken: Set<string>,
-): readonly Stmt[] {
-  const lane = freshName('lane', taken);
-  const axes = new Map([...stretch.starts].map(([name, from]) => [name, add(from, axis(name))] as const));
-  axes.set(across.name, add(start, axis(lane)));
+/** Widths of the panels of at most `most` elements that `width` elements are cut into. */
+export const widthsOf = (width: number, most: number): number[] =>
+  Array.from({ length: Math.ceil(width / most) }, (_, i) => Math.min(most, width - i * most));
+
+/** Fills [panel][k][across]. All panels are filled on one way along the stretch, so that what lies side by side is fetched together. */
+export function packPanels(factor: Factor, panels: Panels, stretch: Stretch, taken: Set<string>): readonly Stmt[] {
+  const moved = new Map([...stretch.starts].map(([name, from]) => [name, add(from, axis(name))] as const));
   const k = linearize(
     stretch.axes.map((a) => axis(a.name)),
     stretch.axes.map((a) => a.extent),
   );
-  const fill: Stmt[] = [
-    ...factor.before.map((s) => rename(s, { axes, names: new Map() })),
-    {
-      kind: 'store',
-      buffer,
-      at: add(at, mul(k, width), axis(lane)),
-      value: valueAt(factor, axes),
-    },
-  ];
-  const mode = fill.some((s) => s.kind === 'check') ? 'serial' : 'vector';
-  return loopsOver(stretch.axes, 'par', innermostOver({ name: lane, extent: width }, mode, fill));
-}
-
-function valueAt(factor: Factor, axes: ReadonlyMap<string, Position>): Extract<Stmt, { kind: 'let' }>['value'] {
-  const moved = rename({ kind: 'let', name: '', value: factor.value }, { axes, names: new Map() });
-  return (moved as Extract<Stmt, { kind: 'let' }>).value;
+  const steps = sizeOf(stretch.axes);
+  let before = 0;
+  const fill = panels.widths.flatMap((width): Stmt[] => {
+    const lane = freshName('lane', taken);
+    const axes = new Map(moved).set(panels.across.name, add(panels.start, constant(before), axis(lane)));
+    const names = new Map(factor.before.flatMap((s) => (s.kind === 'let' ? [[s.name, freshName(s.name, taken)] as const] : [])));
+    const at = add(panels.at, constant(before * steps), mul(k, width));
+    before += width;
+    const value: Stmt = { kind: 'store', buffer: panels.buffer, at, value: factor.value };
+    const computing = [...factor.before, value].map((s) => rename(s, { axes, names }));
+    const statements = [...computing.slice(0, -1), { ...(computing.at(-1) as typeof value), at: add(at, axis(lane)) }];
+    const mode = statements.some((s) => s.kind === 'check') ? 'serial' : 'vector';
+    return innermostOver({ name: lane, extent: width }, mode, statements);
+  });
+  return loopsOver(stretch.axes, 'par', fill);
 }

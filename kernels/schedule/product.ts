@@ -7,6 +7,8 @@ import { literal } from '../literal.ts';
 import type { Expr, Kernel, Position, Product, Spread, Stmt } from '../loop.ts';
 import { add, axis, constant, linearize, mul, strideOf, substitute, zero } from '../position.ts';
 import {
+  blocksOf,
+  type Cut,
   cutEvenly,
   cutInto,
   inBlocks,
@@ -19,7 +21,7 @@ import {
   sizeOf,
 } from './blocks.ts';
 import { type Axis, type Contraction, contractionAt, type Strided, stridedOf } from './factors.ts';
-import { packPanel } from './pack.ts';
+import { packPanels, widthsOf } from './pack.ts';
 import { freshName, type Loop, namesIn, rename } from './rewrite.ts';
 import { scheduleSkinny } from './skinny.ts';
 
@@ -36,16 +38,17 @@ export type ProductOptions = {
 export type Limits = {
   /** Steps of k in one go. */
   readonly steps: number;
-  /** Bytes of packed rows, which are walked once for each panel of columns. */
+  /** Bytes of packed rows, which are walked once for each group of columns. */
   readonly packedBytes: number;
   /** A second factor of fewer bytes than this, or for fewer rows, is read where it lies: packing it would cost more than it saves. */
   readonly smallBytes: number;
   readonly fewRows: number;
-  /** Rows of sums that wait for their epilogue. */
-  readonly waiting: number;
+  /** Rows whose panels stay in the second cache while panels of columns run by, and columns that are packed in one go. */
+  readonly rows: number;
+  readonly columns: number;
 };
-/** A panel of eight columns takes 25 KB of the first cache; packed rows come from the second or third. */
-const measured: Limits = { steps: 784, packedBytes: 2 << 20, smallBytes: 256 << 10, fewRows: 32, waiting: 512 };
+/** A panel of eight columns takes 25 KB of the first cache. */
+const measured: Limits = { steps: 784, packedBytes: 8 << 20, smallBytes: 64 << 10, fewRows: 32, rows: 96, columns: 256 };
 
 /** Every contraction of the kernel in blocks of products. What is none stays as it is. */
 export function scheduleProducts(kernel: Kernel, options: ProductOptions): Kernel {
@@ -77,9 +80,9 @@ type Plan = {
   readonly b: Strided | undefined;
   /** Where sums can be kept until they are complete, if that is where they end up. */
   readonly result: Extract<Stmt, { kind: 'store' }> | undefined;
-  readonly isOneStretch: boolean;
   readonly limits: Limits;
-  /** Parts of the columns with a packing of `a` each. */
+  /** Columns that are packed together, and parts of these groups with a packing of `a` each. */
+  readonly groups: Cut;
   readonly parts: number;
   readonly taken: Set<string>;
 };
@@ -91,8 +94,8 @@ function planOf(c: Contraction, { tile, threads, limits = measured }: ProductOpt
   const isSmall = bytes <= limits.smallBytes || sizeOf(c.rows) <= limits.fewRows;
   const inPlace = { a: isSmall ? a : undefined, b: isSmall && b?.along === 1 ? b : undefined };
   const own = tileFor(c.dtype, tile, inPlace.a);
-  const panels = Math.ceil(column.extent / own.columns);
-  const isSplit = inPlace.a === undefined && sizeOf(c.batch) < threads && panels >= 2 * threads;
+  const groups = groupsOf(column, lineOf(c, own), threads, limits);
+  const isSplit = inPlace.a === undefined && sizeOf(c.batch) < threads && blocksOf(groups) % threads === 0;
   return {
     c,
     row,
@@ -100,12 +103,25 @@ function planOf(c: Contraction, { tile, threads, limits = measured }: ProductOpt
     tile: own,
     ...inPlace,
     result: plainResult(c, row, column),
-    isOneStretch: isOneStretch(c.depth, limits.steps),
     limits,
+    groups,
     parts: isSplit ? threads : 1,
     taken,
   };
 }
+
+/** Bytes that are fetched together. */
+const lineBytes = 64;
+/** Columns that are packed on one way along k: a line of them, in one panel or more. */
+const lineOf = ({ dtype }: Contraction, { columns }: Tile): number => Math.max(columns, lineBytes / bytesPerElement[dtype]);
+
+/** How columns are grouped: a multiple of the threads that will share them, if there are columns enough, and at least a few. */
+function groupsOf(column: Axis, unit: number, threads: number, limits: Limits): Cut {
+  const fewest = threads * Math.ceil(fewGroups / threads);
+  const groups = fewest * Math.ceil(column.extent / (fewest * limits.columns));
+  return cutEvenly(column.extent, Math.max(unit, Math.ceil(column.extent / groups / unit) * unit), unit);
+}
+const fewGroups = 4;
 
 /** Of 64-bit elements half as many columns fit; rows that do not lie side by side are loaded one by one, which takes more registers. */
 function tileFor(dtype: Contraction['dtype'], tile: Tile, a: Strided | undefined): Tile {
@@ -132,7 +148,7 @@ function blocked(plan: Plan): readonly Stmt[] {
     return loopsOver(
       outer,
       'par',
-      rowBlocks(plan, (rows) => columnPanels(plan, rows)),
+      rowBlocks(plan, (rows) => columnGroups(plan, rows)),
     );
   const part: Axis = { name: freshName('part', taken), extent: parts };
   return [
@@ -142,7 +158,7 @@ function blocked(plan: Plan): readonly Stmt[] {
       loopsOver(
         outer,
         'par',
-        rowBlocks(plan, (rows) => panelsOfPart(plan, rows, part)),
+        rowBlocks(plan, (rows) => groupsOfPart(plan, rows, part)),
       ),
     ),
   ];
@@ -152,48 +168,53 @@ function blocked(plan: Plan): readonly Stmt[] {
 type Rows = { readonly start: Position; readonly extent: number; readonly packed: string | undefined };
 
 function rowBlocks(plan: Plan, body: (rows: Rows) => readonly Stmt[]): Stmt[] {
-  const { c, row, tile, a, result, limits, taken } = plan;
+  const { c, row, tile, a, limits, taken } = plan;
   const depth = sizeOf(c.depth);
-  const fitting = a === undefined ? Math.floor(limits.packedBytes / (depth * bytesPerElement[c.dtype])) : row.extent;
-  const most = result === undefined ? Math.min(fitting, limits.waiting) : fitting;
+  const most = a === undefined ? Math.floor(limits.packedBytes / (depth * bytesPerElement[c.dtype])) : row.extent;
   return inBlocks(cutEvenly(row.extent, most, tile.rows), `${row.name}_block`, 'par', taken, (start, extent) => {
     if (a !== undefined) return body({ start, extent, packed: undefined });
     const packed = freshName('rows', taken);
     return [
       { kind: 'scratch', name: packed, dtype: c.dtype, length: extent * depth },
-      ...inBlocks(cutInto(extent, tile.rows), `${row.name}_panel`, 'par', taken, (panel, width) =>
-        packPanel(
-          c.a,
-          { buffer: packed, at: mul(panel, depth), across: row, start: add(start, panel), width },
-          { axes: c.depth, starts: new Map() },
-          taken,
-        ),
-      ),
+      ...inBlocks(cutInto(extent, rowsAtOnce(plan)), `${row.name}_panel`, 'par', taken, (first, many) => {
+        const panels = { buffer: packed, at: mul(first, depth), across: row, start: add(start, first), widths: widthsOf(many, tile.rows) };
+        return packPanels(c.a, panels, { axes: c.depth, starts: new Map() }, taken);
+      }),
       ...body({ start, extent, packed }),
     ];
   });
 }
 
-/** All panels of columns. */
-function columnPanels(plan: Plan, rows: Rows): readonly Stmt[] {
-  const { c, column, tile, taken } = plan;
-  const panels = inBlocks(cutInto(column.extent, tile.columns), `${column.name}_panel`, 'par', taken, (start, width) =>
-    columnPanel(plan, rows, start, width),
-  );
-  return loopsOver(c.columns.slice(0, -1), 'par', panels);
+/** Rows that are packed on one way along k: as many panels as fit a line, if rows lie side by side. */
+function rowsAtOnce({ c, row, tile }: Plan): number {
+  const isSideBySide = stridedOf(c.a, c.depth, row)?.along === 1;
+  return isSideBySide ? tile.rows * Math.max(1, Math.floor(lineBytes / bytesPerElement[c.dtype] / tile.rows)) : tile.rows;
 }
 
-/** The panels of one part; the last part may have fewer whole ones, and has the rest. */
-function panelsOfPart(plan: Plan, rows: Rows, part: Axis): readonly Stmt[] {
-  const { c, column, tile, parts, taken } = plan;
-  const { count, rest } = cutInto(column.extent, tile.columns);
-  const each = Math.ceil((count + (rest > 0 ? 1 : 0)) / parts);
-  const panel: Axis = { name: freshName(`${column.name}_panel`, taken), extent: each };
-  const index = add(mul(axis(part.name), each), axis(panel.name));
-  const whole = columnPanel(plan, rows, mul(index, tile.columns), tile.columns);
-  const body = each * parts === count ? whole : [when('lt', index, count, whole)];
-  const last = rest === 0 ? [] : [when('eq', axis(part.name), parts - 1, columnPanel(plan, rows, constant(count * tile.columns), rest))];
-  return loopsOver(c.columns.slice(0, -1), 'par', [loopOver(panel, 'par', body), ...last]);
+/** A group of columns: where it starts. */
+type Columns = { readonly start: Position; readonly extent: number };
+
+/** All columns. */
+function columnGroups(plan: Plan, rows: Rows): readonly Stmt[] {
+  const { c, column, groups, taken } = plan;
+  const all = inBlocks(groups, `${column.name}_group`, 'par', taken, (start, extent) => columnGroup(plan, rows, { start, extent }));
+  return loopsOver(c.columns.slice(0, -1), 'par', all);
+}
+
+/** The groups of one part. The last group may have another size. */
+function groupsOfPart(plan: Plan, rows: Rows, part: Axis): readonly Stmt[] {
+  const { c, column, groups, parts, taken } = plan;
+  const { size, count, rest } = groups;
+  const each = blocksOf(groups) / parts;
+  const group: Axis = { name: freshName(`${column.name}_group`, taken), extent: each };
+  const index = add(mul(axis(part.name), each), axis(group.name));
+  const whole = columnGroup(plan, rows, { start: mul(index, size), extent: size });
+  const last: Columns = { start: constant(count * size), extent: rest };
+  const ofPart =
+    rest === 0
+      ? [loopOver(group, 'par', whole)]
+      : [loopOver(group, 'par', [when('lt', index, count, whole)]), when('eq', axis(part.name), parts - 1, columnGroup(plan, rows, last))];
+  return loopsOver(c.columns.slice(0, -1), 'par', ofPart);
 }
 
 const when = (fn: 'lt' | 'eq', at: Position, bound: number, then: readonly Stmt[]): Stmt => ({
@@ -203,73 +224,115 @@ const when = (fn: 'lt' | 'eq', at: Position, bound: number, then: readonly Stmt[
   else: [],
 });
 
-/** A block of rows by a panel of columns: products, stretch of k by stretch of k, then the epilogue. */
-function columnPanel(plan: Plan, rows: Rows, start: Position, width: number): readonly Stmt[] {
-  const { c, row, column, result, taken } = plan;
-  const waiting = result === undefined ? freshName('sums', taken) : undefined;
-  const from = plan.isOneStretch ? 'zero' : 'c';
-  const sums = (r: Position): Product['c'] =>
-    waiting === undefined
-      ? {
-          buffer: result!.buffer,
-          at: moved(result!.at, row, add(rows.start, r), column, start),
-          row: strideOf(result!.at, row.name) as number,
-        }
-      : { buffer: waiting, at: mul(r, width), row: width };
+/** Part of a block of rows by part of a group of columns, counted from where these begin. */
+type Region = { readonly row: Position; readonly rows: number; readonly column: Position; readonly columns: number };
+
+/** Where the sums of a tile are, by its first row and column within the region. */
+type Sums = (row: Position, column: Position) => Product['c'];
+
+/**
+ * A block of rows by a group of columns. Sums that are complete after one stretch of k go through the epilogue strip by strip; others wait
+ * until the last stretch is done.
+ */
+function columnGroup(plan: Plan, rows: Rows, columns: Columns): readonly Stmt[] {
+  const { c, result, limits, taken } = plan;
+  const all: Region = { row: zero, rows: rows.extent, column: zero, columns: columns.extent };
+  const inResult = (region: Region): Sums | undefined => (result === undefined ? undefined : resultSums(plan, rows, columns, region));
+  if (isOneStretch(c.depth, limits.steps)) {
+    return inStretches(c.depth, limits.steps, taken, (stretch) =>
+      withPacking(plan, columns, stretch, (b) =>
+        regionsOf(plan, all, (region) => {
+          const tiles = (sums: Sums): Stmt[] => products(plan, rows, region, stretch, b, sums, 'zero');
+          const sums = inResult(region);
+          return sums === undefined ? waiting(plan, rows, columns, region, tiles) : tiles(sums);
+        }),
+      ),
+    );
+  }
+  const stretches = (sums: Sums): Stmt[] => [
+    ...cleared(plan, all, sums),
+    ...inStretches(c.depth, limits.steps, taken, (stretch) =>
+      withPacking(plan, columns, stretch, (b) =>
+        regionsOf(plan, all, (region) => {
+          const own: Sums = (r, j) => sums(add(region.row, r), add(region.column, j));
+          return products(plan, rows, region, stretch, b, own, 'c');
+        }),
+      ),
+    ),
+  ];
+  const sums = inResult(all);
+  return sums === undefined ? waiting(plan, rows, columns, all, stretches) : stretches(sums);
+}
+
+function resultSums({ result, row, column }: Plan, rows: Rows, columns: Columns, region: Region): Sums {
+  const { buffer, at } = result!;
+  return (r, j) => {
+    const place = new Map([
+      [row.name, add(rows.start, region.row, r)],
+      [column.name, add(columns.start, region.column, j)],
+    ]);
+    return { buffer, at: substitute(at, place), row: strideOf(at, row.name) as number };
+  };
+}
+
+/** Sums in scratch, and what becomes of them when they are complete. */
+function waiting(plan: Plan, rows: Rows, columns: Columns, region: Region, body: (sums: Sums) => Stmt[]): Stmt[] {
+  const name = freshName('sums', plan.taken);
   return [
-    ...(waiting === undefined ? [] : [{ kind: 'scratch', name: waiting, dtype: c.dtype, length: rows.extent * width } satisfies Stmt]),
-    ...(from === 'zero' ? [] : cleared(plan, rows.extent, width, sums)),
-    ...inStretches(c.depth, plan.limits.steps, taken, (stretch) => products(plan, rows, { start, width }, stretch, sums, from)),
-    ...(waiting === undefined ? [] : epilogue(plan, rows, { start, width }, waiting)),
+    { kind: 'scratch', name, dtype: plan.c.dtype, length: region.rows * region.columns },
+    ...body((r, j) => ({ buffer: name, at: add(mul(r, region.columns), j), row: region.columns })),
+    ...epilogue(plan, rows, columns, region, name),
   ];
 }
 
-type Columns = { readonly start: Position; readonly width: number };
-
-/** Zeros where sums begin. */
-function cleared({ c, taken }: Plan, extent: number, width: number, sums: (r: Position) => Product['c']): readonly Stmt[] {
-  const [r, lane] = [freshName('r', taken), freshName('lane', taken)];
-  const { buffer, at } = sums(axis(r));
-  const clear: Stmt = { kind: 'store', buffer, at: add(at, axis(lane)), value: literal(0, c.dtype) };
-  return loopsOver([{ name: r, extent }], 'par', [loopOver({ name: lane, extent: width }, 'vector', [clear])]);
+/** Strips of rows by lines of columns, all columns of a strip before the next one. */
+function regionsOf({ row, column, tile, c, limits, taken }: Plan, all: Region, body: (region: Region) => Stmt[]): Stmt[] {
+  const line = lineOf(c, tile);
+  return inBlocks(cutEvenly(all.rows, limits.rows, tile.rows), `${row.name}_strip`, 'par', taken, (r, rows) =>
+    inBlocks(cutInto(all.columns, line), `${column.name}_line`, 'par', taken, (j, columns) => body({ row: r, rows, column: j, columns })),
+  );
 }
 
-/** One panel of columns by all rows of the block, along one stretch of k. */
-function products(
-  plan: Plan,
-  rows: Rows,
-  columns: Columns,
-  stretch: Stretch,
-  sums: (r: Position) => Product['c'],
-  from: Product['from'],
-): readonly Stmt[] {
-  const { c, row, column, tile, taken } = plan;
-  const steps = sizeOf(stretch.axes);
-  const packed = plan.b === undefined ? freshName('columns', taken) : undefined;
-  const b: Product['b'] =
-    packed === undefined
-      ? { buffer: plan.b!.load.buffer, at: beginning(plan.b!, column, columns.start, stretch), k: plan.b!.k }
-      : { buffer: packed, at: zero, k: columns.width };
-  const packing: readonly Stmt[] =
-    packed === undefined
-      ? []
-      : [
-          { kind: 'scratch', name: packed, dtype: c.dtype, length: steps * columns.width },
-          ...packPanel(c.b, { buffer: packed, at: zero, across: column, ...columns }, stretch, taken),
-        ];
-  const tiles = inBlocks(cutInto(rows.extent, tile.rows), `${row.name}_panel`, 'par', taken, (start, count) => [
-    {
-      kind: 'product',
-      rows: count,
-      columns: columns.width,
-      depth: steps,
-      a: rowsOf(plan, rows, start, count, stretch),
-      b,
-      c: sums(start),
-      from,
-    },
-  ]);
-  return [...packing, ...tiles];
+/** Zeros where sums begin. */
+function cleared({ c, taken }: Plan, { rows, columns }: Region, sums: Sums): Stmt[] {
+  const [r, lane] = [freshName('r', taken), freshName('lane', taken)];
+  const { buffer, at } = sums(axis(r), axis(lane));
+  const clear: Stmt = { kind: 'store', buffer, at, value: literal(0, c.dtype) };
+  return [loopOver({ name: r, extent: rows }, 'par', [loopOver({ name: lane, extent: columns }, 'vector', [clear])])];
+}
+
+/** Where a panel of columns lies along a stretch of k, by its first column within the group. */
+type Right = (column: Position, width: number) => Product['b'];
+
+/** What reads a group of columns along a stretch of k, with their packing before it where they are packed. */
+function withPacking(plan: Plan, { start, extent }: Columns, stretch: Stretch, body: (right: Right) => Stmt[]): Stmt[] {
+  const { c, column, tile, b, taken } = plan;
+  if (b !== undefined) return body((j) => ({ buffer: b.load.buffer, at: beginning(b, column, add(start, j), stretch), k: b.k }));
+  const depth = sizeOf(stretch.axes);
+  const buffer = freshName('columns', taken);
+  const line = lineOf(c, tile);
+  return [
+    { kind: 'scratch', name: buffer, dtype: c.dtype, length: depth * extent },
+    ...inBlocks(cutInto(extent, line), `${column.name}_line`, 'par', taken, (first, width) => {
+      const panels = { buffer, at: mul(first, depth), across: column, start: add(start, first), widths: widthsOf(width, tile.columns) };
+      return packPanels(c.b, panels, stretch, taken);
+    }),
+    ...body((j, width) => ({ buffer, at: mul(j, depth), k: width })),
+  ];
+}
+
+/** The tiles of a region along one stretch of k, panel of columns by panel. */
+function products(plan: Plan, rows: Rows, region: Region, stretch: Stretch, right: Right, sums: Sums, from: Product['from']): Stmt[] {
+  const { row, tile, taken } = plan;
+  const depth = sizeOf(stretch.axes);
+  return widthsOf(region.columns, tile.columns).flatMap((width, i) => {
+    const first = constant(i * tile.columns);
+    const b = right(add(region.column, first), width);
+    return inBlocks(cutInto(region.rows, tile.rows), `${row.name}_panel`, 'par', taken, (start, count) => {
+      const a = rowsOf(plan, rows, add(region.row, start), count, stretch);
+      return [{ kind: 'product', rows: count, columns: width, depth, a, b, c: sums(start, first), from }];
+    });
+  });
 }
 
 /** Where `count` rows of `a` begin that start at `start` within their block. */
@@ -294,24 +357,15 @@ function beginning({ load }: Strided, along: Axis, start: Position, stretch: Str
   return substitute(load.at, at.set(along.name, start));
 }
 
-const moved = (at: Position, row: Axis, r: Position, column: Axis, j: Position): Position =>
-  substitute(
-    at,
-    new Map([
-      [row.name, r],
-      [column.name, j],
-    ]),
-  );
-
 /** What becomes of sums that are complete. */
-function epilogue({ c, row, column, taken }: Plan, rows: Rows, { start, width }: Columns, sums: string): readonly Stmt[] {
+function epilogue({ c, row, column, taken }: Plan, rows: Rows, columns: Columns, region: Region, sums: string): readonly Stmt[] {
   const [r, lane] = [freshName('r', taken), freshName('lane', taken)];
   const axes = new Map([
-    [row.name, add(rows.start, axis(r))],
-    [column.name, add(start, axis(lane))],
+    [row.name, add(rows.start, region.row, axis(r))],
+    [column.name, add(columns.start, region.column, axis(lane))],
   ]);
-  const sum: Expr = { kind: 'load', dtype: c.dtype, buffer: sums, at: add(mul(axis(r), width), axis(lane)) };
+  const sum: Expr = { kind: 'load', dtype: c.dtype, buffer: sums, at: add(mul(axis(r), region.columns), axis(lane)) };
   const statements: Stmt[] = [{ kind: 'let', name: c.sum, value: sum }, ...c.epilogue.map((s) => rename(s, { axes, names: new Map() }))];
   const mode: Loop['mode'] = statements.some((s) => s.kind === 'check') ? 'serial' : 'vector';
-  return loopsOver([{ name: r, extent: rows.extent }], 'par', innermostOver({ name: lane, extent: width }, mode, statements));
+  return loopsOver([{ name: r, extent: region.rows }], 'par', innermostOver({ name: lane, extent: region.columns }, mode, statements));
 }

@@ -3,11 +3,11 @@ import { bytesPerElement, type DType } from '../../runtime/dtype.ts';
 import { InternalError } from '../../runtime/errors.ts';
 import { literalValue } from '../literal.ts';
 import type { Condition, Expr, Extent, Position, Stmt } from '../loop.ts';
-import { asConstant, boundsOf, constant, sub } from '../position.ts';
+import { add, asConstant, axis, boundsOf, constant, mul, sub } from '../position.ts';
 import { bitcastScalar, castScalar } from './cast.ts';
 import type { FunctionBuilder, LoadName, Node } from './function.ts';
 import { laneOf } from './lanes.ts';
-import { accessOf, constantOf } from './place.ts';
+import { accessOf, constantOf, regularStride } from './place.ts';
 import { noHalf, scalarOf, typeOf } from './scalar.ts';
 import { bindingOf, bufferOf, type Scope, sizeOf } from './scope.ts';
 
@@ -162,8 +162,9 @@ export function integerValue(s: Scope, e: Expr): Node {
 function axisValue(s: Scope, name: string): Node {
   const value = s.axes.get(name)!;
   const { vector } = s;
-  if (vector?.axis !== name || vector.lane === undefined || vector.lane === 0) return value;
-  return s.f.op('i32.add', value, s.f.i32(vector.lane));
+  if (vector?.axis !== name) return value;
+  if (vector.start !== undefined) return s.f.i32(vector.start + (vector.lane ?? 0));
+  return vector.lane === undefined || vector.lane === 0 ? value : s.f.op('i32.add', value, s.f.i32(vector.lane));
 }
 
 export function scaledBy(s: Scope, x: Node, by: Extent): Node {
@@ -195,7 +196,8 @@ function remainder(s: Scope, p: Extract<Position, { kind: 'mod' }>): Node {
 export function addressOf(s: Scope, place: Expr | Stmt, buffer: string, at: Position): { readonly address: Node; readonly offset: number } {
   const { f } = s;
   const bytes = bytesPerElement[bufferOf(s, buffer).dtype];
-  const { base, rest, isBehindStart } = s.accesses.get(place) ?? accessOf(s, buffer, at);
+  const { base, rest: whole, isBehindStart } = s.accesses.get(place) ?? accessOf(s, buffer, at);
+  const { rest, lane } = inLane(s, whole);
   const fixed = constantOf(rest);
   const varying = sub(rest, constant(fixed));
   // An offset is never negative, and what it is added to must not be either.
@@ -204,5 +206,19 @@ export function addressOf(s: Scope, place: Expr | Stmt, buffer: string, at: Posi
   const offset = isOffset ? fixed * bytes : 0;
   const elements = asConstant(moved);
   if (elements === 0) return { address: base, offset };
-  return { address: f.op('i32.add', base, scaledBy(s, positionValue(s, moved), bytes)), offset };
+  const before = s.vector?.lane;
+  if (s.vector !== undefined) s.vector.lane = lane;
+  const address = f.op('i32.add', base, scaledBy(s, positionValue(s, moved), bytes));
+  if (s.vector !== undefined) s.vector.lane = before;
+  return { address, offset };
+}
+
+/** A position in the lane in use. Where lanes lie at regular distances, that is a constant: `lane` is what is left to be minded. */
+function inLane({ vector }: Scope, at: Position): { readonly rest: Position; readonly lane: number | undefined } {
+  if (vector === undefined) return { rest: at, lane: undefined };
+  const { lane, start } = vector;
+  const stride = vector.lane === undefined && start === undefined ? undefined : regularStride(vector, at);
+  if (stride === undefined) return { rest: at, lane };
+  if (start === undefined) return { rest: add(at, constant(stride * lane!)), lane: undefined };
+  return { rest: add(sub(at, mul(axis(vector.axis), stride)), constant(stride * (start + (lane ?? 0)))), lane: undefined };
 }

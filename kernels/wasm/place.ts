@@ -2,7 +2,7 @@
 import type { Position } from '../loop.ts';
 import { add, axesOf, strideOf, sub, summandsOf, zero } from '../position.ts';
 import { mentioned, valuesIn } from '../schedule/rewrite.ts';
-import { type Access, bufferOf, type Scope } from './scope.ts';
+import { type Access, bufferOf, type Scope, type VectorLoop } from './scope.ts';
 
 export const accessOf = (s: Scope, buffer: string, at: Position): Access => ({
   base: bufferOf(s, buffer).address,
@@ -35,8 +35,9 @@ export function mentionsAny(at: Position, names: ReadonlySet<string>): boolean {
 }
 
 /** How a position moves from lane to lane: by a number of elements, or in no regular way. */
-export function laneStride(s: Scope, at: Position): number | undefined {
-  const { axis, varying } = s.vector!;
+export const laneStride = (s: Scope, at: Position): number | undefined => regularStride(s.vector!, at);
+
+export function regularStride({ axis, varying }: VectorLoop, at: Position): number | undefined {
   for (const e of valuesIn(at)) for (const name of mentioned(e)) if (varying.has(name)) return undefined;
   const stride = strideOf(at, axis);
   return typeof stride === 'number' ? stride : undefined;

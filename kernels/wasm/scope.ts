@@ -29,6 +29,8 @@ export type VectorLoop = {
   readonly count: number;
   /** Names that differ from lane to lane: the axis and what is computed from it. */
   readonly varying: Set<string>;
+  /** The element in lane 0, where it is known: turns of short loops are written out. */
+  readonly start: number | undefined;
   /** Set while something is computed for one lane alone. */
   lane: number | undefined;
 };

@@ -68,19 +68,25 @@ function expectSame(plain: Kernel, how: ProductOptions): Kernel {
 }
 
 /** Limits that small kernels meet: everything is packed, in several blocks and stretches. */
-const tight: Limits = { steps: 5, packedBytes: 400, smallBytes: 0, fewRows: 0, waiting: 12 };
+const tight: Limits = { steps: 5, packedBytes: 400, smallBytes: 0, fewRows: 0, rows: 5, columns: 16 };
 
 describe('products', () => {
   it('read both factors where they lie if the second is small', () => {
     expect(printKernel(scheduleProducts(matmul({ m: 10, k: 16, n: 24 }), options()))).toBe(
       dedent(`
         kernel @matmul(a: read f32[160], b: read f32[384], bias: read f32[24], y: write f32[240]) {
-          par j_panel: 3 {
-            par i_panel: 2 {
-              product y[i_panel*96 + j_panel*8] row 24 = a[i_panel*64] k 1 row 16 load * b[j_panel*8] k 24 over (4, 8, 16)
-            }
-            product y[j_panel*8 + 192] row 24 = a[128] k 1 row 16 load * b[j_panel*8] k 24 over (2, 8, 16)
+          par i_panel: 2 {
+            product y[i_panel*96] row 24 = a[i_panel*64] k 1 row 16 load * b[0] k 24 over (4, 8, 16)
           }
+          product y[192] row 24 = a[128] k 1 row 16 load * b[0] k 24 over (2, 8, 16)
+          par i_panel_2: 2 {
+            product y[i_panel_2*96 + 8] row 24 = a[i_panel_2*64] k 1 row 16 load * b[8] k 24 over (4, 8, 16)
+          }
+          product y[200] row 24 = a[128] k 1 row 16 load * b[8] k 24 over (2, 8, 16)
+          par i_panel_3: 2 {
+            product y[i_panel_3*96 + 16] row 24 = a[i_panel_3*64] k 1 row 16 load * b[16] k 24 over (4, 8, 16)
+          }
+          product y[208] row 24 = a[128] k 1 row 16 load * b[16] k 24 over (2, 8, 16)
         }
       `),
     );
@@ -88,25 +94,25 @@ describe('products', () => {
 
   it('pack panels, prologues included, and let sums wait for their epilogue', () => {
     const plain = matmul({ m: 10, k: 16, n: 8, epilogue, prologue, transposed: 'b' });
-    expect(printKernel(scheduleProducts(plain, { ...options(), limits: { ...tight, steps: 100, packedBytes: 1000, waiting: 100 } }))).toBe(
+    expect(printKernel(scheduleProducts(plain, { ...options(), limits: { ...tight, steps: 100, packedBytes: 1000, rows: 100 } }))).toBe(
       dedent(`
         kernel @matmul(a: read f32[160], b: read f32[128], bias: read f32[8], y: write f32[80]) {
           scratch rows: f32[160]
           par i_panel: 2 {
             par k: 16 {
               vector lane: 5 {
-                let x = select(a[i_panel*80 + lane*16 + k] < 0_f32, 0_f32, a[i_panel*80 + lane*16 + k] * 2_f32)
-                rows[i_panel*80 + k*5 + lane] = x
+                let x_2 = select(a[i_panel*80 + lane*16 + k] < 0_f32, 0_f32, a[i_panel*80 + lane*16 + k] * 2_f32)
+                rows[i_panel*80 + k*5 + lane] = x_2
               }
             }
           }
-          scratch sums: f32[80]
           scratch columns: f32[128]
           par k: 16 {
             vector lane_2: 8 {
               columns[k*8 + lane_2] = b[lane_2*16 + k]
             }
           }
+          scratch sums: f32[80]
           par i_panel_2: 2 {
             product sums[i_panel_2*40] row 8 = rows[i_panel_2*80] k 5 row 1 shuffle * columns[0] k 8 over (5, 8, 16)
           }
@@ -130,29 +136,43 @@ describe('products', () => {
             scratch rows: f32[45]
             par k: 9 {
               vector lane: 5 {
-                let x = a[lane*9 + k]
-                rows[k*5 + lane] = x
+                let x_2 = a[lane*9 + k]
+                rows[k*5 + lane] = x_2
               }
             }
-            par j_panel: 3 {
-              if position.i32(part*3 + j_panel) < 4_i32 {
-                scratch columns: f32[72]
+            par j_group: 1 {
+              if position.i32(part + j_group) < 1_i32 {
+                scratch columns: f32[144]
                 par k: 9 {
                   vector lane_2: 8 {
-                    columns[k*8 + lane_2] = b[k*37 + part*24 + j_panel*8 + lane_2]
+                    columns[k*8 + lane_2] = b[k*37 + part*16 + j_group*16 + lane_2]
+                  }
+                  vector lane_3: 8 {
+                    columns[k*8 + lane_3 + 72] = b[k*37 + part*16 + j_group*16 + lane_3 + 8]
                   }
                 }
-                product y[part*24 + j_panel*8] row 37 = rows[0] k 5 row 1 shuffle * columns[0] k 8 over (5, 8, 9)
+                product y[part*16 + j_group*16] row 37 = rows[0] k 5 row 1 shuffle * columns[0] k 8 over (5, 8, 9)
+                product y[part*16 + j_group*16 + 8] row 37 = rows[0] k 5 row 1 shuffle * columns[72] k 8 over (5, 8, 9)
               }
             }
             if position.i32(part) == 1_i32 {
-              scratch columns_2: f32[45]
+              scratch columns_2: f32[189]
               par k: 9 {
-                vector lane_3: 5 {
-                  columns_2[k*5 + lane_3] = b[k*37 + lane_3 + 32]
+                vector lane_4: 8 {
+                  columns_2[k*8 + lane_4] = b[k*37 + lane_4 + 16]
+                }
+                vector lane_5: 8 {
+                  columns_2[k*8 + lane_5 + 72] = b[k*37 + lane_5 + 24]
                 }
               }
-              product y[32] row 37 = rows[0] k 5 row 1 shuffle * columns_2[0] k 5 over (5, 5, 9)
+              par k: 9 {
+                vector lane_6: 5 {
+                  columns_2[k*5 + lane_6 + 144] = b[k*37 + lane_6 + 32]
+                }
+              }
+              product y[16] row 37 = rows[0] k 5 row 1 shuffle * columns_2[0] k 8 over (5, 8, 9)
+              product y[24] row 37 = rows[0] k 5 row 1 shuffle * columns_2[72] k 8 over (5, 8, 9)
+              product y[32] row 37 = rows[0] k 5 row 1 shuffle * columns_2[144] k 5 over (5, 5, 9)
             }
           }
         }
@@ -168,8 +188,8 @@ describe('products', () => {
           scratch rows: f32[45]
           par k: 9 {
             vector lane: 5 {
-              let x = a[lane*9 + k]
-              rows[k*5 + lane] = x
+              let x_2 = a[lane*9 + k]
+              rows[k*5 + lane] = x_2
             }
           }
           par r: 5 {
