@@ -2,7 +2,9 @@
 import { isFloat } from '../../../runtime/dtype.ts';
 import { ArgumentError, AutogradError } from '../../../runtime/errors.ts';
 import { fromTypedArray, randn } from '../creation.ts';
+import { jvp } from '../func/forward.ts';
 import { jacfwd, jacrev } from '../func/jacobian.ts';
+import { vjp } from '../func/reverse.ts';
 import { isTensor } from '../pytree.ts';
 import { Generator } from '../random.ts';
 import type { Tensor } from '../tensor.ts';
@@ -25,10 +27,24 @@ export type GradcheckOptions = {
   readonly nondetTol?: number;
   /** Compare one random projection of each Jacobian instead of every element: two evaluations for each input. */
   readonly fastMode?: boolean;
+  /** Check reverse mode: default true. */
+  readonly checkBackwardAd?: boolean;
   /** Check forward mode as well. */
   readonly checkForwardAd?: boolean;
   /** Check the gradient of a batch of cotangents as well. */
   readonly checkBatchedGrad?: boolean;
+  /** Check tangents of a batch of directions as well; asks for `checkForwardAd`. */
+  readonly checkBatchedForwardGrad?: boolean;
+  /** Check that gradients are none or zero where those of all outputs are: default true. */
+  readonly checkUndefinedGrad?: boolean;
+  /** Check that gradients have the dtypes of their inputs. */
+  readonly checkGradDtypes?: boolean;
+};
+export type GradgradcheckOptions = Omit<GradcheckOptions, 'checkForwardAd' | 'checkBackwardAd' | 'checkBatchedForwardGrad'> & {
+  /** Check the gradient of the gradient in forward mode. */
+  readonly checkFwdOverRev?: boolean;
+  /** Check it in reverse mode: default true. */
+  readonly checkRevOverRev?: boolean;
 };
 type Settings = Required<GradcheckOptions>;
 const defaults: Settings = {
@@ -38,8 +54,12 @@ const defaults: Settings = {
   raiseException: true,
   nondetTol: 0,
   fastMode: false,
+  checkBackwardAd: true,
   checkForwardAd: false,
   checkBatchedGrad: false,
+  checkBatchedForwardGrad: false,
+  checkUndefinedGrad: true,
+  checkGradDtypes: false,
 };
 
 /** What is checked: the function on lists, its arguments, and which of these take part. */
@@ -75,7 +95,7 @@ export function gradgradcheck(
   f: (...inputs: Tensor[]) => Tensor | readonly Tensor[],
   inputs: Tensor | readonly Tensor[],
   gradOutputs?: Tensor | readonly Tensor[],
-  options: GradcheckOptions = {},
+  { checkFwdOverRev = false, checkRevOverRev = true, ...options }: GradgradcheckOptions = {},
 ): boolean {
   const list = listOf('gradgradcheck', inputs);
   const outputs = differentiable(listed('gradgradcheck', f)(...list));
@@ -94,7 +114,26 @@ export function gradgradcheck(
     });
     return found.filter((g): g is Tensor => g !== null);
   };
-  return checked('gradgradcheck', first, [...list, ...seeds], options);
+  if (!checkRevOverRev && !checkFwdOverRev)
+    throw new ArgumentError('expects at least one of checkRevOverRev and checkFwdOverRev', { op: 'gradgradcheck' });
+  const all = [...list, ...seeds];
+  if (checkRevOverRev && !checked('gradgradcheck', first, all, options)) return false;
+  if (!checkFwdOverRev) return true;
+  // A transform records nothing for grad(), so what it differentiates takes the gradient by a transform too.
+  const wanted = list.flatMap((t, i) => (t.requiresGrad ? [i] : []));
+  const places = listed('gradgradcheck', f)(...list).flatMap((y, i) => (y.requiresGrad ? [i] : []));
+  const transformed = (...args: Tensor[]): Tensor[] => {
+    const of = (...xs: Tensor[]): Tensor[] => {
+      const ys = listed('gradgradcheck', f)(...list.map((_, i) => (wanted.includes(i) ? xs[wanted.indexOf(i)]! : args[i]!)));
+      return places.map((i) => ys[i]!);
+    };
+    const [, pull] = vjp(
+      of,
+      wanted.map((i) => args[i]!),
+    );
+    return pull(args.slice(list.length));
+  };
+  return checked('gradgradcheck', transformed, all, { ...options, checkForwardAd: true, checkBackwardAd: false, checkBatchedGrad: false });
 }
 
 /** Projections must be the same on every run. */
@@ -119,6 +158,11 @@ function checked(
 ): boolean {
   if (typeof f !== 'function') throw new ArgumentError(`expected a function, got ${typeof f}`, { op });
   const settings = { ...defaults, ...options };
+  if (!settings.checkBackwardAd && !settings.checkForwardAd)
+    throw new ArgumentError('expects at least one of backward and forward mode to be checked', { op });
+  if (settings.checkBatchedForwardGrad && !settings.checkForwardAd)
+    throw new ArgumentError('checkBatchedForwardGrad needs checkForwardAd', { op });
+  if (settings.checkBatchedGrad && !settings.checkBackwardAd) throw new ArgumentError('checkBatchedGrad needs checkBackwardAd', { op });
   const inputs = listOf(op, given);
   const by = inputs.flatMap((t, i) => (t.requiresGrad ? [i] : []));
   if (by.length === 0)
@@ -145,11 +189,51 @@ function compare(check: Check): void {
   demandDeterministic(check);
   for (const [o, y] of f(...inputs).entries()) {
     if (!isFloat(y.element)) continue;
-    if (settings.fastMode) compareProjections(check, o);
-    else compareJacobians(check, o, y.requiresGrad);
+    if (settings.checkBackwardAd || !y.requiresGrad) {
+      if (settings.fastMode) compareProjections(check, o);
+      else compareJacobians(check, o, y.requiresGrad);
+    }
     if (!y.requiresGrad) continue;
-    if (settings.checkForwardAd) compareTransform(check, o, 'forward mode', jacfwd);
+    if (settings.checkForwardAd) compareForward(check, o);
+    if (settings.checkBatchedForwardGrad) compareTransform(check, o, 'a batch of tangents', jacfwd);
     if (settings.checkBatchedGrad) compareTransform(check, o, 'a batch of cotangents', jacrev);
+  }
+  if (!settings.checkBackwardAd) return;
+  if (settings.checkGradDtypes) demandDTypes(check);
+  if (settings.checkUndefinedGrad) demandLinear(check);
+}
+
+/** Gradients by all inputs, for the cotangents given. */
+const gradientsOf = ({ inputs, by }: Check, outputs: readonly Tensor[], gradOutputs: readonly Tensor[]): (Tensor | null)[] =>
+  grad(
+    outputs,
+    by.map((i) => inputs[i]!),
+    { gradOutputs, allowUnused: true },
+  );
+
+/** Backward is linear: where all gradients of the outputs are zero, so is what it gives. That some may be missing, Jacobians have shown row by row. */
+function demandLinear(check: Check): void {
+  const { op, f, inputs, by } = check;
+  const outputs = differentiable(f(...inputs));
+  if (outputs.length === 0) return;
+  const zeros = outputs.map((y) => likeOf(y, new Float64Array(y.numel())));
+  for (const [i, g] of gradientsOf(check, outputs, zeros).entries())
+    if (g !== null && elementsOf(g).some((v) => v !== 0))
+      throw new GradcheckError(
+        `backward is not multiplied by the gradients of the outputs: all of them are zero, and the gradient of input ${by[i]} is ${g}`,
+        { op },
+      );
+}
+
+/** Gradients as backward hands them on, before accumulation casts them. */
+function demandDTypes(check: Check): void {
+  const { op, f, inputs, by } = check;
+  const outputs = differentiable(f(...inputs));
+  if (outputs.length === 0) return;
+  for (const [i, g] of gradientsOf(check, outputs, outputs.map(ones)).entries()) {
+    const x = inputs[by[i]!]!;
+    if (g !== null && g.dtype !== x.dtype)
+      throw new GradcheckError(`the gradient of input ${by[i]} is ${g.dtype}, where the input is ${x.dtype}`, { op });
   }
 }
 
@@ -199,12 +283,62 @@ function compareTransform(check: Check, output: number, what: string, transform:
   }
 }
 
+/** Forward mode column by column, as one call of jvp for each; in fast mode along one random direction. */
+function compareForward(check: Check, output: number): void {
+  const { f, inputs, by, settings } = check;
+  const generator = new Generator().manualSeed(seed);
+  for (const input of by) {
+    const x = inputs[input]!;
+    const along = (direction: Float64Array): Float64Array => {
+      const tangents = by.map((i) => likeOf(inputs[i]!, i === input ? direction : new Float64Array(inputs[i]!.numel())));
+      const moving = (...xs: Tensor[]): Tensor => f(...inputs.map((t, i) => (by.includes(i) ? xs[by.indexOf(i)]! : t)))[output]!;
+      return elementsOf(
+        jvp(
+          moving,
+          by.map((i) => inputs[i]!),
+          tangents,
+        )[1],
+      );
+    };
+    const columns = settings.fastMode ? [unitVector(x.numel(), generator)] : units(x.numel());
+    demandNear(
+      check,
+      output,
+      input,
+      matrixOf(columns.map((direction) => difference(check, output, input, direction))),
+      matrixOf(columns.map(along)),
+      ' in forward mode',
+    );
+  }
+}
+
+const units = (n: number): Float64Array[] =>
+  Array.from({ length: n }, (_, i) => Float64Array.from({ length: n }, (__, j) => Number(i === j)));
+function matrixOf(columns: readonly Float64Array[]): Matrix {
+  const rows = columns[0]?.length ?? 0;
+  const data = new Float64Array(rows * columns.length);
+  for (const [j, column] of columns.entries()) for (const [i, v] of column.entries()) data[i * columns.length + j] = v;
+  return { rows, columns: columns.length, data };
+}
+
 function demandNear({ op, settings }: Check, output: number, input: number, numerical: Matrix, analytical: Matrix, what: string): void {
   if (near(analytical.data, numerical.data, settings.atol, settings.rtol)) return;
   throw new GradcheckError(
-    `Jacobian mismatch${what} for output ${output} with respect to input ${input},\nnumerical:${textOf(numerical)}\nanalytical:${textOf(analytical)}\n`,
+    `Jacobian mismatch${what} for output ${output} with respect to input ${input},\nnumerical:${textOf(numerical)}\nanalytical:${textOf(analytical)}\n${worst(numerical, analytical)}\n`,
     { op },
   );
+}
+
+/** Where the two are furthest apart. */
+function worst(numerical: Matrix, analytical: Matrix): string {
+  const { columns, data } = numerical;
+  const distance = (i: number): number => {
+    const d = Math.abs(data[i]! - analytical.data[i]!);
+    return Number.isNaN(d) ? Number.POSITIVE_INFINITY : d;
+  };
+  let at = 0;
+  for (let i = 1; i < data.length; i++) if (distance(i) > distance(at)) at = i;
+  return `furthest apart at [${Math.floor(at / columns)},${at % columns}]: numerical ${data[at]}, analytical ${analytical.data[at]}`;
 }
 
 const textOf = ({ rows, columns, data }: Matrix): string => fromTypedArray(data, [rows, columns]).toString();
@@ -239,16 +373,10 @@ function analyticalJacobians({ f, inputs, by }: Check, output: number): Matrix[]
 
 /** Column by column: two evaluations for each element of the input. */
 function numericalJacobian(check: Check, output: number, input: number): Matrix {
-  const columns = check.inputs[input]!.numel();
-  let result: Matrix | undefined;
-  for (let column = 0; column < columns; column++) {
-    const direction = new Float64Array(columns);
-    direction[column] = 1;
-    const slope = difference(check, output, input, direction);
-    result ??= { rows: slope.length, columns, data: new Float64Array(slope.length * columns) };
-    for (let row = 0; row < slope.length; row++) result.data[row * columns + column] = slope[row]!;
-  }
-  return result ?? { rows: check.f(...check.inputs)[output]!.numel(), columns, data: new Float64Array(0) };
+  const columns = units(check.inputs[input]!.numel()).map((direction) => difference(check, output, input, direction));
+  return columns.length > 0
+    ? matrixOf(columns)
+    : { rows: check.f(...check.inputs)[output]!.numel(), columns: 0, data: new Float64Array(0) };
 }
 
 /** The central difference of an output when an input moves along `direction`. */

@@ -6,7 +6,7 @@ export { Function, onceDifferentiable } from './function.ts';
 export * as functional from './functional.ts';
 export type { Context } from './functionContext.ts';
 export type { VmapInfo } from './functionDefinition.ts';
-export { GradcheckError, type GradcheckOptions, gradcheck, gradgradcheck } from './gradcheck.ts';
+export { GradcheckError, type GradcheckOptions, type GradgradcheckOptions, gradcheck, gradgradcheck } from './gradcheck.ts';
 export { type Edge, GradFn, type HookHandle, type PostHook, type PreHook, type TensorHook } from './graph.ts';
 export { registerMultiGradHook } from './hooks.ts';
 export { disableSavedTensorsHooks, savedTensorsHooks } from './savedHooks.ts';

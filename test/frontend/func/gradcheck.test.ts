@@ -1,7 +1,7 @@
 // gradcheck finds gradients that are wrong, and says so in a form that shows where.
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { GradcheckError, gradcheck, gradgradcheck } from '../../../compiler/frontend/autograd/gradcheck.ts';
-import { F, noGrad, randn, type Tensor } from '../../../compiler/index.ts';
+import { autograd, type Context, F, noGrad, randn, type Tensor } from '../../../compiler/index.ts';
 import { f64 } from './near.ts';
 
 const leaf = (...values: number[]): Tensor => f64(values).requiresGrad_();
@@ -53,7 +53,106 @@ describe('a right gradient', () => {
   });
 });
 
+/** x² and 3x, with derivatives that can be replaced. */
+class Pair extends autograd.Function {
+  static generateVmapRule = true;
+  static forward(x: Tensor): Tensor[] {
+    return [x.mul(x), x.mul(3)];
+  }
+  static setupContext(ctx: Context, [x]: readonly [Tensor], _: readonly Tensor[]): void {
+    ctx.saveForBackward(x);
+    ctx.setMaterializeGrads(false);
+  }
+  static backward(ctx: Context, g: Tensor | null, h: Tensor | null): Tensor | null {
+    const terms = [g?.mul(ctx.savedTensors[0]!).mul(2), h?.mul(3)].filter((t) => t !== undefined);
+    return terms.length === 0 ? null : terms.reduce((s, t) => s.add(t));
+  }
+  static jvp(ctx: Context, t: Tensor): Tensor[] {
+    return [t.mul(ctx.savedTensors[0]!).mul(2), t.mul(3)];
+  }
+}
+const all = { checkForwardAd: true, checkBatchedGrad: true, checkBatchedForwardGrad: true, checkGradDtypes: true };
+
+describe('a custom function', () => {
+  test('passes with all options', () => {
+    const pair = (x: Tensor): Tensor[] => Pair.apply(x);
+    expect(gradcheck(pair, [leaf(1, 2)], all)).toBe(true);
+    expect(gradcheck(pair, [leaf(1, 2)], { ...all, fastMode: true })).toBe(true);
+    expect(gradgradcheck(pair, [leaf(1, 2)], undefined, { checkRevOverRev: true })).toBe(true);
+  });
+  test('that cannot do without a gradient throws what it throws', () => {
+    class Demanding extends Pair {
+      static override backward(ctx: Context, g: Tensor | null, h: Tensor | null): Tensor {
+        return g!.mul(ctx.savedTensors[0]!).mul(2).add(h!.mul(3));
+      }
+    }
+    expect(() => gradcheck((x) => Demanding.apply(x), [leaf(1, 2)])).toThrow(TypeError);
+  });
+  test('whose backward is not linear is found', () => {
+    class Affine extends Pair {
+      static override backward(_: Context, g: Tensor | null, h: Tensor | null): Tensor {
+        const sum = (g ?? h!).mul(0);
+        return sum.add(7);
+      }
+    }
+    expect(gradcheck((x) => Affine.apply(x)[1]!.mul(7 / 3), [leaf(1)], { checkUndefinedGrad: false })).toBe(true);
+    expect(() => gradcheck((x) => Affine.apply(x)[1]!.mul(7 / 3), [leaf(1)])).toThrow(
+      /backward is not multiplied by the gradients of the outputs.*7/,
+    );
+  });
+  test('with a wrong jvp is found in forward mode only, in fast mode too', () => {
+    class Wrong extends Pair {
+      static override jvp(_: Context, t: Tensor): Tensor[] {
+        return [t.mul(5), t.mul(3)];
+      }
+    }
+    const f = (x: Tensor): Tensor[] => Wrong.apply(x);
+    expect(gradcheck(f, [leaf(1, 2)])).toBe(true);
+    expect(() => gradcheck(f, [leaf(1, 2)], { checkForwardAd: true })).toThrow(
+      /Jacobian mismatch in forward mode for output 0 with respect to input 0/,
+    );
+    expect(() => gradcheck(f, [leaf(1, 2)], { checkForwardAd: true, fastMode: true })).toThrow(/Jacobian mismatch in forward mode/);
+    expect(() => gradcheck(f, [leaf(1, 2)], { checkForwardAd: true, checkBackwardAd: false })).toThrow(/in forward mode/);
+  });
+  test('with a wrong backward passes where only forward mode is checked', () => {
+    class Wrong extends Pair {
+      static override backward(_: Context, g: Tensor | null, h: Tensor | null): Tensor {
+        return (g ?? h!).mul(5);
+      }
+    }
+    const f = (x: Tensor): Tensor[] => Wrong.apply(x);
+    expect(() => gradcheck(f, [leaf(1, 2)])).toThrow(/Jacobian mismatch for output 0/);
+    expect(gradcheck(f, [leaf(1, 2)], { checkForwardAd: true, checkBackwardAd: false })).toBe(true);
+  });
+});
+
+test('the report ends with the element that is furthest off', () => {
+  expect(() => gradcheck((x) => wrong(x).sum(), [leaf(1, 2, 3)])).toThrow(/furthest apart at \[0,2\]: numerical [56]\.?\d*, analytical 3/);
+});
+
+test('second derivatives are checked in forward mode where asked for', () => {
+  expect(gradgradcheck((x) => x.sin(), [leaf(1, 2)], undefined, { checkFwdOverRev: true })).toBe(true);
+  expect(() => gradgradcheck(wrongTwice, [leaf(1, 2)], undefined, { checkFwdOverRev: true, checkRevOverRev: false })).toThrow(
+    /in forward mode/,
+  );
+});
+
+test('gradients have the dtypes of their inputs, whatever was computed with them', () => {
+  vi.spyOn(console, 'warn').mockImplementation(() => {});
+  const single = leaf(1, 2).to('float32').detach().requiresGrad_();
+  expect(gradcheck((x, y) => x.mul(y), [leaf(1, 2), single], { checkGradDtypes: true, eps: 1e-2, atol: 1e-2 })).toBe(true);
+  vi.restoreAllMocks();
+});
+
 describe('gradcheck refuses', () => {
+  test('options that contradict each other', () => {
+    const check = (options: object) => () => gradcheck((x) => x.mul(2), [leaf(1)], options);
+    expect(check({ checkBackwardAd: false })).toThrow(/at least one of backward and forward mode/);
+    expect(check({ checkBatchedForwardGrad: true })).toThrow(/checkBatchedForwardGrad needs checkForwardAd/);
+    expect(check({ checkForwardAd: true, checkBackwardAd: false, checkBatchedGrad: true })).toThrow(
+      /checkBatchedGrad needs checkBackwardAd/,
+    );
+  });
   afterEach(() => vi.restoreAllMocks());
   test('functions that draw', () => {
     expect(() => gradcheck((x) => F.dropout(x, 0.5), [randn([64], { dtype: 'float64' }).requiresGrad_()])).toThrow(
