@@ -97,7 +97,6 @@ function release(interval: Interval): void {
   interval.undo = [];
   interval.touched = new Set();
   interval.gradients = new Map();
-  interval.sources = new Map();
 }
 
 function rootsOf(interval: Interval, structure: Structure, observed: readonly Value[]): ValueId[] {

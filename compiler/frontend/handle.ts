@@ -48,7 +48,9 @@ export abstract class Handle {
     this.via = view;
     this.inference = view === undefined ? isInferenceModeEnabled() : view.base.inference;
     this.layout = layout ?? contiguous(avalOf(storage.value).shape as readonly number[]);
-    if (storage.born !== currentInterval()) currentTrace()?.views.add(this);
+    const interval = currentInterval();
+    interval.call?.made.add(this);
+    if (storage.born !== interval) interval.trace?.views.add(this);
   }
 
   /** Internal element type: the dtype as the IR names it. */
@@ -58,7 +60,8 @@ export abstract class Handle {
 
   /** The tensor's current value, usable in the current interval. Recorded where it looks through a view. */
   value(): Value {
-    const trace = currentTrace();
+    const { trace, call } = currentInterval();
+    call?.used.add(this);
     if (trace === undefined) return this.through(read(this.storage));
     if (this.storage.born === currentInterval()) {
       const value = this.through(read(this.storage));
@@ -103,7 +106,8 @@ function captured(t: Handle): Value {
 function isAtHand(v: Value): boolean {
   if (!isLeaf(v.node.op) && recordedOf(v.node).interval === currentInterval()) return true;
   // What is to be replayed reads the view through its storage, which may hold another value then.
-  return !currentInterval().forReplay && (isLeaf(v.node.op) || bufferOf(v) !== undefined);
+  const { call } = currentInterval();
+  return call === undefined ? isLeaf(v.node.op) || bufferOf(v) !== undefined : call.views.has(v.node);
 }
 
 /**

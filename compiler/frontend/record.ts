@@ -13,8 +13,32 @@ import type { Storage } from './storage.ts';
 // biome-ignore lint/suspicious/noConfusingVoidType: most actions have nothing to give.
 export type HostAction = () => (() => void) | void;
 
-/** A read of host state, with what it gave. */
-export type Guard = { readonly read: () => unknown; readonly value: unknown };
+/** A read of host state (the `what` of `owner`), with what it gave. */
+export type Guard = { readonly owner: object; readonly what: string; readonly read: () => unknown; readonly value: unknown };
+
+/** What the intervals of a call have in common that is recorded to be done again without running the user's function. */
+export type Call = {
+  /** In order; the last one is running. */
+  readonly intervals: Interval[];
+  /** Leaves that stand for values of the call's own, earlier intervals. */
+  readonly origins: Map<Node, Value>;
+  /** The storage that each leaf was read from first: a replay reads it anew. */
+  readonly sources: Map<Node, Storage>;
+  /** Leaves that stand for arguments which are views. */
+  readonly views: ReadonlySet<Node>;
+  /** Storages that were written, whenever they were made. */
+  readonly written: Set<Storage>;
+  /** Tensors whose values were used, and those that were made. */
+  readonly used: Set<object>;
+  readonly made: WeakSet<object>;
+  /** Modules that were called. */
+  readonly modules: Set<object>;
+  readonly touched: Interval['touched'];
+  readonly gradients: Interval['gradients'];
+  readonly guards: Guard[];
+  /** Host state by owner that was read or assigned: from then on it is no longer what the call began with. */
+  readonly decided: Map<object, Set<string>>;
+};
 
 /** The stretch of recording between two boundaries. */
 export type Interval = {
@@ -37,14 +61,10 @@ export type Interval = {
   touched: Set<{ gradient: unknown }>;
   /** Tensors whose `.grad` was looked at before it was written, with what was found. */
   gradients: Map<{ gradient: unknown }, unknown>;
-  /** Host state that was read and decides what is recorded. */
-  guards: Guard[];
   /** False once something happened that replaying the recorded ops would not do again, such as a new history for an older tensor. */
   repeatable: boolean;
-  /** Whether it is recorded to be replayed: then every value of a storage is read from the storage. */
-  forReplay: boolean;
-  /** Which storage each leaf was read from, so that replays of compiled code read it anew. */
-  sources: Map<Node, Storage>;
+  /** Set where it is recorded to be replayed: then every value of a storage is read from the storage. */
+  call: Call | undefined;
   /** The first op: where a loop of the user's begins again. */
   head: string | undefined;
   /** Once closed: what it looked like. */
@@ -96,7 +116,7 @@ export type LeafRecord = {
 /** A number of a launch. What the library owns (a learning rate, a step count) names its `source`, which replays of compiled code read anew. */
 export type SlotRecord = { readonly value: number; readonly source: (() => number) | undefined };
 
-const newInterval = (trace?: Trace): Interval => ({
+const newInterval = (trace?: Trace, call?: Call): Interval => ({
   nodes: [],
   bytes: 0,
   claims: [],
@@ -105,12 +125,10 @@ const newInterval = (trace?: Trace): Interval => ({
   grads: new Map(),
   actions: [],
   undo: [],
-  touched: new Set(),
-  gradients: new Map(),
-  guards: [],
+  touched: call?.touched ?? new Set(),
+  gradients: call?.gradients ?? new Map(),
   repeatable: true,
-  forReplay: false,
-  sources: new Map(),
+  call,
   head: undefined,
   structure: undefined,
   trace,
@@ -123,13 +141,40 @@ export const currentInterval = (): Interval => current;
 /** The trace that ops are recorded into at present, if any. */
 export const currentTrace = (): Trace | undefined => current.trace;
 
-/** Starts a new interval and gives the one that ends. */
+/** Starts a new interval, of the same call, and gives the one that ends. */
 export function nextInterval(): Interval {
+  return startInterval(pending.call);
+}
+
+export const newCall = (views: ReadonlySet<Node>): Call => ({
+  intervals: [],
+  origins: new Map(),
+  sources: new Map(),
+  views,
+  written: new Set(),
+  used: new Set(),
+  made: new WeakSet(),
+  modules: new Set(),
+  touched: new Set(),
+  gradients: new Map(),
+  guards: [],
+  decided: new Map(),
+});
+
+/** Starts a new interval as part of `call`, or of none, and gives the one that ends. */
+export function startInterval(call: Call | undefined): Interval {
   const ended = pending;
-  pending = newInterval();
+  pending = newInterval(undefined, call);
+  call?.intervals.push(pending);
   if (current === ended) current = pending;
   return ended;
 }
+/** What pends is no longer recorded to be replayed: it goes on as an ordinary interval. */
+export function leaveCall(): void {
+  pending.call = undefined;
+}
+/** The call that is being recorded to be replayed, if any. */
+export const currentCall = (): Call | undefined => pending.call;
 
 /** Runs `f` with its ops recorded into `owner`; where that is over, into what pends. */
 export function within<T>(owner: Interval, f: () => T): T {
@@ -233,6 +278,7 @@ export function resolve(v: Value): Value {
   }
   r.leaves ??= [];
   r.leaves[v.index] = node.values[0]!;
+  current.call?.origins.set(node, v);
   return node.values[0]!;
 }
 
@@ -289,10 +335,31 @@ export function hostAction(action: HostAction): void {
 }
 
 /** Reads mutable state of the host (a module's mode) that decides what is recorded: compiled code is replayed only while it is the same. */
-export function guarded<T>(read: () => T): T {
+export function guarded<T>(owner: object, what: string, read: () => T): T {
   const value = read();
-  if (pending.forReplay) pending.guards.push({ read, value });
+  const { call } = pending;
+  if (call !== undefined && decide(call, owner, what)) call.guards.push({ owner, what, read, value });
   return value;
+}
+
+/** Assigns such state: once now, and once at each replay, where `back` undoes it if the call fails. */
+export function assigned(owner: object, what: string, assign: () => void, back: () => void): void {
+  assign();
+  if (pending.call === undefined) return;
+  decide(pending.call, owner, what);
+  pending.actions.push(() => {
+    assign();
+    return back;
+  });
+}
+
+/** Whether host state still is what the call began with; after this it counts as known. */
+function decide({ decided }: Call, owner: object, what: string): boolean {
+  const known = decided.get(owner);
+  if (known === undefined) decided.set(owner, new Set([what]));
+  else if (known.has(what)) return false;
+  else known.add(what);
+  return true;
 }
 
 /** What was recorded will depend on whether `t` has a gradient. */

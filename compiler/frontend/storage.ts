@@ -57,7 +57,8 @@ export function read(storage: Storage): Value {
   storage.value = value;
   storage.owned = false;
   storage.spare = undefined;
-  if (value.node.op === 'input') currentInterval().sources.set(value.node, storage);
+  const { call } = currentInterval();
+  if (call !== undefined && value.node.op === 'input' && !call.sources.has(value.node)) call.sources.set(value.node, storage);
   return value;
 }
 
@@ -70,6 +71,7 @@ export function write(storage: Storage, value: Value): void {
       { op: interval.trace.op, fix: 'pass the tensor to the function as an argument, and return what it becomes' },
     );
   if (storage.born !== interval && !interval.written.has(storage)) interval.written.set(storage, storage.value);
+  interval.call?.written.add(storage);
   storage.value = value;
   storage.version++;
   storage.owned = false;
@@ -77,14 +79,14 @@ export function write(storage: Storage, value: Value): void {
   hold(storage);
 }
 
-/** State written by a replay: final at once, so no failure of what pends takes it back. `owned`: nobody else has its buffer. */
-export function commit(storage: Storage, value: Value, owned: boolean): void {
 /** A storage that compiled code made in the place of another, and that nobody has seen: it inherits the other's buffer, if nobody has seen that one. */
 export function succeed(storage: Storage, before: Storage | undefined): void {
   storage.spare = before?.owned ? bufferOf(before.value) : undefined;
   storage.owned = true;
 }
 
+/** State written by a replay: final at once, so no failure of what pends takes it back. `owned`: nobody else has its buffer. */
+export function commit(storage: Storage, value: Value, owned: boolean): void {
   storage.spare = owned && storage.owned ? bufferOf(storage.value) : undefined;
   storage.value = value;
   storage.version++;

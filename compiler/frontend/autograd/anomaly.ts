@@ -37,7 +37,7 @@ export const siteNow = (): Location | undefined => (mode.on ? { site: deepStack(
 
 /** Throws AutogradError if a gradient that `fn` made has NaN in it. Inside functions under a transform gradients have no values yet. */
 export function demandNoNaN(fn: GradFn, gradients: readonly (Tensor | null)[]): void {
-  if (!mode.on || !mode.checkNaN || currentTrace() !== undefined || currentInterval().forReplay) return;
+  if (!mode.on || !mode.checkNaN || currentTrace() !== undefined || currentInterval().call !== undefined) return;
   gradients.forEach((g, i) => {
     if (g === null || !hasNaN(g)) return;
     const line = locationText(fn.site);

@@ -1,7 +1,7 @@
 // Hooks of modules: lists of what users registered, per module and for all modules, and a module's call with them, in PyTorch's order.
 import { ArgumentError } from '../../../runtime/errors.ts';
 import { type HookHandle, type Hooks, register } from '../autograd/graph.ts';
-import { guarded } from '../record.ts';
+import { currentCall, guarded } from '../record.ts';
 import type { Tensor } from '../tensor.ts';
 import { aroundBackward, type BackwardHook, type BackwardPreHook } from './backwardHooks.ts';
 
@@ -110,7 +110,7 @@ export const registerModuleFullBackwardHook = (hook: BackwardHook): HookHandle =
 /** Hooks as they are now: one that is added or removed by another counts from the next call on. */
 const together = (module: Hooked): CallHooks | undefined => {
   const own = module[hooksOf];
-  if (guarded(() => everywhere.version + (module[hooksOf]?.version ?? 0)) === 0) return undefined;
+  if (guarded(module, 'hooks', () => everywhere.version + (module[hooksOf]?.version ?? 0)) === 0) return undefined;
   const all = <K extends keyof CallHooks>(kind: K): CallHooks[K] =>
     [...everywhere[kind], ...(own?.[kind] ?? [])] as unknown as CallHooks[K];
   return { forwardPre: all('forwardPre'), forward: all('forward'), backwardPre: all('backwardPre'), backward: all('backward') };
@@ -118,6 +118,7 @@ const together = (module: Hooked): CallHooks | undefined => {
 
 /** `module.forward(...args)` with the hooks around it. */
 export function callHooked(module: Hooked, args: readonly unknown[]): unknown {
+  currentCall()?.modules.add(module);
   const hooks = together(module);
   if (hooks === undefined) return module.forward(...(args as never[]));
   // What a failing call got to, for the hooks that are called in any case.

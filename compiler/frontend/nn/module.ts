@@ -6,7 +6,7 @@ import type { HookHandle } from '../autograd/graph.ts';
 import { noGrad } from '../autograd/mode.ts';
 import { type DTypeName, elementOf } from '../dtypes.ts';
 import { isTensor } from '../pytree.ts';
-import { guarded } from '../record.ts';
+import { assigned, guarded } from '../record.ts';
 import { kept, retype } from '../state.ts';
 import type { Tensor } from '../tensor.ts';
 import type { BackwardHook, BackwardPreHook } from './backwardHooks.ts';
@@ -72,10 +72,14 @@ export abstract class Module {
 
   /** Whether layers such as dropout behave as in training. Compiled code that read it is replayed only while it is the same. */
   get training(): boolean {
-    return guarded(() => this.mode);
+    return guarded(this, 'training', () => this.mode);
   }
   set training(on: boolean) {
-    this.mode = on;
+    const before = this.mode;
+    const set = (mode: boolean) => () => {
+      this.mode = mode;
+    };
+    assigned(this, 'training', set(on), set(before));
   }
 
   /** What the module computes. */
