@@ -11,6 +11,7 @@ import { full } from '../../ir/builder.ts';
 import { sameShape, shapeText } from '../../ir/dim.ts';
 import { avalOf, shapeOf, type Value } from '../../ir/node.ts';
 import { inFront, moveAxis } from '../../ops/batching.ts';
+import { dtypeName } from '../dtypes.ts';
 import { avalsOf, type Traced, trace } from '../func/trace.ts';
 import { currentRandomness } from '../func/vmap.ts';
 import { applyInPlace, applyMany } from '../op.ts';
@@ -158,7 +159,7 @@ function tangentOf(op: string, t: unknown, of: Aval, i: number): Tensor | null {
       `jvp returned ${isTensor(t) ? `a tangent of shape ${shapeText(t.shape)}` : typeof t} at index ${i}, where the result has shape ${shapeText(of.shape)}`,
       { op },
     );
-  return t.element === of.dtype ? t : (t.to({ f32: 'float32', f64: 'float64', f16: 'float16' }[of.dtype as string] as 'float32') as Tensor);
+  return t.element === of.dtype ? t : t.to(dtypeName(of.dtype));
 }
 
 /** Traces a method of what is held and of seeds. What it throws is kept: it may never be needed. */
