@@ -340,17 +340,18 @@ POINTS = {
     'prod with a zero': ('prod x', '[0,2,3]'), 'prod with two zeros': ('prod x', '[0,0,3]'), 'cumprod with a zero': ('cumprod x 0', '[2,0,3]'), 'std of equals': ('std x', '[2,2,2]'), 'var of one': ('var x', '[1]'), 'logsumexp with infinity': ('logsumexp x 0', '[inf,1]'),
     'logsumexp of nothing': ('logsumexp x 0', '[-inf,-inf]'), 'softmax of nothing': ('softmax x 0', '[-inf,-inf]'), 'maxPool1d': ('maxPool1d x 2', '[[1,1,0,0]]'), 'tanh': ('tanh x', '[0,100,-100]'), 'sigmoid': ('sigmoid x', '[0,200,-200]'), 'logsigmoid': ('logsigmoid x', '[0,200,-200]'),
     'softplus': ('softplus x', '[0,30,-30]'), 'normalize': ('normalize x dim=0', '[0,0]'), 'mean of nothing': ('mean x', '[]'), 'asin': ('asin x', '[1,-1,0]'), 'acosh': ('acosh x', '[1,2]'), 'atanh': ('atanh x', '[1,0]'), 'log1p': ('log1p x', '[-1,0]'), 'trunc': ('trunc x', '[1.5,-1.5]'), 'erf': ('erf x', '[0,50]'),
+    'maxPool2d': ('maxPool2d x 2', '[[[[1,1],[1,1]]]]'), 'median over a dim': ('median x 0', '[3,1,1,2]'),
     'nanToNum': ('nanToNum x', '[nan,inf,1]'), 'hypot with itself': ('hypot x x', '[0,1]'),
 }  # fmt: skip
 for name, (op, at) in POINTS.items():
-    several = any(word in op for word in ('sort', 'topk', 'cummax')) or name in ('max over a dim', 'min over a dim')
+    several = any(word in op for word in ('sort', 'topk', 'cummax')) or name in ('max over a dim', 'min over a dim', 'median over a dim')
     case(f'kinks: {name} at {at}', f'x = leaf {at} ; y = {op} ; z = sum {"y.0" if several else "y"} ; backward z ; see x.grad'.replace('y = max x ;', 'y = max x ;'))
 TIES = {
     'maximum': ('maximum x w', '[1,2,3]', '[1,3,2]'), 'minimum': ('minimum x w', '[1,2,3]', '[1,3,2]'), 'fmax': ('fmax x w', '[1,nan,3]', '[1,2,nan]'), 'fmin': ('fmin x w', '[1,nan,3]', '[1,2,nan]'), 'maximum of nan': ('maximum x w', '[nan,1]', '[1,nan]'),
     'clamp by a tensor': ('clamp x w', '[1,2,3]', '[1,3,2]'), 'atan2': ('atan2 x w', '[0,1]', '[0,0]'), 'hypot': ('hypot x w', '[0,3]', '[0,4]'), 'xlogy': ('xlogy x w', '[0,0]', '[0,2]'), 'pow': ('pow x w', '[0,-2,2]', '[0,2,0.5]'), 'div': ('div x w', '[1,0]', '[0,0]'),
     'logaddexp': ('logaddexp x w', '[inf,-inf]', '[inf,-inf]'), 'remainder': ('remainder x w', '[4,-7]', '[2,2]'), 'fmod': ('fmod x w', '[4,-7]', '[2,2]'), 'copysign': ('copysign x w', '[0,-1]', '[1,1]'), 'prelu': ('prelu x w', '[0,-1,1]', '[0.25]'), 'l1Loss': ('l1Loss x w', '[1,2]', '[1,3]'),
     'smoothL1Loss': ('smoothL1Loss x w', '[1,2]', '[0,2]'), 'huberLoss': ('huberLoss x w', '[1,2]', '[0,2]'), 'dist': ('dist x w', '[1,2]', '[1,2]'), 'pairwiseDistance': ('pairwiseDistance x w', '[[1,2]]', '[[1,2]]'), 'cosineSimilarity': ('cosineSimilarity x w dim=0', '[0,0]', '[1,2]'),
-    'mseLoss': ('mseLoss x w', '[1,2]', '[1,2]'), 'hingeEmbedding': ('maximum x.neg w', '[0,1]', '[0,-1]'),
+    'mseLoss': ('mseLoss x w', '[1,2]', '[1,2]'), 'cdist': ('cdist x w', '[[1,2]]', '[[1,2],[1,3]]'), 'hingeEmbedding': ('maximum x.neg w', '[0,1]', '[0,-1]'),
 }  # fmt: skip
 for name, (op, left, right) in TIES.items():
     case(f'kinks: {name} of {left} and {right}', f'x = leaf {left} ; w = leaf {right} ; y = {op} ; z = sum y ; backward z ; see x.grad w.grad')
