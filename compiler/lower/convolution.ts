@@ -119,6 +119,9 @@ function backward(node: NodeOf<'convInputGrad'>): Correlation {
 /** Channels of the result that are summed side by side: accumulators, one load of the image and their weights fit the registers. */
 const sideBySide = 4;
 
+/** Whether the target makes tiles of plain nests by itself: they are then written with one sum each, and loops over the taps. */
+const isTiled = (region: Region): boolean => region.target.tile !== undefined;
+
 function correlate(nest: Nest, region: Region, c: Correlation): void {
   const n = axisFor(nest, 'n', region.space[0]!);
   const q = region.space.slice(2).map((extent, d) => axisFor(nest, 'pq'[d] ?? 'q', extent));
@@ -126,11 +129,11 @@ function correlate(nest: Nest, region: Region, c: Correlation): void {
   const group = axisFor(nest, 'g', c.groups);
   const output = axisFor(nest, 'o', c.outputs);
   const input = axisFor(nest, 'c', c.inputs);
-  const taps = tapsOf(nest, c.taps, mostTaps);
+  const taps = tapsOf(nest, c.taps, isTiled(region) ? 0 : mostTaps);
   loop(nest, n, 'par', (nAt) => {
     const image = staged(nest, region, c.image, nAt);
     loop(nest, group, 'par', (gAt) =>
-      blocks(nest, output, sideBySide, 'par', (within, start) => {
+      blocks(nest, output, isTiled(region) ? 1 : sideBySide, 'par', (within, start) => {
         const outputs = Array.from({ length: within.extent }, (_, i) => add(start, constant(i)));
         loops(nest, q, 'par', (qAt) => {
           const sums = outputs.map(() => {
@@ -180,11 +183,15 @@ function tapsOf(nest: Nest, taps: readonly number[], most: number): Taps {
   return { looped: taps.slice(0, first).map((extent) => axisFor(nest, 'k', extent)), written };
 }
 
+/** Bytes of images with their border, where they are walked panel by panel. */
+const mostStagedBytes = 8 << 20;
+
 /** One image in scratch with its border; where it has none and is a buffer already, or where scratch has no room, it is read where it is. */
 function staged(nest: Nest, region: Region, image: Bordered, n: Position): (channel: Position, t: readonly Position[]) => Expr {
   const { value, channels, extents } = image;
   const dtype = dtypeOf(value);
   const length = channels * elements(extents);
+  const room = isTiled(region) ? mostStagedBytes : region.target.maxScratchBytes;
   const direct = (channel: Position, t: readonly Position[]): Expr => {
     const guard = decided(nest, image.inside(t));
     return expressions(nest, region.known, [{ value, at: [n, channel, ...image.at(t)], guard, bind: true }])[0]!;
@@ -192,7 +199,7 @@ function staged(nest: Nest, region: Region, image: Bordered, n: Position): (chan
   const axes = axesFor(nest, [channels, ...extents]);
   for (const { name, extent } of axes) nest.extents.set(name, extent);
   const hasBorder = extents.some((extent, d) => extent !== spatial(value)[d]);
-  if ((!hasBorder && value.node.op === 'input') || length * bytesPerElement[dtype] > region.target.maxScratchBytes) return direct;
+  if ((!hasBorder && value.node.op === 'input') || length * bytesPerElement[dtype] > room) return direct;
   const name = declare(nest, 'image');
   emit(nest, { kind: 'scratch', name, dtype, length });
   loops(nest, axes, 'par', (at) => {
@@ -210,6 +217,10 @@ function staged(nest: Nest, region: Region, image: Bordered, n: Position): (chan
 
 /** weight[g*out + o, c, k] = sum over n and q of ct[n, g*out + o, q] * image[n, g*in + c, q*stride + k*dilation]. */
 function weightGradient(nest: Nest, region: Region, node: NodeOf<'convWeightGrad'>): void {
+  if (isTiled(region)) {
+    tiledWeightGradient(nest, region, node);
+    return;
+  }
   const [x, ct] = node.inputs;
   const { padding, stride, dilation, groups } = node.attrs;
   const dtype = region.target.accumulate[dtypeOf(x)];
@@ -265,6 +276,81 @@ function weightGradient(nest: Nest, region: Region, node: NodeOf<'convWeightGrad
       storeResults(nest, region, node, sum, [add(start, oIn!), ...rest]);
     });
   });
+}
+
+/**
+ * The same as products whose columns are channels of the image. Channels are laid side by side once, where the border is added, for a few
+ * images at a time; the sums of such batches are added up.
+ */
+function tiledWeightGradient(nest: Nest, region: Region, node: NodeOf<'convWeightGrad'>): void {
+  const [x, ct] = node.inputs;
+  const { padding, stride, dilation, groups } = node.attrs;
+  const dtype = region.target.accumulate[dtypeOf(x)];
+  const image = padded(x, padding);
+  const [outputs, inputs, ...taps] = region.space as readonly [number, number, ...number[]];
+  const images = fixed(shapeOf(x)[0]!);
+  const imageBytes = elements([inputs, ...image.extents]) * bytesPerElement[dtypeOf(x)];
+  const batch = Math.max(1, Math.min(images, Math.floor(mostStagedBytes / imageBytes)));
+  const perGroup = outputs / groups;
+  loop(nest, axisFor(nest, 'g', groups), 'par', (gAt) => {
+    const shape = [perGroup, inputs, ...taps];
+    const sums = batch === images ? undefined : declare(nest, 'sums');
+    if (sums !== undefined) emit(nest, { kind: 'scratch', name: sums, dtype, length: elements(shape), init: zeroOf(dtype) });
+    const output = axisFor(nest, 'o', perGroup);
+    const input = axisFor(nest, 'c', inputs);
+    const tapAxes = taps.map((extent) => axisFor(nest, 'k', extent));
+    const q = spatial(ct).map((extent, d) => axisFor(nest, 'pq'[d] ?? 'q', extent));
+    blocks(nest, axisFor(nest, 'n', images), batch, 'serial', (within, start) => {
+      const element = channelsLast(nest, region, image, { start, count: within.extent }, { start: mul(gAt, inputs), count: inputs });
+      loops(nest, [output, ...tapAxes, input], 'par', (at) => {
+        const [oAt, cAt, kAt] = [at[0]!, at.at(-1)!, at.slice(1, -1)];
+        const acc = declare(nest, 'acc');
+        emit(nest, { kind: 'var', name: acc, init: zeroOf(dtype) });
+        loops(nest, [within, ...q], 'serial', ([nAt, ...qAt]) => {
+          const t = qAt.map((p, d) => add(mul(p, stride[d]!), mul(kAt[d]!, dilation[d]!)));
+          const cotangent = expression(nest, region.known, ct, [add(start, nAt!), add(mul(gAt, perGroup), oAt), ...qAt]);
+          emit(nest, { kind: 'accumulate', name: acc, fn: 'add', value: product(cotangent, element(nAt!, cAt, t), dtype) });
+        });
+        const sum: Expr = { kind: 'ref', dtype, name: acc };
+        if (sums === undefined) {
+          storeResults(nest, region, node, sum, [add(mul(gAt, perGroup), oAt), cAt, ...kAt]);
+          return;
+        }
+        const place = linearize([oAt, cAt, ...kAt], shape, nest.extents);
+        const before: Expr = { kind: 'load', dtype, buffer: sums, at: place };
+        emit(nest, { kind: 'store', buffer: sums, at: place, value: { kind: 'call', dtype, fn: 'add', args: [before, sum] } });
+      });
+    });
+    if (sums === undefined) return;
+    loops(nest, [output, input, ...tapAxes], 'par', ([oAt, ...rest]) => {
+      const sum: Expr = { kind: 'load', dtype, buffer: sums, at: linearize([oAt!, ...rest], shape, nest.extents) };
+      storeResults(nest, region, node, sum, [add(mul(gAt, perGroup), oAt!), ...rest]);
+    });
+  });
+}
+
+type Range = { readonly start: Position; readonly count: number };
+
+/** Some images with their border in scratch, the channels of an element side by side. */
+function channelsLast(
+  nest: Nest,
+  region: Region,
+  { value, extents, at, inside }: Bordered,
+  images: Range,
+  channels: Range,
+): (n: Position, c: Position, t: readonly Position[]) => Expr {
+  const dtype = dtypeOf(value);
+  const shape = [images.count, ...extents, channels.count];
+  const name = declare(nest, 'image');
+  emit(nest, { kind: 'scratch', name, dtype, length: elements(shape) });
+  const axes = axesFor(nest, [images.count, channels.count, ...extents]);
+  loops(nest, axes, 'par', ([n, c, ...t]) => {
+    const guard = decided(nest, inside(t));
+    const place = [add(images.start, n!), add(channels.start, c!), ...at(t)];
+    const element = expressions(nest, region.known, [{ value, at: place, guard }])[0]!;
+    emit(nest, { kind: 'store', buffer: name, at: linearize([n!, ...t, c!], shape, nest.extents), value: element });
+  });
+  return (n, c, t) => ({ kind: 'load', dtype, buffer: name, at: linearize([n, ...t, c], shape, nest.extents) });
 }
 
 function bind(nest: Nest, base: string, value: Expr): Expr {

@@ -1,6 +1,6 @@
 // The order of work in a kernel of the form `rows`: which reductions share a loop, and which values a later loop keeps instead of computing again.
 import { sameShape } from '../ir/dim.ts';
-import { type Graph, type Node, nodesOf, shapeOf, type Value } from '../ir/node.ts';
+import { dtypeOf, type Graph, type Node, nodesOf, shapeOf, type Value } from '../ir/node.ts';
 import { rules } from '../ops/table.ts';
 import { costOf } from '../passes/fuse/cost.ts';
 import { isPointwise } from '../passes/fuse/role.ts';
@@ -18,6 +18,8 @@ export type Phase = {
 
 export type Phases = {
   readonly phases: readonly Phase[];
+  /** Kept values that lie in an output until it is written itself: by value, the output's index. */
+  readonly inOutput: ReadonlyMap<Value, number>;
   /** Number of reductions on the longest path to a value: the phase in which a full value can be computed first. */
   readonly depth: ReadonlyMap<Node, number>;
 };
@@ -51,7 +53,19 @@ export function phasesOf(graph: Graph, space: readonly number[]): Phases {
     else phase(Math.max(0, d - 1)).row.push(i);
   });
   for (const value of keptValues(graph, phases, space)) phases[value.phase]!.keep.push(value.value);
-  return { phases, depth };
+  return { phases, depth, inOutput: outputsThatKeep(graph, phases) };
+}
+
+/** An output of the last phase can hold a kept value of its dtype: each element is read for the last time when it is overwritten. */
+function outputsThatKeep(graph: Graph, phases: readonly Phase[]): Map<Value, number> {
+  const free = [...(phases.at(-1)?.full ?? [])];
+  const held = new Map<Value, number>();
+  for (const { keep } of phases)
+    for (const value of keep) {
+      const at = free.findIndex((i) => dtypeOf(graph.outputs[i]!) === dtypeOf(value));
+      if (at >= 0) held.set(value, free.splice(at, 1)[0]!);
+    }
+  return held;
 }
 
 /** Values in the shape of the space that are wanted in several phases and dear to compute: the last such on each path. */

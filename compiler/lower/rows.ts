@@ -72,12 +72,12 @@ function layoutOf(region: Region, plan: Phases): Layout {
 }
 
 /** Bytes of scratch that `width` rows side by side take. A single row has scalars; only kept values take scratch. */
-function scratchFor({ space, reduce }: Region, { phases }: Phases, width: number): number {
+function scratchFor({ space, reduce }: Region, { phases, inOutput }: Phases, width: number): number {
   const row = elements(reduce.map((d) => space[d]!));
   let bytes = 0;
   for (const { reductions, keep } of phases) {
     if (width > 1) bytes += reductions.length * largestAccumulator;
-    for (const value of keep) bytes += row * bytesPerElement[dtypeOf(value)];
+    for (const value of keep) if (!inOutput.has(value)) bytes += row * bytesPerElement[dtypeOf(value)];
   }
   return bytes * width;
 }
@@ -167,7 +167,7 @@ function walkElement(
     layout.reduced.map((d) => region.space[d]!),
   );
   for (const a of into) accumulate(nest, a, row, values[next++]!, place);
-  for (const [, name] of kept) emit(nest, { kind: 'store', buffer: name, at: elementInBlock(rows, at), value: values[next++]! });
+  for (const [value, name] of kept) emit(nest, { kind: 'store', buffer: name, at: keptAt(rows, value, at), value: values[next++]! });
   for (const i of phase.full)
     emit(nest, { kind: 'store', buffer: region.writes[i]!.name, at: linearize(at, region.space, nest.extents), value: values[next++]! });
 }
@@ -225,7 +225,7 @@ function knownTo(rows: Rows): Known {
     const temporary = rows.ofRow.get(value);
     if (temporary !== undefined) return { kind: 'load', dtype, buffer: temporary, at: rowAt(at) };
     const kept = at === rows.here ? rows.ofElement.get(value) : undefined;
-    if (kept !== undefined) return { kind: 'load', dtype, buffer: kept, at: elementInBlock(rows, at) };
+    if (kept !== undefined) return { kind: 'load', dtype, buffer: kept, at: keptAt(rows, value, at) };
     return region.known(value, at);
   };
 }
@@ -254,7 +254,13 @@ function elementInBlock({ nest, region, layout, side }: Rows, at: readonly Posit
   return linearize(positions, [...layout.reduced.map((d) => region.space[d]!), ...side.map((s) => s.axis.extent)], nest.extents);
 }
 
-function keepIn({ nest, region }: Rows, value: Value, width: number): string {
+/** Where an element of a kept value lies. */
+const keptAt = (rows: Rows, value: Value, at: readonly Position[]): Position =>
+  rows.plan.inOutput.has(value) ? linearize(at, rows.region.space, rows.nest.extents) : elementInBlock(rows, at);
+
+function keepIn({ nest, region, plan }: Rows, value: Value, width: number): string {
+  const output = plan.inOutput.get(value);
+  if (output !== undefined) return region.writes[output]!.name;
   const name = declare(nest, identifier(value.node.name || value.node.op));
   emit(nest, { kind: 'scratch', name, dtype: dtypeOf(value), length: width * elements(region.reduce.map((d) => region.space[d]!)) });
   return name;
@@ -271,8 +277,8 @@ const sideLoops = ({ nest, side }: Rows, body: (at: readonly Position[]) => void
     (at) => body(at.map((p, s) => add(side[s]!.start, p))),
   );
 
-/** A long run for lanes to share; else about the square root of the axis, which takes the error bound from n roundings to 2 sqrt(n). */
-const blockSize = (extent: number, run: number): number => (run > 128 ? run : 2 ** Math.ceil(Math.log2(Math.sqrt(extent))));
+/** A long run for lanes to share; else about the square root of the number, which takes the error bound from n roundings to 2 sqrt(n). */
+const runOf = (count: number, longest: number): number => (longest > 128 ? longest : 2 ** Math.ceil(Math.log2(Math.sqrt(count))));
 
 function reducedLoops(
   rows: Rows,
@@ -285,17 +291,16 @@ function reducedLoops(
     loops(nest, reduced, 'serial', (at) => body(at, wholes));
     return;
   }
-  const { width } = wholes[0]!;
-  let longest = 0;
-  reduced.forEach((a, i) => {
-    if (a.extent > reduced[longest]!.extent) longest = i;
-  });
-  const cut = reduced[longest]!;
-  loops(nest, reduced.slice(0, longest), 'serial', (before) => {
-    blocks(nest, cut, blockSize(cut.extent, longestRun(rows.region.target, width)), 'serial', (within, start) => {
+  // The axes inside of the one that is cut belong to a block as a whole.
+  let run = runOf(elements(reduced.map((a) => a.extent)), longestRun(rows.region.target, wholes[0]!.width));
+  let c = reduced.length - 1;
+  while (c > 0 && reduced[c]!.extent < run) run = Math.ceil(run / reduced[c--]!.extent);
+  const cut = reduced[c]!;
+  loops(nest, reduced.slice(0, c), 'serial', (before) => {
+    blocks(nest, cut, run, 'serial', (within, start) => {
       const parts = wholes.map((whole) => partOf(nest, whole));
       loop(nest, within, 'serial', (p) =>
-        loops(nest, reduced.slice(longest + 1), 'serial', (after) => body([...before, add(start, p), ...after], parts)),
+        loops(nest, reduced.slice(c + 1), 'serial', (after) => body([...before, add(start, p), ...after], parts)),
       );
       parts.forEach((part, i) => {
         if (part !== wholes[i]) fold(nest, part, wholes[i]!);

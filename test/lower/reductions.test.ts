@@ -5,7 +5,7 @@ import { load } from '../../compiler/jit/executable.ts';
 import { compileGraph } from '../../compiler/lower/compile.ts';
 import { evaluate } from '../../compiler/ops/evaluate.ts';
 import type { DType, TypedArray } from '../../runtime/dtype.ts';
-import { jsTarget } from '../../runtime/target.ts';
+import { jsTarget, wasmTarget } from '../../runtime/target.ts';
 import { dataFor } from '../graph-data.ts';
 import { expectClose } from '../meaning.ts';
 import { run } from '../run-program.ts';
@@ -94,3 +94,17 @@ test.each([
   for (const maxScratchBytes of [1 << 20, 3000, 600, 100])
     expectClose(run(graph, data, { ...jsTarget, maxScratchBytes }), evaluate(graph, data));
 });
+
+test.each([[[1 << 20]], [[1024, 1024]], [[1 << 14, 64]], [[64, 1 << 14]], [[3, 5, 70_000]]])(
+  'a long float32 sum over all of %j in lanes errs by less than a millionth',
+  (shape) => {
+    const x = b.input({ dtype: 'f32', shape });
+    const y = b.sum(x, { axes: shape.map((_, d) => d) });
+    const n = shape.reduce((p, d) => p * d, 1);
+    const [sum] = load(compileGraph({ inputs: [x], outputs: [y] }, wasmTarget('mul+add'))).run(
+      [new Float32Array(n).fill(0.1)],
+      new Float64Array(),
+    )[0] as Float32Array;
+    expect(Math.abs(sum! / (n * Math.fround(0.1)) - 1)).toBeLessThan(1e-6);
+  },
+);
