@@ -24,8 +24,11 @@ import {
   type Interval,
   leafOfBuffer,
   leafRecordOf,
+  leaveCall,
+  newCall,
   recordedOf,
   slotRecordOf,
+  startInterval,
 } from './record.ts';
 import { commit, type Storage, storageOf, succeed } from './storage.ts';
 import type { Tensor } from './tensor.ts';
@@ -187,17 +190,25 @@ function trace<A extends readonly unknown[], R>(
   tensors: readonly Tensor[],
 ): { result: R; gradients: readonly GradientRead[]; found: readonly Tensor[]; guards: readonly Guard[]; replay: Replay | undefined } {
   boundary();
+  const call = newCall(new Set());
+  startInterval(call);
   const interval = currentInterval();
-  interval.forReplay = true;
   const reads = interval.gradients;
-  const { guards } = interval;
-  const result = deferSteps(() => fn(...args));
+  const { guards } = call;
+  let result: R;
+  try {
+    result = deferSteps(() => fn(...args));
+  } catch (error) {
+    leaveCall();
+    throw error;
+  }
   const { gradients, found } = gradientsFound(reads, tensors);
   const { tensors: results, rest } = flatten(result);
   const whole = currentInterval() === interval && !(result instanceof Promise) && interval.repeatable;
   const detached = results.every((t) => !requiresGradOf(t)) && found.every((t) => t.via === undefined);
   const described = whole && detached ? describe(interval, found, results) : undefined;
   const ended = boundary(results.map((t) => t.value()));
+  startInterval(undefined);
   if (described === undefined || ended === undefined) return { result, gradients, found, guards, replay: undefined };
   return { result, gradients, found, guards, replay: { ...described(ended), result: rest } };
 }
@@ -217,7 +228,7 @@ function gradientsFound(
 
 /** Everything about the interval that its end forgets, as a function of what the end finds out. */
 function describe(interval: Interval, args: readonly Tensor[], results: readonly Tensor[]): (ended: Ended) => Omit<Replay, 'result'> {
-  const sources = new Map(interval.sources);
+  const { sources } = interval.call!;
   const written = [...interval.written.keys()];
   const touched = [...interval.touched] as Tensor[];
   const actions = [...interval.actions];

@@ -57,7 +57,8 @@ export function read(storage: Storage): Value {
   storage.value = value;
   storage.owned = false;
   storage.spare = undefined;
-  if (value.node.op === 'input') currentInterval().sources.set(value.node, storage);
+  const { call } = currentInterval();
+  if (call !== undefined && value.node.op === 'input' && !call.sources.has(value.node)) call.sources.set(value.node, storage);
   return value;
 }
 
@@ -70,6 +71,7 @@ export function write(storage: Storage, value: Value): void {
       { op: interval.trace.op, fix: 'pass the tensor to the function as an argument, and return what it becomes' },
     );
   if (storage.born !== interval && !interval.written.has(storage)) interval.written.set(storage, storage.value);
+  interval.call?.written.add(storage);
   storage.value = value;
   storage.version++;
   storage.owned = false;

@@ -5,6 +5,7 @@ import {
   fromTypedArray,
   getDefaultDevice,
   getNumThreads,
+  manualSeed,
   nn,
   noGrad,
   ones,
@@ -150,7 +151,7 @@ test('tensors and state go from device to device, compiled or not', async () => 
   const expected = await losses(['js', 'js', 'js', 'js', 'js', 'js', 'js'], false);
   for (const isCompiled of [false, true]) {
     const mixed = await losses(['wasm', 'wasm', 'js', 'js', 'js', 'wasm', 'wasm'], isCompiled);
-    mixed.forEach((loss, i) => expect(loss).toBeCloseTo(expected[i]!, 5));
+    for (const [i, loss] of mixed.entries()) expect(loss).toBeCloseTo(expected[i]!, 5);
   }
 });
 
