@@ -19,6 +19,7 @@ import { flatten, type Rest, sameRest, unflatten } from './pytree.ts';
 import {
   bufferOf,
   currentInterval,
+  currentTrace,
   type Guard,
   type HostAction,
   type Interval,
@@ -119,6 +120,8 @@ export function compile<A extends readonly unknown[], R>(fn: (...args: A) => R):
   const known: Specialisation[] = [];
   let traces = 0;
   const compiled = (...args: A): R => {
+    // A transform wants the graph of fn, which becomes a part of its own.
+    if (currentTrace() !== undefined) return fn(...args);
     const { tensors, rest } = flatten(args);
     const found = known.find((s) => matches(s, tensors, rest));
     if (found?.replay !== undefined) return replay(found.replay, withGradients(tensors, found.gradients)!) as R;
