@@ -1,7 +1,8 @@
 // Which buffers lie in linear memory. Their blocks are a cache: what has been out of use longest makes room, after a copy to the host if need be.
 //
 // Neither the garbage collector nor its registries help here: V8 counts no linear memory, and calls no registry back as long as a loop does
-// not yield. So the cache is bounded in bytes. A dead buffer's block is copied out like any other, and its copy is ordinary garbage.
+// not yield. So a block makes room when it is stale, or when all take more than a bound. That of a dead buffer is copied out like any other,
+// and its copy is ordinary garbage.
 import { type Block, type Buffer, bytesOf, type Home, readSync, release } from '../buffer.ts';
 import { bytesPerElement, type DType, type TypedArray } from '../dtype.ts';
 import { OutOfMemoryError } from '../errors.ts';
@@ -16,13 +17,9 @@ type WasmBlock = Block & {
   range: Range | undefined;
   /** The run that used it last. */
   usedAt: number;
-  queue: Queue | undefined;
   older: WasmBlock | undefined;
   newer: WasmBlock | undefined;
 };
-
-/** Blocks by their last use. */
-type Queue = { oldest: WasmBlock | undefined; newest: WasmBlock | undefined };
 
 export type Residency = {
   readonly linear: LinearMemory;
@@ -32,15 +29,16 @@ export type Residency = {
   bytes: number;
   /** The number of the current run: its blocks stay. */
   run: number;
-  /** Blocks whose elements the host has too, and those that hold the only ones. */
-  readonly copies: Queue;
-  readonly originals: Queue;
+  /** Blocks by their last use, linked. */
+  oldest: WasmBlock | undefined;
+  newest: WasmBlock | undefined;
   /** Frees blocks of collected buffers, when the program yields. */
   readonly registry: FinalizationRegistry<WasmBlock>;
 };
 
-const defaultBound = 512 << 20;
-/** Runs after which a block that costs nothing to drop counts as out of use, so that its warm pages serve before untouched ones. */
+/** A quarter of what there is. Blocks are seldom so many, as they go stale before. */
+const defaultBound = 1 << 30;
+/** Runs after which a block counts as out of use: its pages, which are warm, then serve before untouched ones. */
 const staleAfter = 64;
 
 export function makeResidency(linear: LinearMemory): Residency {
@@ -56,8 +54,8 @@ export function makeResidency(linear: LinearMemory): Residency {
     bound: defaultBound,
     bytes: 0,
     run: 0,
-    copies: { oldest: undefined, newest: undefined },
-    originals: { oldest: undefined, newest: undefined },
+    oldest: undefined,
+    newest: undefined,
     registry: new FinalizationRegistry((block) => free(r, block)),
   };
   return r;
@@ -97,7 +95,7 @@ export function reserve(r: Residency, bytes: number, what: string): Range {
   while (r.bytes + bytes > r.bound && evictOldest(r)) {}
   for (let range = takeTouched(heap, bytes); ; range = takeTouched(heap, bytes)) {
     if (range !== undefined) return range;
-    if (!evictStale(r)) break;
+    if (!evictOldest(r, staleAfter)) break;
   }
   for (;;) {
     const range = take(heap, bytes);
@@ -130,7 +128,6 @@ function attach(r: Residency, buffer: Buffer, range: Range, isCopied: boolean): 
     range,
     spilled: undefined,
     usedAt: r.run,
-    queue: undefined,
     older: undefined,
     newer: undefined,
   };
@@ -143,54 +140,38 @@ function attach(r: Residency, buffer: Buffer, range: Range, isCopied: boolean): 
 /** Makes the block the newest. */
 function use(r: Residency, block: WasmBlock): void {
   block.usedAt = r.run;
-  unqueue(block);
-  const queue = block.isCopied ? r.copies : r.originals;
-  block.queue = queue;
-  block.older = queue.newest;
-  if (queue.newest !== undefined) queue.newest.newer = block;
-  else queue.oldest = block;
-  queue.newest = block;
+  if (r.newest === block) return;
+  unlink(r, block);
+  block.older = r.newest;
+  if (r.newest !== undefined) r.newest.newer = block;
+  else r.oldest = block;
+  r.newest = block;
 }
 
-function unqueue(block: WasmBlock): void {
-  const { queue, older, newer } = block;
-  if (queue === undefined) return;
+function unlink(r: Residency, block: WasmBlock): void {
+  const { older, newer } = block;
   if (older !== undefined) older.newer = newer;
-  else queue.oldest = newer;
+  else if (r.oldest === block) r.oldest = newer;
   if (newer !== undefined) newer.older = older;
-  else queue.newest = older;
-  block.queue = undefined;
+  else if (r.newest === block) r.newest = older;
   block.older = undefined;
   block.newer = undefined;
 }
 
-/** Drops the block that has been out of use longest; says whether there was one that the current run does not use. */
-function evictOldest(r: Residency): boolean {
-  const copy = r.copies.oldest;
-  const original = r.originals.oldest;
-  const block = copy === undefined || (original !== undefined && original.usedAt < copy.usedAt) ? original : copy;
-  if (block === undefined || block.usedAt === r.run) return false;
-  evict(r, block);
-  return true;
-}
-
-function evictStale(r: Residency): boolean {
-  const block = r.copies.oldest;
-  if (block === undefined || block.usedAt + staleAfter > r.run) return false;
-  evict(r, block);
-  return true;
-}
-
-function evict(r: Residency, block: WasmBlock): void {
+/** Drops the block that has been out of use longest, for `runs` at least; says whether there was one. */
+function evictOldest(r: Residency, runs = 1): boolean {
+  const block = r.oldest;
+  if (block === undefined || block.usedAt + runs > r.run) return false;
   if (!block.isCopied) block.spilled = elementsOf(r, block);
   free(r, block);
+  return true;
 }
 
 function free(r: Residency, block: WasmBlock): void {
   const { range } = block;
   if (range === undefined) return;
   block.range = undefined;
-  unqueue(block);
+  unlink(r, block);
   r.registry.unregister(block);
   r.bytes -= range.bytes;
   give(r.linear.heap, range);
