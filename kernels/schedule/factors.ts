@@ -119,13 +119,17 @@ function orient(
   const side = parallel.findLast((l) => strideOf(store.at, l.name) === 1);
   const swaps = side === undefined ? ofY.length === 0 : ofX.includes(side);
   const [a, b, rows, columns] = swaps ? [y, x, ofY, ofX] : [x, y, ofX, ofY];
-  return {
-    a,
-    b,
-    batch,
-    rows: withLast(rows, longest(rows)),
-    columns: withLast(columns, columns.find((l) => l === side) ?? longest(columns)),
-  };
+  return { a, b, batch, rows: withLast(rows, longest(rows)), columns: withLast(columns, acrossPanels(columns, side, b)) };
+}
+
+/** Elements that a panel needs for its axis to be worth being walked in vectors. */
+const wide = 8;
+
+/** The axis across panels of columns: along which results lie side by side, or else elements of the factor, if it is wide enough. */
+function acrossPanels(columns: readonly Axis[], side: Axis | undefined, { value, before }: Factor): Axis | undefined {
+  const load = loadOf(value, before);
+  const sources = columns.filter((l) => load !== undefined && strideOf(load.at, l.name) === 1);
+  return [...columns.filter((l) => l === side), ...sources].find((l) => l.extent >= wide) ?? longest(columns);
 }
 
 const longest = (axes: readonly Axis[]): Axis | undefined =>

@@ -7,8 +7,9 @@ import { cutEvenly, cutInto, inBlocks, innermostOver, loopOver, loopsOver, sizeO
 import { type Axis, type Contraction, type Factor, stridedOf } from './factors.ts';
 import { freshName, rename } from './rewrite.ts';
 
-/** Terms of a sum that are written out, all their factors in registers. */
+/** Terms of a sum that are written out: for several rows all their factors in registers, for one row (a depthwise convolution) more. */
 const fewTerms = 8;
+const fewTermsOfRow = 25;
 /** Rows that share what is loaded of the second factor, and summed steps that share what is loaded of the sums. */
 const sideBySide = 4;
 /** Sums that stay in the first cache while rows of the second factor run by. */
@@ -17,7 +18,7 @@ const residentSums = 1024;
 export function scheduleSkinny(c: Contraction, taken: Set<string>): readonly Stmt[] | undefined {
   const column = c.columns.at(-1);
   if (column === undefined || hasChecks(c)) return undefined;
-  if (sizeOf(c.depth) <= fewTerms) return outerProduct(c, column, taken);
+  if (sizeOf(c.depth) <= (c.rows.length === 0 ? fewTermsOfRow : fewTerms)) return outerProduct(c, column, taken);
   const b = stridedOf(c.b, c.depth, column);
   return c.rows.length === 0 && b?.along === 1 ? sumOfRows(c, column, taken) : undefined;
 }

@@ -247,10 +247,10 @@ describe('products', () => {
 
   it('are sums of scaled rows where there is one row', () => {
     const plain = parseKernel(`
-      kernel @row(a: read f32[9], b: read f32[72], y: write f32[8]) {
+      kernel @row(a: read f32[27], b: read f32[216], y: write f32[8]) {
         par j: 8 {
           var acc = 0_f32
-          serial k: 9 {
+          serial k: 27 {
             acc += a[k] * b[k*8 + j]
           }
           y[j] = acc
@@ -259,12 +259,12 @@ describe('products', () => {
     `);
     expect(printKernel(scheduleProducts(plain, options()))).toBe(
       dedent(`
-        kernel @row(a: read f32[9], b: read f32[72], y: write f32[8]) {
+        kernel @row(a: read f32[27], b: read f32[216], y: write f32[8]) {
           scratch sums: f32[8]
           vector lane: 8 {
             sums[lane] = 0_f32
           }
-          serial k_2: 2 {
+          serial k_2: 6 {
             let x = a[k_2*4]
             let x_2 = a[k_2*4 + 1]
             let x_3 = a[k_2*4 + 2]
@@ -282,11 +282,17 @@ describe('products', () => {
               sums[lane] = acc
             }
           }
-          let x_5 = a[8]
+          let x_5 = a[24]
+          let x_6 = a[25]
+          let x_7 = a[26]
           vector lane: 8 {
             var acc = sums[lane]
-            let y_6 = b[lane + 64]
+            let y_6 = b[lane + 192]
             acc += x_5 * y_6
+            let y_7 = b[lane + 200]
+            acc += x_6 * y_7
+            let y_8 = b[lane + 208]
+            acc += x_7 * y_8
             sums[lane] = acc
           }
           vector lane: 8 {
