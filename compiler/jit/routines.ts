@@ -10,9 +10,6 @@ import { evaluated } from './evaluate.ts';
 type OverArrays = (...args: unknown[]) => void;
 const made = new Map<LibraryRoutine, OverArrays>();
 
-/** The name of a routine for buffers of these dtypes, as WebAssembly imports it. */
-export const routineImport = (name: LibraryRoutine, buffers: readonly DType[]): string => [name, ...buffers].join('_');
-
 /** The routine that is imported by `name`: it takes addresses of its buffers, then extents and flags. */
 export function routineOver(name: string, linear: LinearMemory): ((...args: number[]) => void) | undefined {
   const [routine, ...buffers] = name.split('_');
