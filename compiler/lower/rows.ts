@@ -288,7 +288,7 @@ function reducedLoops(
   const { nest, layout, axes } = rows;
   const reduced = layout.reduced.map((d) => axes[d]!);
   if (wholes.every((whole) => whole.partDType === undefined)) {
-    loops(nest, reduced, 'serial', (at) => body(at, wholes));
+    loops(nest, reduced, wholes.length === 0 ? 'par' : 'serial', (at) => body(at, wholes));
     return;
   }
   // The axes inside of the one that is cut belong to a block as a whole.

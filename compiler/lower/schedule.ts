@@ -1,7 +1,8 @@
-// The schedule of a plain nest on a target: which checked transformations of kernels/schedule are applied to it. Results keep every bit.
+// The schedule of a plain nest on a target: which checked transformations of kernels/schedule are applied to it.
 import type { Kernel } from '../../kernels/loop.ts';
 import { tileContractions } from '../../kernels/schedule/contraction.ts';
 import { mergeMembers } from '../../kernels/schedule/members.ts';
+import { splitReductions } from '../../kernels/schedule/partials.ts';
 import { scheduleProducts } from '../../kernels/schedule/product.ts';
 import { vectorise } from '../../kernels/schedule/vectorise.ts';
 import type { Target } from '../../runtime/target.ts';
@@ -9,7 +10,7 @@ import type { NodeOf } from '../ir/node.ts';
 
 export function scheduleKernel(kernel: Kernel, form: NodeOf<'kernel'>['attrs']['form'], target: Target): Kernel {
   const scheduled = scheduleForm(kernel, form, target);
-  return target.name === 'wasm' ? vectorise(scheduled) : scheduled;
+  return target.name === 'wasm' ? splitReductions(vectorise(scheduled)) : scheduled;
 }
 
 function scheduleForm(kernel: Kernel, form: NodeOf<'kernel'>['attrs']['form'], target: Target): Kernel {

@@ -184,7 +184,9 @@ const ofLanes = Object.fromEntries(
   ]),
 ) as Readonly<Record<Float32Function, Compute>>;
 
-const f32: Printers<Compute> = { ...floats('f32'), ...ofLanes };
+/** What has no form of its own in float32 is computed in float64. */
+const fromDouble = Object.fromEntries(Object.entries(f64).map(([name, compute]) => [name, throughDouble(compute as Compute)]));
+const f32 = { ...fromDouble, ...floats('f32'), ...ofLanes } as Printers<Compute>;
 
 const integers = <T extends 'i32' | 'i64'>(type: T) =>
   ({

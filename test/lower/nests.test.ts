@@ -39,7 +39,7 @@ test('softmax over the last axis walks a row at a time and keeps the exponential
         y[i*10 + j] = e
       }
       let s_2 = f32(s)
-      serial j: 10 {
+      par j: 10 {
         y[i*10 + j] = y[i*10 + j] / s_2
       }
     }`,
@@ -64,7 +64,7 @@ test('softmax over the first axis walks the columns side by side, memory in orde
         y[i*10 + j] = e
       }
     }
-    serial i: 4 {
+    par i: 4 {
       par j: 10 {
         y[i*10 + j] = y[i*10 + j] / f32(s[j])
       }
@@ -169,7 +169,7 @@ test('layer norm backward, first kernel: both sums of a row in one loop, the gra
       }
       let s1_2 = f32(s1)
       let s2_2 = f32(s2)
-      serial j: 48 {
+      par j: 48 {
         dx[i*48 + j] = rstd_2 * (dy[i*48 + j] * gamma[j] - s1_2 - (x[i*48 + j] - mean_2) * rstd_2 * s2_2)
       }
     }`,
