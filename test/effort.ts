@@ -6,4 +6,4 @@ const effort = Number(process.env.FLUXION_TEST_EFFORT ?? 1);
 export const runs = (whole: number): number => Math.max(1, Math.ceil(whole * effort));
 
 /** Length of a chain of ops that no recursion survives: a stack holds about ten thousand calls. */
-export const chainLength = effort < 1 ? 20_000 : 100_000;
+export const chainLength = effort < 1 ? 12_000 : 100_000;

@@ -7,7 +7,7 @@ import type { avalOf, Value } from '../ir/node.ts';
 import { demandTensors, kindOf as wordFor } from './arguments.ts';
 import { defaultTarget } from './device.ts';
 import { drawn as oneDraw } from './drawTape.ts';
-import { type DTypeName, elementOf } from './dtypes.ts';
+import { type DTypeName, demandFits, elementOf, truthOf } from './dtypes.ts';
 import { demandGradDType } from './handle.ts';
 import { parseNested } from './literals.ts';
 import type { Nested } from './methods/observe.ts';
@@ -78,6 +78,7 @@ function leaf(t: Tensor, options: CreationOptions, op: string): Tensor {
 export function tensor(data: Nested | TypedArray, options: CreationOptions = {}): Tensor {
   const { values, shape, element } = parseNested('tensor', data);
   const dtype = checkedElement('tensor', options.dtype, element);
+  if (dtype !== element && Array.isArray(values)) for (const v of values) demandFits('tensor', v, dtype);
   return leaf(newTensor(storageOfData(convert(values, dtype), dtype, shape)), options, 'tensor');
 }
 
@@ -112,7 +113,7 @@ export function convert(values: ArrayLike<number | bigint | boolean>, dtype: DTy
   const out = allocate(dtype, values.length);
   for (let i = 0; i < values.length; i++) {
     const v = values[i]!;
-    if (dtype === 'bool') out[i] = v ? 1 : 0;
+    if (dtype === 'bool') out[i] = Number(truthOf(v));
     else if (out instanceof BigInt64Array) out[i] = typeof v === 'bigint' ? v : BigInt(Math.trunc(Number(v)) || 0);
     else out[i] = Number(v);
   }
@@ -146,7 +147,12 @@ export const empty = (shape: readonly number[], options: CreationOptions = {}): 
 /** One number everywhere. dtype: as given, else bool or float32. */
 export function full(shape: readonly number[], value: number | boolean, options: CreationOptions = {}): Tensor {
   const otherwise = typeof value === 'boolean' ? 'bool' : 'f32';
-  return constant('full', shape, options, otherwise, (d) => (d === 'bool' ? lit(Boolean(value), d) : slot(Number(value), d)));
+  if (typeof value !== 'number' && typeof value !== 'boolean' && typeof value !== 'bigint')
+    throw new ArgumentError(`the value must be a number, not ${wordFor(value)}`, { op: 'full' });
+  return constant('full', shape, options, otherwise, (d) => {
+    demandFits('full', value, d);
+    return d === 'bool' ? lit(truthOf(value), d) : slot(Number(value), d);
+  });
 }
 
 /** What a tensor of the same shape and, unless told otherwise, dtype is made with. */

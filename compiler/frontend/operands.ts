@@ -6,6 +6,7 @@ import { sameShape } from '../ir/dim.ts';
 import type { Value } from '../ir/node.ts';
 import { broadcastTo, broadcastShapes as broadcastTwo, castTo, promote, promoteTypes, type Widest } from '../ops/broadcast.ts';
 import { demandTensors, kindOf } from './arguments.ts';
+import { demandFits, truthOf } from './dtypes.ts';
 import { apply, applyInPlace } from './op.ts';
 import { isTensor } from './pytree.ts';
 import { slot } from './record.ts';
@@ -44,8 +45,14 @@ export function broadcastShapes(op: string, shapes: readonly (readonly number[])
 
 /** A user's number as a value: a slot, or a literal where the dtype is bool or the number needs 64 bits. */
 export function scalarValue(s: Scalar, dtype: DType): Value {
-  if (dtype === 'bool') return lit(Boolean(s), dtype);
+  if (dtype === 'bool') return lit(truthOf(s), dtype);
   return typeof s === 'bigint' ? lit(s, dtype) : slot(Number(s), dtype);
+}
+
+/** A number that elements become, rather than meet: one that the dtype cannot hold is refused, where arithmetic would wrap. */
+export function fillingValue(op: string, s: Scalar, dtype: DType): Value {
+  demandFits(op, s, dtype);
+  return scalarValue(s, dtype);
 }
 
 export function demandOperand(op: string, o: unknown, position: number): asserts o is Operand {

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import * as fx from '../../compiler/index.ts';
 import { runs } from '../effort.ts';
 
-const { F, tensor } = fx;
+const { F, full, tensor, zeros } = fx;
+const list = (t: fx.Tensor): unknown => t.tolistSync();
 const error = (f: () => unknown): fx.FluxionError => {
   try {
     f();
@@ -375,5 +376,43 @@ describe('any call with any arguments', () => {
         }
       }
     expect(failures).toEqual([]);
+  });
+});
+
+describe('a number that a dtype cannot hold', () => {
+  it.each<readonly [fx.DTypeName, number | bigint]>([
+    ['uint8', 300],
+    ['uint8', -256],
+    ['int32', 2 ** 31],
+    ['int32', NaN],
+    ['int64', NaN],
+    ['int64', -Infinity],
+    ['int64', 1e30],
+  ])('is refused for %s: %s', (dtype, n) => {
+    const x = zeros([2], { dtype });
+    const all: readonly (() => unknown)[] = [
+      () => tensor([1, n] as never, { dtype }),
+      () => full([2], n as never, { dtype }),
+      () => x.fill_(n),
+      () => x.maskedFill(tensor([true, false]), n),
+      () => x.indexPut_([0], n),
+      () => x.indexFill(0, tensor([0n]), n),
+      () => x.scatter(0, tensor([0n]), n),
+    ];
+    for (const f of all) expect(f).toThrow(/cannot be converted to \w+ without overflow/);
+    expect(list(x)).toEqual(list(zeros([2], { dtype })));
+  });
+
+  it('is what PyTorch says: a negative uint8 wraps, fractions are cut', () => {
+    expect(list(tensor([-1, 255.5], { dtype: 'uint8' }))).toEqual([255, 255]);
+    expect(list(tensor([1.5, -1.5], { dtype: 'int32' }))).toEqual([1, -1]);
+    expect(list(full([1], -1.5, { dtype: 'int64' }))).toEqual([-1]);
+    const bool = { dtype: 'bool' } as const;
+    expect([list(tensor([NaN, -0], bool)), list(full([1], NaN, bool)), list(tensor([NaN]).to('bool'))]).toEqual([
+      [true, false],
+      [true],
+      [true],
+    ]);
+    expect(() => full([2], 'a' as never)).toThrow(fx.ArgumentError);
   });
 });

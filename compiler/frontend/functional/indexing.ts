@@ -9,7 +9,7 @@ import { observe } from '../boundary.ts';
 import { tensor } from '../creation.ts';
 import { dimOf } from '../dims.ts';
 import { apply, applyInPlace, applyView } from '../op.ts';
-import { broadcastShapes, broadcastTo, castTo, type Operand, resultType, scalarValue, tensorsAmong } from '../operands.ts';
+import { broadcastShapes, broadcastTo, castTo, fillingValue, type Operand, resultType, tensorsAmong } from '../operands.ts';
 import { isTensor } from '../pytree.ts';
 import type { Tensor } from '../tensor.ts';
 import { cat, unsqueeze } from './shape.ts';
@@ -241,7 +241,7 @@ export function indexPut_(x: Tensor, at: readonly Index[], value: Operand, optio
   const p = plan('indexPut_', x, at);
   const source = isTensor(value) ? [value] : [];
   const given = (values: readonly Value[], shape: readonly number[]): Value => {
-    const v = isTensor(value) ? dropOnes(values[0]!, shape) : scalarValue(value, x.element);
+    const v = isTensor(value) ? dropOnes(values[0]!, shape) : fillingValue('indexPut_', value, x.element);
     broadcastShapes('indexPut_', [fixedShape(shapeOf(v)), shape]);
     return castTo(broadcastTo(v, shape), x.element);
   };
@@ -294,7 +294,7 @@ function select3(op: string, condition: Tensor, x: Operand, y: Operand): Tensor 
   const shape = broadcastShapes(op, [condition.shape, ...tensors.map((t) => t.shape)]);
   return apply(op, [condition, ...tensors], (c, ...values) => {
     let at = 0;
-    const side = (o: Operand): Value => broadcastTo(castTo(isTensor(o) ? values[at++]! : scalarValue(o, dtype), dtype), shape);
+    const side = (o: Operand): Value => broadcastTo(castTo(isTensor(o) ? values[at++]! : fillingValue(op, o, dtype), dtype), shape);
     const [l, r] = [side(x), side(y)];
     return b.select(broadcastTo(c, shape), l, r);
   });
@@ -316,7 +316,7 @@ function fillRule(op: string, x: Tensor, mask: Tensor, value: Operand): (v: Valu
   return (v, m, ...f) =>
     b.select(
       broadcastTo(m, shape),
-      broadcastTo(isTensor(value) ? castTo(f[0]!, x.element) : scalarValue(value, x.element), shape),
+      broadcastTo(isTensor(value) ? castTo(f[0]!, x.element) : fillingValue(op, value, x.element), shape),
       broadcastTo(v, shape),
     );
 }
@@ -334,7 +334,7 @@ export function fill_(x: Tensor, value: Operand): Tensor {
     'fill_',
     x,
     tensorsAmong(value),
-    (v, ...f) => broadcastTo(isTensor(value) ? castTo(f[0]!, x.element) : scalarValue(value, x.element), fixedShape(shapeOf(v))),
+    (v, ...f) => broadcastTo(isTensor(value) ? castTo(f[0]!, x.element) : fillingValue('fill_', value, x.element), fixedShape(shapeOf(v))),
     { uniform: !isTensor(value) },
   );
 }

@@ -6,7 +6,7 @@ import { avalOf, shapeOf, type Value } from '../../ir/node.ts';
 import { demandTensors } from '../arguments.ts';
 import { dimOf } from '../dims.ts';
 import { apply, applyInPlace } from '../op.ts';
-import { broadcastShapes, broadcastTo, type Operand, type Scalar, scalarValue, tensorsAmong } from '../operands.ts';
+import { broadcastShapes, broadcastTo, fillingValue, type Operand, type Scalar, scalarValue, tensorsAmong } from '../operands.ts';
 import { isTensor } from '../pytree.ts';
 import type { Tensor } from '../tensor.ts';
 import { reshape } from './shape.ts';
@@ -65,7 +65,7 @@ function scatterWith(
     const shape = fixedShape(shapeOf(i));
     const updates = isTensor(src)
       ? b.slice(s[0]!, { start: shape.map(() => 0), stop: shape, step: shape.map(() => 1) })
-      : broadcastTo(scalarValue(src, x.element), shape);
+      : broadcastTo(fillingValue(op, src, x.element), shape);
     const whole = x.shape.every((n, d) => d === axis || n === shape[d]);
     const scatter = add ? b.scatterAdd : b.scatterSet;
     if (whole) return scatter(v, i, updates, { axis, mode: 'checked' });
@@ -140,7 +140,7 @@ function slicesInto(
       throw new ShapeError(`source must be [${shape}], not [${source.shape}]`, { op });
   }
   const rule = (v: Value, i: Value, ...s: Value[]): Value => {
-    const given = broadcastTo(isTensor(source) ? s[0]! : scalarValue(source, x.element), shape);
+    const given = broadcastTo(isTensor(source) ? s[0]! : fillingValue(op, source, x.element), shape);
     const updates = alpha === undefined ? given : b.mul(given, broadcastTo(scalarValue(alpha, x.element), shape));
     const wide = b.expand(b.reshape(i, { shape: [n] }), { shape, at: shape.map((_, d) => d).filter((d) => d !== axis) });
     return (add ? b.scatterAdd : b.scatterSet)(v, wide, updates, { axis, mode: 'checked' });
