@@ -91,9 +91,10 @@ function planOf(c: Contraction, { tile, threads, limits = measured }: ProductOpt
   const [row, column] = [c.rows.at(-1)!, c.columns.at(-1) ?? { name: freshName('j', taken), extent: 1 }];
   const [a, b] = [stridedOf(c.a, c.depth, row), stridedOf(c.b, c.depth, column)];
   const bytes = sizeOf(c.depth) * sizeOf(c.columns) * bytesPerElement[c.dtype];
-  const isSmall = bytes <= limits.smallBytes || sizeOf(c.rows) <= limits.fewRows;
+  const isThin = sizeOf(c.depth) <= fewTerms && column.extent > tile.columns;
+  const isSmall = isThin || bytes <= limits.smallBytes || sizeOf(c.rows) <= limits.fewRows;
   const inPlace = { a: isSmall ? a : undefined, b: isSmall && b?.along === 1 ? b : undefined };
-  const own = tileFor(c.dtype, tile, inPlace.a);
+  const own = isThin ? thinTile : tileFor(c.dtype, tile, inPlace.a);
   const groups = groupsOf(column, lineOf(c, own), threads, limits);
   const isSplit = inPlace.a === undefined && sizeOf(c.batch) < threads && blocksOf(groups) % threads === 0;
   return {
@@ -122,6 +123,10 @@ function groupsOf(column: Axis, unit: number, threads: number, limits: Limits): 
   return cutEvenly(column.extent, Math.max(unit, Math.ceil(column.extent / groups / unit) * unit), unit);
 }
 const fewGroups = 4;
+
+/** Terms of a sum that stay in registers, or near them, while a product walks along its columns: that is better than to walk along k. */
+const fewTerms = 8;
+const thinTile: Tile = { rows: 4, columns: 256, spread: 'load' };
 
 /** Of 64-bit elements half as many columns fit; rows that do not lie side by side are loaded one by one, which takes more registers. */
 function tileFor(dtype: Contraction['dtype'], tile: Tile, a: Strided | undefined): Tile {

@@ -1,5 +1,4 @@
-// Contractions without a body: so few terms to a sum, or a single row, that moving data is the work. Results are walked side by side in
-// vectors, and nothing is packed.
+// Contractions of a single row, where moving the other factor is the work: results are walked side by side in vectors, and nothing is packed.
 import { literal } from '../literal.ts';
 import type { Expr, Position, Stmt } from '../loop.ts';
 import { add, axis, constant } from '../position.ts';
@@ -7,20 +6,18 @@ import { cutEvenly, cutInto, inBlocks, innermostOver, loopOver, loopsOver, sizeO
 import { type Axis, type Contraction, type Factor, stridedOf } from './factors.ts';
 import { freshName, rename } from './rewrite.ts';
 
-/** Terms of a sum that are written out: for several rows all their factors in registers, for one row (a depthwise convolution) more. */
-const fewTerms = 8;
-const fewTermsOfRow = 25;
-/** Rows that share what is loaded of the second factor, and summed steps that share what is loaded of the sums. */
+/** Terms of a sum that are written out, as those of a depthwise convolution. */
+const fewTerms = 25;
+/** Summed steps that share what is loaded of the sums. */
 const sideBySide = 4;
 /** Sums that stay in the first cache while rows of the second factor run by. */
 const residentSums = 1024;
 
 export function scheduleSkinny(c: Contraction, taken: Set<string>): readonly Stmt[] | undefined {
   const column = c.columns.at(-1);
-  if (column === undefined || hasChecks(c)) return undefined;
-  if (sizeOf(c.depth) <= (c.rows.length === 0 ? fewTermsOfRow : fewTerms)) return outerProduct(c, column, taken);
-  const b = stridedOf(c.b, c.depth, column);
-  return c.rows.length === 0 && b?.along === 1 ? sumOfRows(c, column, taken) : undefined;
+  if (column === undefined || c.rows.length > 0 || hasChecks(c)) return undefined;
+  if (sizeOf(c.depth) <= fewTerms) return writtenOut(c, column, taken);
+  return stridedOf(c.b, c.depth, column)?.along === 1 ? sumOfRows(c, column, taken) : undefined;
 }
 
 const hasChecks = (c: Contraction): boolean => [...c.a.before, ...c.b.before, ...c.epilogue].some((s) => s.kind === 'check');
@@ -40,48 +37,25 @@ function named(
 
 type Places = readonly ReadonlyMap<string, Position>[];
 
-/** `sum += a * b` for each place and each of the sums, which are those of neighbouring rows: first the factors that the columns share. */
-function terms(
-  c: Contraction,
-  places: Places,
-  rows: Places,
-  sums: readonly string[],
-  taken: Set<string>,
-): { readonly shared: Stmt[]; readonly adding: Stmt[] } {
+/** `sum += a * b` for each place: first the factors that the columns share. */
+function terms(c: Contraction, places: Places, taken: Set<string>): { readonly shared: Stmt[]; readonly adding: Stmt[] } {
   const shared: Stmt[] = [];
   const adding: Stmt[] = [];
   for (const at of places) {
-    const y = named(c.b, 'y', at, taken);
-    adding.push(...y.lets);
-    for (const [i, row] of rows.entries()) {
-      const x = named(c.a, 'x', new Map([...at, ...row]), taken);
-      shared.push(...x.lets);
-      const value: Expr = { kind: 'call', dtype: c.dtype, fn: 'mul', args: [x.ref, y.ref] };
-      adding.push({ kind: 'accumulate', name: sums[i]!, fn: 'add', value });
-    }
+    const [x, y] = [named(c.a, 'x', at, taken), named(c.b, 'y', at, taken)];
+    shared.push(...x.lets);
+    const value: Expr = { kind: 'call', dtype: c.dtype, fn: 'mul', args: [x.ref, y.ref] };
+    adding.push(...y.lets, { kind: 'accumulate', name: c.sum, fn: 'add', value });
   }
   return { shared, adding };
 }
 
-/** All terms of a sum written out: rows of the result are walked one after the other, a few side by side. */
-function outerProduct(c: Contraction, column: Axis, taken: Set<string>): readonly Stmt[] {
-  const places = placesOf(c.depth);
-  const row = c.rows.at(-1) ?? { name: freshName('i', taken), extent: 1 };
-  const rows = inBlocks(cutInto(row.extent, sideBySide), `${row.name}_block`, 'par', taken, (start, count) => {
-    const at = Array.from({ length: count }, (_, n) => new Map([[row.name, add(start, constant(n))]]));
-    const sums = at.map(() => freshName(c.sum, taken));
-    const { shared, adding } = terms(c, places, at, sums, taken);
-    const vars = sums.map((name): Stmt => ({ kind: 'var', name, init: literal(0, c.dtype) }));
-    const after = at.flatMap((axes, n) => storing(c, axes, sums[n]!, taken));
-    return innermostOver(column, 'vector', [...shared, ...vars, ...adding, ...after]);
-  });
-  return loopsOver([...c.batch, ...c.rows.slice(0, -1), ...c.columns.slice(0, -1)], 'par', rows);
-}
-
-/** The epilogue of one of several sums, with lets of its own. */
-function storing(c: Contraction, axes: ReadonlyMap<string, Position>, sum: string, taken: Set<string>): Stmt[] {
-  const names = new Map(c.epilogue.flatMap((s) => (s.kind === 'let' ? [[s.name, freshName(s.name, taken)] as const] : [])));
-  return c.epilogue.map((s) => rename(s, { axes, names: names.set(c.sum, sum) }));
+/** All terms of a sum written out. */
+function writtenOut(c: Contraction, column: Axis, taken: Set<string>): readonly Stmt[] {
+  const { shared, adding } = terms(c, placesOf(c.depth), taken);
+  const sum: Stmt = { kind: 'var', name: c.sum, init: literal(0, c.dtype) };
+  const along = innermostOver(column, 'vector', [...shared, sum, ...adding, ...c.epilogue]);
+  return loopsOver([...c.batch, ...c.columns.slice(0, -1)], 'par', along);
 }
 
 /** Every place of the axes, the last one fastest. */
@@ -103,7 +77,7 @@ function sumOfRows(c: Contraction, column: Axis, taken: Set<string>): readonly S
     const last = c.depth.at(-1)!;
     const adding = inBlocks(cutInto(last.extent, sideBySide), last.name, 'serial', taken, (first, count) => {
       const places = Array.from({ length: count }, (_, n) => new Map([...across, [last.name, add(first, constant(n))]]));
-      const step = terms(c, places, [new Map()], [c.sum], taken);
+      const step = terms(c, places, taken);
       return overLanes([
         ...step.shared,
         { kind: 'var', name: c.sum, init: sum },

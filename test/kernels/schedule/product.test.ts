@@ -216,30 +216,14 @@ describe('products', () => {
     );
   });
 
-  it('are written out where a sum has few terms', () => {
-    expect(printKernel(scheduleProducts(matmul({ m: 2, k: 2, n: 8 }), options()))).toBe(
+  it('walk along the columns where a sum has few terms', () => {
+    expect(printKernel(scheduleProducts(matmul({ m: 6, k: 2, n: 300 }), options()))).toBe(
       dedent(`
-        kernel @matmul(a: read f32[4], b: read f32[16], bias: read f32[8], y: write f32[16]) {
-          let x_2 = a[0]
-          let x_3 = x_2
-          let x_4 = a[2]
-          let x_5 = x_4
-          let x_6 = a[1]
-          let x_7 = x_6
-          let x_8 = a[3]
-          let x_9 = x_8
-          vector j: 8 {
-            var acc_2 = 0_f32
-            var acc_3 = 0_f32
-            let y_2 = b[j]
-            acc_2 += x_3 * y_2
-            acc_3 += x_5 * y_2
-            let y_3 = b[j + 8]
-            acc_2 += x_7 * y_3
-            acc_3 += x_9 * y_3
-            y[j] = acc_2
-            y[j + 8] = acc_3
-          }
+        kernel @matmul(a: read f32[12], b: read f32[600], bias: read f32[300], y: write f32[1800]) {
+          product y[0] row 300 = a[0] k 1 row 2 load * b[0] k 300 over (4, 256, 2)
+          product y[1200] row 300 = a[8] k 1 row 2 load * b[0] k 300 over (2, 256, 2)
+          product y[256] row 300 = a[0] k 1 row 2 load * b[256] k 300 over (4, 44, 2)
+          product y[1456] row 300 = a[8] k 1 row 2 load * b[256] k 300 over (2, 44, 2)
         }
       `),
     );
