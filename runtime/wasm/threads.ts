@@ -4,7 +4,7 @@
 // The main thread is thread 0. Node delivers no event to a thread that waits, so a worker says in memory how it is.
 import { WorkerError } from '../errors.ts';
 import type { LinearMemory } from './memory.ts';
-import { closed, control, nodeSource, record, state, webSource } from './worker.ts';
+import { closed, control, nodeSource, pause, record, state, webSource } from './worker.ts';
 
 export type Pool = {
   /** Of shared memory as it was when the pool began: the control block lies below its end for good. */
@@ -31,9 +31,7 @@ const controlBytes = (threads: number): number => 4 * (control.workers + record.
 export const availableParallelism = (): number =>
   globalThis.process?.getBuiltinModule?.('node:os').availableParallelism() ?? globalThis.navigator?.hardwareConcurrency ?? 1;
 
-/**
- * How many threads there shall be, and the pool that has them, if it was needed yet. `isRefused`: the host allows no workers.
- */
+/** How many threads there shall be, and the pool that has them, if it was needed yet. `isRefused`: the host allows no workers. */
 export type Threads = { wanted: number; pool: Pool | undefined; isRefused: boolean };
 
 /** Starts workers, which are of use some time later (`isReady`). `address`: of `controlBytes(threads)`. Throws what the host throws where it allows none. */
@@ -95,12 +93,12 @@ export function runOnAll(pool: Pool, job: Job, own: () => void): void {
   if (Atomics.load(words, base + control.asleep) > 0) Atomics.notify(words, base + control.job);
   try {
     own();
+    waitForAll(pool);
   } catch (error) {
     Atomics.store(words, base + control.abort, pool.job);
     waitForLiving(pool);
     throw error;
   }
-  waitForAll(pool);
 }
 
 /** Loads before the main thread sleeps: it is spared the sleep by workers that finish at about the same time. */
@@ -128,9 +126,9 @@ function waitForLiving(pool: Pool): void {
   }
 }
 
-/** A sleep of a millisecond at most; on a page's main thread, which may not sleep, none. */
-function wait(words: Int32Array, at: number, value: number): void {
-  if (maySleep) Atomics.wait(words, at, value, 1);
+/** A sleep of at most `ms`, unless the word changes; on a page's main thread, which may not sleep, none. */
+function wait(words: Int32Array, at: number, value: number, ms = 1): void {
+  if (maySleep) Atomics.wait(words, at, value, ms);
 }
 const maySleep = ((): boolean => {
   try {
@@ -143,7 +141,9 @@ const maySleep = ((): boolean => {
 
 /** Called by a barrier that has kept the main thread waiting for a while. Throws WorkerError if a worker will never come. */
 export function stalled(pool: Pool): void {
-  wait(pool.words, pool.base + control.pending, Atomics.load(pool.words, pool.base + control.pending));
+  // Short, since nobody wakes a thread that waits at a barrier.
+  const at = pool.base + control.pending;
+  wait(pool.words, at, Atomics.load(pool.words, at), pause);
   demandLiving(pool);
 }
 

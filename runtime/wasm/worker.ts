@@ -32,8 +32,8 @@ export const closed = -1;
 const spins = 20_000;
 /** The longest sleep, in ms, after which a worker looks around. */
 const slice = 500;
-/** How long a worker at a barrier sleeps, in ms, when the others take long. */
-const pause = 0.2;
+/** How long a thread at a barrier sleeps, in ms, when the others take long. */
+export const pause = 0.2;
 
 const { job, abort, module, address, length, args, threads, pending, asleep, workers } = control;
 

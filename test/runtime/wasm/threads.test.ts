@@ -45,8 +45,8 @@ async function ready({ threads }: Machine): Promise<void> {
 }
 
 /** Starts threads whose `Math.disaster` is the given code, since functions of Math are what modules may import. */
-async function startDoomed(machine: Machine, code: string): Promise<void> {
-  const node = `Math.disaster = () => { ${code} };\n${nodeSource}`;
+async function startDoomed(machine: Machine, code: string, source = nodeSource): Promise<void> {
+  const node = `Math.disaster = () => { ${code} };\n${source}`;
   const { threads, residency } = machine;
   threads.pool = startPool(residency.linear, reserve(residency, 4096, 'test').address, threads.wanted, { node, web: '' });
   await ready(machine);
@@ -120,6 +120,15 @@ test.each(cases)('a worker that %s is an error: thread %i in round %i', async (h
   const after = run(executable);
   expect(helpers(after)).toBe(3);
   expect(readSync(after[0]!)).toEqual(expected);
+});
+
+test('where the operating system does not list threads, one that ends without a word is given up', async () => {
+  const machine = machineOf(2);
+  const executable = bindWasm(relay(n), machine);
+  run(executable);
+  await startDoomed(machine, deaths.exits, nodeSource.replace("process.platform === 'linux'", 'false'));
+  expect(() => run(executable, 102)).toThrow(/worker thread 1 is gone: it ended without a word/);
+  expect(readSync(run(executable)[0]!)).toEqual(expected);
 });
 
 test('the error says what the worker said', async () => {
