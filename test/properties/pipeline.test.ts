@@ -8,7 +8,8 @@ import { evaluate } from '../../compiler/ops/evaluate.ts';
 import type { Reference } from '../../compiler/ops/rules.ts';
 import { pipeline } from '../../compiler/passes/pipeline.ts';
 import type { DType } from '../../runtime/dtype.ts';
-import { jsTarget, type Target } from '../../runtime/target.ts';
+import { jsTarget, type Target, wasmTarget } from '../../runtime/target.ts';
+import { wasmNumerics } from '../../runtime/wasm/features.ts';
 import { runs } from '../effort.ts';
 import { expectClose } from '../meaning.ts';
 import { evaluateRounded } from '../passes/bits.ts';
@@ -24,6 +25,7 @@ function everyGraph(options: GraphOptions, numRuns: number, holds: (g: GraphWith
   );
 }
 
+const wasm = wasmTarget(wasmNumerics());
 /** One op to a kernel: what every fused kernel is compared with. */
 const unfused: Target = { ...jsTarget, maxOpsPerKernel: 1 };
 const narrow: Target = { ...jsTarget, maxBuffersPerKernel: 4, maxOpsPerKernel: 8, maxScratchBytes: 64 };
@@ -35,16 +37,21 @@ describe('a compiled graph', () => {
     ['jsTarget', jsTarget],
     ['few buffers, ops and little scratch', narrow],
     ['one op to a kernel', unfused],
+    ['wasm', wasm],
+    ['wasm, one op to a kernel', { ...wasm, maxOpsPerKernel: 1 }],
   ])('gives in float64 and integers what it means: %s', (_, target) => {
     everyGraph({ dtypes: exact }, 150, ({ graph, data }) => expectClose(run(graph, data, target), evaluate(graph, data)));
   });
 
-  test('gives in float32 what it means when each op rounds its result, but for the last bits of sums', () => {
-    everyGraph({}, 150, ({ graph, data }) => {
-      const size = nodesOf(graph).length;
-      expectCloseF32(run(graph, data), evaluateRounded(graph, data), size);
-    });
-  });
+  test.each([jsTarget, wasm])(
+    'gives in float32 what it means when each op rounds its result, but for the last bits of sums: $name',
+    (target) => {
+      everyGraph({}, 150, ({ graph, data }) => {
+        const size = nodesOf(graph).length;
+        expectCloseF32(run(graph, data, target), evaluateRounded(graph, data), size);
+      });
+    },
+  );
 
   test('jumps where its meaning jumps', () => {
     everyGraph({ dtypes: exact, continuous: false }, 150, ({ graph, data }) => expectClose(run(graph, data), evaluate(graph, data)));
@@ -56,9 +63,9 @@ describe('a compiled graph', () => {
     });
   });
 
-  test('has the same bits fused and unfused', () => {
+  test.each([jsTarget, wasm])('has the same bits fused and unfused: $name', (target) => {
     everyGraph({ finite: false, continuous: false }, 150, ({ graph, data }) => {
-      expect(bitsOf(run(graph, data, jsTarget))).toEqual(bitsOf(run(graph, data, unfused)));
+      expect(bitsOf(run(graph, data, target))).toEqual(bitsOf(run(graph, data, { ...target, maxOpsPerKernel: 1 })));
     });
   });
 
