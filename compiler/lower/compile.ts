@@ -32,21 +32,26 @@ export type CompileOptions = {
   readonly name?: string;
   /** Optional passes to skip. */
   readonly disable?: readonly string[];
-  /** Called with the graph as it is given and after each pass, and with the kernels as they are lowered. */
-  readonly onStage?: (stage: string, graph: Graph) => void;
+  /** Called with the graph as it is given and after each pass, with the milliseconds that it took. */
+  readonly onStage?: (stage: string, graph: Graph, ms: number) => void;
+  /** Told the name of each rewrite rule that fires. */
+  readonly onRule?: (rule: string) => void;
+  /** Called for each kernel node, in the order of launches, with the nest that it is lowered to, and that nest as it is scheduled. */
+  readonly onKernel?: (node: NodeOf<'kernel'>, nest: Kernel, scheduled: Kernel) => void;
 };
 
 /** The Program that computes a graph on a target. */
 export function compileGraph(graph: Graph, target: Target, options: CompileOptions = {}): Program {
-  options.onStage?.('recorded', graph);
+  options.onStage?.('recorded', graph, 0);
   const unfused: string[] = [];
   const fused = runPipeline(graph, target, {
     ...(options.disable === undefined ? {} : { disable: options.disable }),
-    onPass: (name, result) => options.onStage?.(name, result),
+    onPass: (name, result, ms) => options.onStage?.(name, result, ms),
     note: (text) => unfused.push(text),
+    fired: (rule) => options.onRule?.(rule),
   });
   const name = options.name ?? 'main';
-  return { ...lowerGraph(fused, target, name), notes: { graph: print(graph, { name }), fused: print(fused, { name }), unfused } };
+  return { ...lowerGraph(fused, target, name, options), notes: { graph: print(graph, { name }), fused: print(fused, { name }), unfused } };
 }
 
 type KernelNode = NodeOf<'kernel'>;
@@ -55,12 +60,12 @@ type KernelNode = NodeOf<'kernel'>;
 type Lowered = { readonly node: KernelNode; readonly kernel: Kernel; readonly code: KernelCode };
 
 /** Lowers a graph whose nodes all are kernels, or aliases of what they leave. */
-export function lowerGraph(graph: Graph, target: Target, name: string): Omit<Program, 'notes'> {
+export function lowerGraph(graph: Graph, target: Target, name: string, options: CompileOptions = {}): Omit<Program, 'notes'> {
   const slots = graph.inputs.filter(isSlot);
   const inputs = graph.inputs.filter((v) => !isSlot(v));
   const slotIndex = new Map(slots.map((v, i) => [v, i]));
   const dtypes = slots.map(dtypeOf);
-  const lowered = kernelsInOrder(graph).map((node) => lowerNode(node, slotIndex, dtypes, target));
+  const lowered = kernelsInOrder(graph).map((node) => lowerNode(node, slotIndex, dtypes, target, options));
   const { outputs, homes } = placeOutputs(graph, inputs);
   const { plan, offsetOf } = placeIntermediates(lowered, homes);
   const refOf = (value: Value): BufferRef => {
@@ -139,9 +144,17 @@ function demandAddressable(value: Value): void {
   );
 }
 
-function lowerNode(node: KernelNode, slotIndex: ReadonlyMap<Value, number>, slots: readonly DType[], target: Target): Lowered {
+function lowerNode(
+  node: KernelNode,
+  slotIndex: ReadonlyMap<Value, number>,
+  slots: readonly DType[],
+  target: Target,
+  { onKernel }: CompileOptions,
+): Lowered {
   const indices = node.inputs.map((v) => slotIndex.get(v));
-  const kernel = scheduleKernel(lowerKernel(node, indices, slots, target), node.attrs.form, target);
+  const nest = lowerKernel(node, indices, slots, target);
+  const kernel = scheduleKernel(nest, node.attrs.form, target);
+  onKernel?.(node, nest, kernel);
   return { node, kernel, code: { ...codeOf(kernel, target), ...trafficOf(node), origin: originOf(node) } };
 }
 
