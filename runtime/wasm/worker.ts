@@ -109,14 +109,18 @@ const body = `function work({ memory, base, thread }) {
   }
 }`;
 
-/** For a worker of Node. Where the operating system lists the threads of a process, the worker says which it is. */
+/** For a worker of Node. Where the operating system lists the threads of a process, the worker says which it is; else it says 0. */
 export const nodeSource = `${body}
-const { workerData } = require('node:worker_threads');
-if (process.platform === 'linux') {
-  const { memory, base, thread } = workerData;
-  const task = Number(require('node:fs').readlinkSync('/proc/thread-self').split('/').at(-1));
-  new Int32Array(memory.buffer)[base + ${workers} + ${record.words} * (thread - 1) + ${record.task}] = task;
+function taskOfThread() {
+  try {
+    return process.platform === 'linux' ? Number(require('node:fs').readlinkSync('/proc/thread-self').split('/').at(-1)) : 0;
+  } catch {
+    return 0;
+  }
 }
+const { workerData } = require('node:worker_threads');
+const { memory, base, thread } = workerData;
+new Int32Array(memory.buffer)[base + ${workers} + ${record.words} * (thread - 1) + ${record.task}] = taskOfThread();
 work(workerData);`;
 
 /** For a worker of a page. */
