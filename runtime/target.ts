@@ -54,12 +54,12 @@ const defaultTiles = {
 } as const satisfies Record<string, RegisterTile>;
 
 /** WebAssembly with 128-bit vectors. What differs between engines is its numerics: whether `relaxed_madd` is there and rounds once. */
-export const wasmTarget = (numerics: 'mul+add' | 'madd'): Target => ({
+export const wasmTarget = (numerics: 'mul+add' | 'madd', tile: RegisterTile = defaultTiles[numerics]): Target => ({
   name: 'wasm',
   lanes: 4,
   threads: 1,
   numerics,
-  tile: defaultTiles[numerics],
+  tile,
   dtypes: jsTarget.dtypes,
   maxBuffersPerKernel: 64,
   maxScratchBytes: 1 << 20,

@@ -9,9 +9,9 @@ import { freshName, rename } from './rewrite.ts';
 /** Terms of a sum that are written out, as those of a depthwise convolution. */
 const fewTerms = 25;
 /** Summed steps that share what is loaded of the sums. */
-const sideBySide = 4;
+const sideBySide = 8;
 /** Sums that stay in the first cache while rows of the second factor run by. */
-const residentSums = 1024;
+const residentSums = 2048;
 
 export function scheduleSkinny(c: Contraction, taken: Set<string>): readonly Stmt[] | undefined {
   const column = c.columns.at(-1);

@@ -248,35 +248,47 @@ describe('products', () => {
           vector lane: 8 {
             sums[lane] = 0_f32
           }
-          serial k_2: 6 {
-            let x = a[k_2*4]
-            let x_2 = a[k_2*4 + 1]
-            let x_3 = a[k_2*4 + 2]
-            let x_4 = a[k_2*4 + 3]
+          serial k_2: 3 {
+            let x = a[k_2*8]
+            let x_2 = a[k_2*8 + 1]
+            let x_3 = a[k_2*8 + 2]
+            let x_4 = a[k_2*8 + 3]
+            let x_5 = a[k_2*8 + 4]
+            let x_6 = a[k_2*8 + 5]
+            let x_7 = a[k_2*8 + 6]
+            let x_8 = a[k_2*8 + 7]
             vector lane: 8 {
               var acc = sums[lane]
-              let y_2 = b[k_2*32 + lane]
+              let y_2 = b[k_2*64 + lane]
               acc += x * y_2
-              let y_3 = b[k_2*32 + lane + 8]
+              let y_3 = b[k_2*64 + lane + 8]
               acc += x_2 * y_3
-              let y_4 = b[k_2*32 + lane + 16]
+              let y_4 = b[k_2*64 + lane + 16]
               acc += x_3 * y_4
-              let y_5 = b[k_2*32 + lane + 24]
+              let y_5 = b[k_2*64 + lane + 24]
               acc += x_4 * y_5
+              let y_6 = b[k_2*64 + lane + 32]
+              acc += x_5 * y_6
+              let y_7 = b[k_2*64 + lane + 40]
+              acc += x_6 * y_7
+              let y_8 = b[k_2*64 + lane + 48]
+              acc += x_7 * y_8
+              let y_9 = b[k_2*64 + lane + 56]
+              acc += x_8 * y_9
               sums[lane] = acc
             }
           }
-          let x_5 = a[24]
-          let x_6 = a[25]
-          let x_7 = a[26]
+          let x_9 = a[24]
+          let x_10 = a[25]
+          let x_11 = a[26]
           vector lane: 8 {
             var acc = sums[lane]
-            let y_6 = b[lane + 192]
-            acc += x_5 * y_6
-            let y_7 = b[lane + 200]
-            acc += x_6 * y_7
-            let y_8 = b[lane + 208]
-            acc += x_7 * y_8
+            let y_10 = b[lane + 192]
+            acc += x_9 * y_10
+            let y_11 = b[lane + 200]
+            acc += x_10 * y_11
+            let y_12 = b[lane + 208]
+            acc += x_11 * y_12
             sums[lane] = acc
           }
           vector lane: 8 {
