@@ -95,6 +95,14 @@ export type Stmt =
       readonly b: { readonly buffer: string; readonly at: Position; readonly k: number };
       readonly c: { readonly buffer: string; readonly at: Position; readonly row: number };
       readonly from: 'zero' | 'c';
+    }
+  /** A block of a matrix, transposed: to[at + c*to.row + r] = from[at + r*from.row + c] for r < rows and c < columns. `to` is not `from`. */
+  | {
+      readonly kind: 'transpose';
+      readonly rows: number;
+      readonly columns: number;
+      readonly to: { readonly buffer: string; readonly at: Position; readonly row: number };
+      readonly from: { readonly buffer: string; readonly at: Position; readonly row: number };
     };
 
 /**
@@ -104,6 +112,7 @@ export type Stmt =
 export type Spread = 'load' | 'shuffle';
 
 export type Product = Extract<Stmt, { kind: 'product' }>;
+export type Transpose = Extract<Stmt, { kind: 'transpose' }>;
 /** What products are of. */
 export const productDTypes = ['f32', 'f64', 'i32'] as const satisfies readonly DType[];
 export type ProductDType = (typeof productDTypes)[number];

@@ -217,6 +217,8 @@ function statement(p: Parser): Stmt {
     }
     case 'product':
       return product(p);
+    case 'transpose':
+      return transpose(p);
     default:
       return assignment(p, t);
   }
@@ -224,35 +226,51 @@ function statement(p: Parser): Stmt {
 
 /** `product y[i*1280] row 256 = a[i*3920] k 5 row 1 load * b[0] k 8 over (5, 8, 784)`, with `+=` if it adds to what is there. */
 function product(p: Parser): Stmt {
-  const place = (): { readonly buffer: string; readonly at: Position } => {
-    const t = peek(p);
-    const buffer = identifier(p);
-    dtypeOf(p, t);
-    symbol(p, '[');
-    const at = position(p);
-    symbol(p, ']');
-    return { buffer, at };
-  };
-  const stride = (name: string): number => {
-    word(p, name);
-    return integer(p);
-  };
-  const c = { ...place(), row: stride('row') };
+  const c = { ...place(p), row: stride(p, 'row') };
   const t = peek(p);
   const from = accept(p, '=') ? 'zero' : combiner(p) === 'add' ? 'c' : undefined;
   if (from === undefined) throw failAt(p, t, '= or +=');
-  const left = { ...place(), k: stride('k'), row: stride('row') };
+  const left = { ...place(p), k: stride(p, 'k'), row: stride(p, 'row') };
   const s = take(p, 'name', 'load or shuffle');
   const spread = (['load', 'shuffle'] as const).find((name) => name === s.text);
   if (spread === undefined) throw failAt(p, s, 'load or shuffle');
   symbol(p, '*');
-  const b = { ...place(), k: stride('k') };
-  word(p, 'over');
-  const sizes = peek(p);
-  const [rows, columns, depth, ...more] = list(p, '(', ')', integer);
-  if (rows === undefined || columns === undefined || depth === undefined || more.length > 0)
-    throw failAt(p, sizes, 'rows, columns and depth');
+  const b = { ...place(p), k: stride(p, 'k') };
+  const [rows, columns, depth] = over(p, ['rows', 'columns', 'depth']) as [number, number, number];
   return { kind: 'product', rows, columns, depth, a: { ...left, spread }, b, c, from };
+}
+
+/** `transpose t[0] row 68 = x[i*64] row 512 over (64, 64)` */
+function transpose(p: Parser): Stmt {
+  const to = { ...place(p), row: stride(p, 'row') };
+  symbol(p, '=');
+  const from = { ...place(p), row: stride(p, 'row') };
+  const [rows, columns] = over(p, ['rows', 'columns']) as [number, number];
+  return { kind: 'transpose', rows, columns, to, from };
+}
+
+function place(p: Parser): { readonly buffer: string; readonly at: Position } {
+  const t = peek(p);
+  const buffer = identifier(p);
+  dtypeOf(p, t);
+  symbol(p, '[');
+  const at = position(p);
+  symbol(p, ']');
+  return { buffer, at };
+}
+
+function stride(p: Parser, name: string): number {
+  word(p, name);
+  return integer(p);
+}
+
+/** `over (5, 8)`: as many extents as there are names for them. */
+function over(p: Parser, names: readonly string[]): number[] {
+  word(p, 'over');
+  const t = peek(p);
+  const sizes = list(p, '(', ')', integer);
+  if (sizes.length !== names.length) throw failAt(p, t, `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`);
+  return sizes;
 }
 
 /** `members (p: read f32, #n) of [(x, 12) (x_2, 5)] { ... }` */

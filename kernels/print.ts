@@ -7,7 +7,7 @@
 //
 // Operands carry no dtype: literals do, names have that of their declaration, and functions follow their rule. Sizes are written #n, slots $0.
 import { literalText } from './literal.ts';
-import type { Condition, Expr, Extent, Kernel, Position, Stmt } from './loop.ts';
+import type { Condition, Expr, Extent, Kernel, Position, Stmt, Transpose } from './loop.ts';
 import { summandsOf } from './position.ts';
 import type { ScalarName } from './scalar.ts';
 
@@ -91,6 +91,11 @@ function printStatement(s: Stmt, depth: number, lines: string[]): void {
       const into = `${c.buffer}[${positionText(c.at)}] row ${c.row} ${s.from === 'zero' ? '=' : '+='}`;
       const left = `${a.buffer}[${positionText(a.at)}] k ${a.k} row ${a.row} ${a.spread}`;
       put(`product ${into} ${left} * ${b.buffer}[${positionText(b.at)}] k ${b.k} over (${s.rows}, ${s.columns}, ${s.depth})`);
+      return;
+    }
+    case 'transpose': {
+      const place = ({ buffer, at, row }: Transpose['to']): string => `${buffer}[${positionText(at)}] row ${row}`;
+      put(`transpose ${place(s.to)} = ${place(s.from)} over (${s.rows}, ${s.columns})`);
       return;
     }
     default:

@@ -2,7 +2,7 @@
 import { type DType, isFloat, isInteger } from '../runtime/dtype.ts';
 import { IRError } from '../runtime/errors.ts';
 import { isLiteral } from './literal.ts';
-import { type Expr, type Extent, type Kernel, type Position, type Product, productDTypes, type Stmt } from './loop.ts';
+import { type Expr, type Extent, type Kernel, type Position, type Product, productDTypes, type Stmt, type Transpose } from './loop.ts';
 import { expressionText } from './print.ts';
 import { type Routine, routines, routineText } from './routines.ts';
 import { type ScalarName, scalar } from './scalar.ts';
@@ -110,6 +110,9 @@ function checkStatement(scope: Scope, s: Stmt): void {
     case 'product':
       checkProduct(scope, s);
       return;
+    case 'transpose':
+      checkTranspose(scope, s);
+      return;
     default:
       s satisfies never;
   }
@@ -161,6 +164,15 @@ function checkProduct(scope: Scope, { rows, columns, depth, a, b, c }: Product):
     if (operand.buffer === c.buffer) throw broken(scope, `a product reads ${c.buffer} and writes it`);
   }
   for (const { at } of [a, b, c]) checkPosition(scope, at);
+}
+
+function checkTranspose(scope: Scope, { rows, columns, to, from }: Transpose): void {
+  if ([rows, columns].some((n) => !(Number.isInteger(n) && n > 0))) throw broken(scope, `a transposition over ${rows}, ${columns}`);
+  if ([to.row, from.row].some((n) => !Number.isSafeInteger(n))) throw broken(scope, 'rows of a transposition lie integers apart');
+  const found = buffer(scope, from.buffer).dtype;
+  if (written(scope, to.buffer) !== found) throw broken(scope, `${from.buffer} is ${found}, not ${buffer(scope, to.buffer).dtype}`);
+  if (to.buffer === from.buffer) throw broken(scope, `a transposition reads ${to.buffer} and writes it`);
+  for (const { at } of [to, from]) checkPosition(scope, at);
 }
 
 function checkExtent(scope: Scope, e: Extent): void {

@@ -54,6 +54,7 @@ function walkAsOne(body: readonly Stmt[], outer: string, inner: string, extent: 
 function mapStatement(stmt: Stmt, f: (at: Position) => Position): Stmt {
   const expr = (e: Expr): Expr => mapPositions(e, f);
   const all = (body: readonly Stmt[]): readonly Stmt[] => body.map((s) => mapStatement(s, f));
+  const place = <T extends { readonly at: Position }>(p: T): T => ({ ...p, at: f(p.at) });
   switch (stmt.kind) {
     case 'loop':
       return { ...stmt, body: all(stmt.body) };
@@ -73,10 +74,10 @@ function mapStatement(stmt: Stmt, f: (at: Position) => Position): Stmt {
       return { ...stmt, test: expr(stmt.test), then: all(stmt.then), else: all(stmt.else) };
     case 'members':
       return { ...stmt, body: all(stmt.body) };
-    case 'product': {
-      const place = <T extends { readonly at: Position }>(p: T): T => ({ ...p, at: f(p.at) });
+    case 'product':
       return { ...stmt, a: place(stmt.a), b: place(stmt.b), c: place(stmt.c) };
-    }
+    case 'transpose':
+      return { ...stmt, to: place(stmt.to), from: place(stmt.from) };
     case 'library':
       return stmt;
   }

@@ -158,6 +158,10 @@ function accessesOf(stmt: Exclude<Stmt, { kind: 'loop' }>, extents: Extents): Ac
       for (const { buffer } of [stmt.a, stmt.b]) found.push({ buffer, kind: 'load', place: undefined });
       found.push({ buffer: stmt.c.buffer, kind: 'store', place: undefined });
       break;
+    case 'transpose':
+      found.push({ buffer: stmt.from.buffer, kind: 'load', place: undefined });
+      found.push({ buffer: stmt.to.buffer, kind: 'store', place: undefined });
+      break;
     default:
       stmt satisfies never;
   }

@@ -4,13 +4,14 @@ import { tileContractions } from '../../kernels/schedule/contraction.ts';
 import { mergeMembers } from '../../kernels/schedule/members.ts';
 import { splitReductions } from '../../kernels/schedule/partials.ts';
 import { scheduleProducts } from '../../kernels/schedule/product.ts';
+import { transposeReads } from '../../kernels/schedule/transpose.ts';
 import { vectorise } from '../../kernels/schedule/vectorise.ts';
 import type { Target } from '../../runtime/target.ts';
 import type { NodeOf } from '../ir/node.ts';
 
 export function scheduleKernel(kernel: Kernel, form: NodeOf<'kernel'>['attrs']['form'], target: Target): Kernel {
   const scheduled = scheduleForm(kernel, form, target);
-  return target.name === 'wasm' ? splitReductions(vectorise(scheduled)) : scheduled;
+  return target.name === 'wasm' ? splitReductions(vectorise(transposeReads(scheduled))) : scheduled;
 }
 
 function scheduleForm(kernel: Kernel, form: NodeOf<'kernel'>['attrs']['form'], target: Target): Kernel {

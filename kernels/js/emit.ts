@@ -2,7 +2,7 @@
 import type { DType } from '../../runtime/dtype.ts';
 import { InternalError } from '../../runtime/errors.ts';
 import { literalValue } from '../literal.ts';
-import type { Condition, Expr, Extent, Kernel, Position, Product, ProductDType, Stmt } from '../loop.ts';
+import type { Condition, Expr, Extent, Kernel, Position, Product, ProductDType, Stmt, Transpose } from '../loop.ts';
 import { boundsOf, type Ranges, summandsOf } from '../position.ts';
 import { scalar } from '../scalar.ts';
 import { type Code, comment, conditional, element, fround, infix, invoke, number, Precedence, prefix, primary, quoted } from './code.ts';
@@ -162,6 +162,9 @@ function statement(e: Emission, s: Stmt): void {
     case 'product':
       product(e, s);
       return;
+    case 'transpose':
+      transpose(e, s);
+      return;
     default:
       s satisfies never;
   }
@@ -204,6 +207,12 @@ function product(e: Emission, { rows, columns, depth, a, b, c, from }: Product):
   const place = (p: Product['a' | 'b' | 'c']): string => `${nameOf(e, p.buffer)}, ${position(e, p.at).text}`;
   const operands = `${place(a)}, ${a.k}, ${a.row}, ${place(b)}, ${b.k}, ${place(c)}, ${c.row}, ${from === 'c'}`;
   line(e, `${routine}(${rows}, ${columns}, ${depth}, ${operands});`);
+}
+
+function transpose(e: Emission, { rows, columns, to, from }: Transpose): void {
+  e.helpers.add('transposeBlock');
+  const place = ({ buffer, at, row }: Transpose['to']): string => `${nameOf(e, buffer)}, ${position(e, at).text}, ${row}`;
+  line(e, `transposeBlock(${rows}, ${columns}, ${place(to)}, ${place(from)});`);
 }
 
 /** `place = fn(place, value)`, as a compound assignment where that is the same. */

@@ -30,6 +30,7 @@ export type HelperName =
   | 'productF32'
   | 'productF64'
   | 'productI32'
+  | 'transposeBlock'
   | LibraryRoutine;
 
 export const helpers: Readonly<Record<HelperName, Entry>> = {
@@ -265,6 +266,15 @@ function sort(x, values, order, outer, extent, inner, descending, k) {
   productF32: { text: productText('productF32', 'Math.fround(sum + Math.fround(x * y))') },
   productF64: { text: productText('productF64', 'sum + x * y') },
   productI32: { text: productText('productI32', '(sum + Math.imul(x, y)) | 0') },
+  transposeBlock: {
+    text: `
+/** A block of a matrix, transposed. */
+function transposeBlock(rows, columns, to, toAt, toRow, from, fromAt, fromRow) {
+  for (let r = 0; r < rows; r++) {
+    for (let c = 0; c < columns; c++) to[toAt + c * toRow + r] = from[fromAt + r * fromRow + c];
+  }
+}`,
+  },
   ...linalg,
 };
 

@@ -85,6 +85,7 @@ function jamStatement(j: Jam, s: Stmt): Stmt[] {
     case 'members':
       throw refuse('unroll-and-jam', `${j.loop.axis} holds a member table`);
     case 'product':
+    case 'transpose':
       return everyCopy(j, s);
     case 'library':
       throw refuse('unroll-and-jam', `${j.loop.axis} calls ${s.routine}`);

@@ -129,13 +129,17 @@ function placesOf(body: readonly Stmt[], name: string): Position[] {
       stack.push(...s.body);
       // Which member is meant is known to the table only.
       if (s.rows.some((row) => row.buffers.includes(name))) places.push({ kind: 'const', value: 0 });
-    } else if (s.kind === 'library' || s.kind === 'product') {
+    } else if (s.kind === 'library' || s.kind === 'product' || s.kind === 'transpose') {
       // A whole block of elements: no place of theirs is known to depend on one axis only.
-      const buffers = s.kind === 'library' ? s.buffers : [s.a.buffer, s.b.buffer, s.c.buffer];
-      if (buffers.includes(name)) places.push({ kind: 'const', value: 0 });
+      if (buffersOf(s).includes(name)) places.push({ kind: 'const', value: 0 });
     } else visit(s.value);
   }
   return places;
+}
+
+function buffersOf(s: Extract<Stmt, { kind: 'library' | 'product' | 'transpose' }>): readonly string[] {
+  if (s.kind === 'library') return s.buffers;
+  return (s.kind === 'product' ? [s.a, s.b, s.c] : [s.to, s.from]).map((p) => p.buffer);
 }
 
 type Load = { readonly buffer: string; readonly at: Position };

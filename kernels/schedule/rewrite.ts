@@ -43,6 +43,11 @@ function renameExpr(e: Expr, r: Renaming): Expr {
 export function rename(s: Stmt, r: Renaming): Stmt {
   const name = (n: string): string => r.names.get(n) ?? n;
   const expr = (e: Expr): Expr => renameExpr(e, r);
+  const place = <T extends { readonly buffer: string; readonly at: Position }>(p: T): T => ({
+    ...p,
+    buffer: name(p.buffer),
+    at: renamePosition(p.at, r),
+  });
   switch (s.kind) {
     case 'loop':
       return { ...s, body: s.body.map((t) => rename(t, r)) };
@@ -65,14 +70,10 @@ export function rename(s: Stmt, r: Renaming): Stmt {
       return { ...s, rows: s.rows.map((row) => ({ ...row, buffers: row.buffers.map(name) })), body: s.body.map((t) => rename(t, r)) };
     case 'library':
       return { ...s, buffers: s.buffers.map(name) };
-    case 'product': {
-      const place = <T extends { readonly buffer: string; readonly at: Position }>(p: T): T => ({
-        ...p,
-        buffer: name(p.buffer),
-        at: renamePosition(p.at, r),
-      });
+    case 'product':
       return { ...s, a: place(s.a), b: place(s.b), c: place(s.c) };
-    }
+    case 'transpose':
+      return { ...s, to: place(s.to), from: place(s.from) };
     default:
       return s satisfies never;
   }
@@ -248,6 +249,11 @@ export function effectsOf(body: readonly Stmt[], into: Effects = { reads: new Se
           mentionedIn(operand.at, into.reads);
         }
         into.writes.add(s.c.buffer);
+        break;
+      case 'transpose':
+        for (const { at } of [s.to, s.from]) mentionedIn(at, into.reads);
+        into.reads.add(s.from.buffer);
+        into.writes.add(s.to.buffer);
         break;
       default:
         s satisfies never;

@@ -58,6 +58,7 @@ function mapExprs(body: readonly Stmt[], f: (e: Expr) => Expr | undefined): Stmt
         return { ...s, body: mapExprs(s.body, f) };
       case 'library':
       case 'product':
+      case 'transpose':
         return s;
       default:
         return s satisfies never;

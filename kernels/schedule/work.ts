@@ -79,6 +79,8 @@ function workOfStatement(s: Stmt, lanes: number): number {
     }
     case 'product':
       return (s.rows * s.columns * s.depth) / 4;
+    case 'transpose':
+      return s.rows * s.columns;
     default:
       return s satisfies never;
   }

@@ -1,7 +1,7 @@
 // Statements of the loop IR as WebAssembly: loops, bindings, stores. In a vector loop each does its work for four elements.
 import { bytesPerElement, type DType } from '../../runtime/dtype.ts';
 import { InternalError } from '../../runtime/errors.ts';
-import type { Expr, Position, Product, ProductDType, Stmt } from '../loop.ts';
+import type { Expr, Position, Product, ProductDType, Stmt, Transpose } from '../loop.ts';
 import type { Loop } from '../schedule/rewrite.ts';
 import { addressOf, positionValue, scalarValue, scaledBy } from './expression.ts';
 import { fail } from './failing.ts';
@@ -13,6 +13,7 @@ import { laneStride } from './place.ts';
 import { productFunction } from './product.ts';
 import { noHalf, scalarOf, typeOf } from './scalar.ts';
 import { bindingOf, bufferOf, type Scope, sizeOf } from './scope.ts';
+import { transposeFunction } from './transpose.ts';
 import { applyLanes } from './vector.ts';
 import { vectorLoop } from './vector-loop.ts';
 
@@ -59,6 +60,9 @@ function statement(s: Scope, stmt: Stmt): void {
     case 'product':
       product(s, stmt);
       return;
+    case 'transpose':
+      transpose(s, stmt);
+      return;
     default:
       stmt satisfies never;
   }
@@ -66,14 +70,20 @@ function statement(s: Scope, stmt: Stmt): void {
 
 /** A call of the micro-kernel, where the operands' tiles begin. */
 function product(s: Scope, stmt: Product): void {
-  const { f } = s;
   const { dtype } = bufferOf(s, stmt.c.buffer);
   const fn = productFunction(s.unit, { ...stmt, dtype: dtype as ProductDType });
-  const start = ({ buffer, at }: { readonly buffer: string; readonly at: Position }): Node => {
-    const { address, bytes } = { address: bufferOf(s, buffer).address, bytes: bytesPerElement[bufferOf(s, buffer).dtype] };
-    return f.op('i32.add', address, scaledBy(s, positionValue(s, at), bytes));
-  };
-  f.call(fn, [start(stmt.a), start(stmt.b), start(stmt.c), f.i32(stmt.depth)]);
+  s.f.call(fn, [startOf(s, stmt.a), startOf(s, stmt.b), startOf(s, stmt.c), s.f.i32(stmt.depth)]);
+}
+
+function transpose(s: Scope, stmt: Transpose): void {
+  const fn = transposeFunction(s.unit, { ...stmt, dtype: bufferOf(s, stmt.to.buffer).dtype });
+  s.f.call(fn, [startOf(s, stmt.to), startOf(s, stmt.from)]);
+}
+
+/** The address at which a block begins. */
+function startOf(s: Scope, { buffer, at }: { readonly buffer: string; readonly at: Position }): Node {
+  const { address, dtype } = bufferOf(s, buffer);
+  return s.f.op('i32.add', address, scaledBy(s, positionValue(s, at), bytesPerElement[dtype]));
 }
 
 // ---- loops
