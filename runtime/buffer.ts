@@ -22,12 +22,10 @@ export type Home = {
   readonly release: (block: Block) => void;
 };
 
-/** At least one of `host` and `block` is there. Elements do not change while anybody else may look, unless `isForeign`. */
+/** At least one of `host` and `block` is there. Elements do not change while anybody else may look. */
 export type Buffer = {
   readonly dtype: DType;
   readonly length: number;
-  /** The user holds `host` too and may write to it, so a device takes its elements anew for every run. */
-  readonly isForeign: boolean;
   host: TypedArray | undefined;
   block: Block | undefined;
 };
@@ -36,13 +34,9 @@ export type Buffer = {
 export const hostBuffer = (dtype: DType, host: TypedArray): Buffer => ({
   dtype,
   length: host.length,
-  isForeign: false,
   host,
   block: undefined,
 });
-
-/** A buffer over an array of the user's: what is written to the array later is seen by whoever runs later. */
-export const foreignBuffer = (dtype: DType, host: TypedArray): Buffer => ({ ...hostBuffer(dtype, host), isForeign: true });
 
 export const bytesOf = ({ dtype, length }: Pick<Buffer, 'dtype' | 'length'>): number => length * bytesPerElement[dtype];
 

@@ -1,5 +1,5 @@
 // Making tensors: from literals and typed arrays, by pattern (recorded, so they fuse into their users), and at random (filled on the host).
-import { foreignBuffer, hostBuffer } from '../../runtime/buffer.ts';
+import { hostBuffer } from '../../runtime/buffer.ts';
 import { allocate, bytesPerElement, type DType, isFloat, type TypedArray } from '../../runtime/dtype.ts';
 import { ArgumentError, DTypeError, OutOfMemoryError, ShapeError } from '../../runtime/errors.ts';
 import { b, lit } from '../ir/builder.ts';
@@ -82,7 +82,10 @@ export function tensor(data: Nested | TypedArray, options: CreationOptions = {})
   return leaf(newTensor(storageOfData(convert(values, dtype), dtype, shape)), options, 'tensor');
 }
 
-/** A tensor over a typed array of matching kind, without a copy: whoever writes to the array afterwards writes to the tensor. */
+/**
+ * A tensor that takes a typed array of matching kind over, without a copy: the array belongs to the tensor from now on, and must not be written
+ * to. (`torch.from_numpy` shares the memory both ways, which a device that keeps a copy of its own could only imitate by copying at every use.)
+ */
 export function fromTypedArray(data: TypedArray, shape: readonly number[], options: CreationOptions = {}): Tensor {
   const op = 'fromTypedArray';
   if (!ArrayBuffer.isView(data))
@@ -92,7 +95,7 @@ export function fromTypedArray(data: TypedArray, shape: readonly number[], optio
   const count = sizes.reduce((n, d) => n * d, 1);
   if (count !== data.length) throw new ShapeError(`shape [${sizes}] is invalid for ${data.length} elements`, { op });
   const isSame = allocate(dtype, 0).constructor === data.constructor;
-  const buffer = isSame ? foreignBuffer(dtype, data) : hostBuffer(dtype, convert(data, dtype));
+  const buffer = hostBuffer(dtype, isSame ? data : convert(data, dtype));
   return leaf(newTensor(storageOf(leafOfBuffer(buffer, { dtype, shape: sizes }))), options, op);
 }
 

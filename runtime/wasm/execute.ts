@@ -5,7 +5,7 @@ import { bytesPerElement, type TypedArray } from '../dtype.ts';
 import { DeviceError, FluxionError, InternalError, ProgramError } from '../errors.ts';
 import { aliased, checkArguments, checkArray, checkBuffer, decodeConstant, type Executable, fail, numel } from '../executable.ts';
 import type { Faults } from '../faults.ts';
-import { argumentBlock, type Port, type Program, slotsAt, type WasmModule } from '../program.ts';
+import { argumentBlock, launchesOf, type Port, type Program, slotsAt, type WasmModule } from '../program.ts';
 import { give, grain, type Range } from './heap.ts';
 import type { LinearMemory } from './memory.ts';
 import { copyIn, copyOut, makeResidency, type Residency, reserve, residentInput, residentOutput } from './residency.ts';
@@ -118,7 +118,7 @@ export function bindWasm(data: Program, machine: Machine, faults?: Faults): Exec
   function placeOutput(i: number, given: Buffer | undefined): Buffer {
     const port = program.outputs[i]!;
     const small = layout.outputs[i];
-    const buffer = given ?? { dtype: port.dtype, length: numel(port.shape), isForeign: false, host: undefined, block: undefined };
+    const buffer = given ?? { dtype: port.dtype, length: numel(port.shape), host: undefined, block: undefined };
     setWord(outputsAt + 4 * i, small === undefined ? residentOutput(residency, buffer, nameOf(port)) : at + small);
     return buffer;
   }
@@ -139,7 +139,7 @@ export function bindWasm(data: Program, machine: Machine, faults?: Faults): Exec
     setWord(at + argumentBlock.status, 0);
     setWord(at + argumentBlock.arrived, 0);
     for (let i = 0; i < program.slots.length; i++) linear.doubles[slotsFrom + i] = slots[i]!;
-    if (faults?.at !== undefined) for (let i = 0; i < program.launches.length; i++) faults.at('launch', i);
+    if (faults?.at !== undefined) for (const i of launchesOf(program.steps).keys()) faults.at('launch', i);
     if (pool === undefined) call(at, 0, 1);
     else runOnAll(pool, job, () => call(at, 0, threads));
     const status = linear.words[(at + argumentBlock.status) / 4]!;

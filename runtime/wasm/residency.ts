@@ -65,7 +65,6 @@ export function makeResidency(linear: LinearMemory): Residency {
 export function residentInput(r: Residency, buffer: Buffer, what: string): number {
   const known = blockOf(r, buffer);
   if (known?.range !== undefined) {
-    if (buffer.isForeign) copyIn(r, buffer.dtype, buffer.host!, known.range.address);
     use(r, known);
     return known.range.address;
   }
