@@ -4,6 +4,7 @@
 export {
   ArgumentError,
   AutogradError,
+  CompileError,
   DataError,
   DeviceError,
   DTypeError,
@@ -33,7 +34,7 @@ export {
   setGradEnabled,
 } from './frontend/autograd/mode.ts';
 // Compilation of whole functions.
-export { type Compiled, compile } from './frontend/compile.ts';
+export { type Compiled, type CompileOptions, compile, type Explanation } from './frontend/compile.ts';
 export {
   arange,
   bernoulli,

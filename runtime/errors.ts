@@ -103,6 +103,10 @@ export class KeyError extends FluxionError {
 export class LinAlgError extends FluxionError {
   override readonly code: string = 'LINALG';
 }
+/** What compile() cannot do with a function. */
+export class CompileError extends FluxionError {
+  override readonly code: string = 'COMPILE';
+}
 /** A worker thread that died, threw or stopped answering. */
 export class WorkerError extends FluxionError {
   override readonly code: string = 'WORKER';

@@ -27,22 +27,32 @@ import {
 /** What an interval turned out to be, for those who replay it. */
 export type Ended = { readonly stretch: Stretch; readonly structure: Structure; readonly roots: readonly ValueId[] };
 
+/** Values of an interval that were computed before, by the structure that it turns out to be; undefined: it must run. */
+export type Known = (stretch: Stretch, structure: Structure) => ReadonlyMap<ValueId, Buffer> | undefined;
+
 /**
  * Ends the interval: realises `observed`, every older storage that was written in place, every gradient written and still in place,
- * every root of backward(), and what this structure learned to store. All other values become recipes.
+ * every root of backward(), and what this structure learned to store. All other values become recipes. What is `known` need not run.
  * If it fails, storages go back to the value of the last boundary and the error is thrown.
  */
-export function boundary(observed: readonly Value[] = []): Ended | undefined {
+export function boundary(observed: readonly Value[] = [], known?: Known): Ended | undefined {
   const interval = nextInterval();
   if (interval.nodes.length === 0 && interval.claims.length === 0) {
     return undefined;
   }
   try {
-    runClaims(interval.claims);
     const stretch = survey(interval.nodes);
     const structure = structureOf(stretch, defaultTarget());
     interval.structure = structure;
     expect(structure);
+    const buffers = known?.(stretch, structure);
+    if (buffers !== undefined) {
+      for (const [id, buffer] of buffers) realised(valueAt(interval.nodes, id), buffer);
+      // Whoever reads what they stand for reads them again, in an interval that runs.
+      for (const leaf of interval.claims) if (leafRecordOf(leaf).claim !== undefined) currentInterval().claims.push(leaf);
+      return { stretch, structure, roots: [] };
+    }
+    runClaims(interval.claims);
     const roots = rootsOf(interval, structure, observed);
     run('interval', stretch, structure, roots, interval.nodes);
     return { stretch, structure, roots };
@@ -55,11 +65,27 @@ export function boundary(observed: readonly Value[] = []): Ended | undefined {
   }
 }
 
+/** Who records a call of a compiled function, and so must know what the function looks at. */
+export type Observer = {
+  /** Of one number: gives it, or undefined where looking at it is to be as in all other code. */
+  readonly number: (v: Value) => number | bigint | undefined;
+  /** Of anything else. */
+  readonly other: () => void;
+};
+let observer: Observer | undefined;
+
+/** Installs an observer, or none, and gives the one before. */
+export function observedBy(next: Observer | undefined): Observer | undefined {
+  const before = observer;
+  observer = next;
+  return before;
+}
+
 let deferring = false;
 
 /** The boundary at the end of `optimizer.step()`; inside compiled code, whose end is the boundary, it does nothing. */
 export function stepBoundary(): void {
-  if (!deferring) boundary();
+  if (!deferring && observer === undefined) boundary();
 }
 
 /** Runs `f` with the boundaries of steps, and flushes, left to whoever calls this. */
@@ -78,7 +104,7 @@ export function deferSteps<T>(f: () => T): T {
  * past four times the bound anywhere; there the values that nothing uses yet are stored, since they are what the loop carries on.
  */
 export function flushBefore(key: string): void {
-  if (deferring || !flushDue(key)) return;
+  if (deferring || observer !== undefined || !flushDue(key)) return;
   const interval = currentInterval();
   if (key === interval.head) return void boundary();
   const used = new Set<Value>();
@@ -164,8 +190,8 @@ function runClaims(claims: readonly Node[]): void {
   }
 }
 
-/** Realises recipes of closed intervals. */
-function compute(values: readonly Value[]): void {
+/** Realises recipes of closed intervals, by one Program. */
+export function compute(values: readonly Value[]): void {
   const roots = [...new Set(values)].filter((v) => bufferOf(v) === undefined);
   if (roots.length === 0) return;
   const nodes = unrealisedBehind(roots);
@@ -208,8 +234,15 @@ function unrealisedBehind(roots: readonly Value[]): Node[] {
 /** The elements of a value, which must not be written to. As `realise`. */
 export const observe = (v: Value): TypedArray => readSync(realise(v));
 
+/** The one element of a value; compiled code may branch on it. */
+export function observeNumber(v: Value): number | bigint {
+  const known = currentTrace() === undefined ? observer?.number(v) : undefined;
+  return known ?? observe(v)[0]!;
+}
+
 /** The buffer of a value; for an unrealised one this is an observation and so a boundary. */
 export function realise(v: Value): Buffer {
+  observer?.other();
   const known = bufferOf(v);
   if (known !== undefined) return known;
   if (v.node.op === 'slot') {

@@ -23,7 +23,7 @@ import {
   fillUniform,
   type Generator,
 } from './random.ts';
-import { type LeafRecord, leafOf, leafOfBuffer, slot } from './record.ts';
+import { drawnLeaf, leafOfBuffer, slot } from './record.ts';
 import { storageOf, storageOfData } from './storage.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -279,11 +279,7 @@ function drawn(
     fill(out, generator);
     return out;
   };
-  const value = oneDraw(() => {
-    const leaf = leafOf(draw(), { dtype, shape: sizes });
-    (leaf.node.record as LeafRecord).draw = draw;
-    return leaf;
-  });
+  const value = oneDraw(() => drawnLeaf({ dtype, shape: sizes }, generator, draw));
   return leaf(newTensor(storageOf(value)), options, op);
 }
 

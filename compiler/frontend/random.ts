@@ -23,6 +23,14 @@ export function nextStream(): number {
   return stream;
 }
 
+/** Gives what takes the counter of those draws back to where it is now. */
+export function markStream(): () => void {
+  const at = stream;
+  return () => {
+    stream = at;
+  };
+}
+
 /** The seed that the default generator began with. */
 export const initialSeed = (): bigint => defaultGenerator.initialSeed();
 

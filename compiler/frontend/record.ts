@@ -7,6 +7,7 @@ import { b, type Recorder, recordWith } from '../ir/builder.ts';
 import { numel } from '../ir/dim.ts';
 import { isLeaf, type Location, makeNode, type Node, type Value } from '../ir/node.ts';
 import { type Structure, type ValueId, valueId } from '../jit/structure.ts';
+import type { Generator } from './random.ts';
 import type { Storage } from './storage.ts';
 
 /** Something done on the host; what it gives takes it back, for the case that what was recorded with it fails. */
@@ -31,8 +32,10 @@ export type Call = {
   /** Tensors whose values were used, and those that were made. */
   readonly used: Set<object>;
   readonly made: WeakSet<object>;
-  /** Modules that were called. */
-  readonly modules: Set<object>;
+  /** Modules that were called, with the properties they had then. */
+  readonly modules: Map<object, readonly (readonly [name: string, value: unknown])[]>;
+  /** What random numbers were drawn from. */
+  readonly generators: Set<Generator>;
   readonly touched: Interval['touched'];
   readonly gradients: Interval['gradients'];
   readonly guards: Guard[];
@@ -154,7 +157,8 @@ export const newCall = (views: ReadonlySet<Node>): Call => ({
   written: new Set(),
   used: new Set(),
   made: new WeakSet(),
-  modules: new Set(),
+  modules: new Map(),
+  generators: new Set(),
   touched: new Set(),
   gradients: new Map(),
   guards: [],
@@ -229,6 +233,24 @@ export function bufferOf(v: Value): Buffer | undefined {
 /** A leaf for an array that nobody writes to any more. */
 export const leafOf = (array: TypedArray, aval: Value['node']['outputs'][number]): Value =>
   leafOfBuffer(hostBuffer(aval.dtype, array), aval);
+
+/** A leaf filled at random on the host; replays of compiled code fill it anew, in recorded order and whether or not anything reads it. */
+export function drawnLeaf(aval: Value['node']['outputs'][number], generator: Generator, draw: () => TypedArray): Value {
+  const value = leafOf(draw(), aval);
+  const record = leafRecordOf(value.node);
+  record.draw = draw;
+  const { call } = pending;
+  call?.generators.add(generator);
+  // What is drawn in a function under a transform is drawn again by what the transform makes of it.
+  if (call !== undefined && current === pending) {
+    let last: TypedArray;
+    pending.actions.push(() => {
+      last = draw();
+    });
+    record.draw = () => last;
+  }
+  return value;
+}
 
 /** A leaf for data that exist. */
 export function leafOfBuffer(buffer: Buffer, aval: Value['node']['outputs'][number]): Value {
@@ -311,7 +333,7 @@ function made(node: Node): void {
   if (isLeaf(node.op)) return;
   const position = current.nodes.length;
   if (position === 0) expected = startsWith.get(node.localHash);
-  if (alwaysLocate || expected?.nodes[position]?.localHash !== node.localHash) {
+  if (alwaysLocate || current.call !== undefined || expected?.nodes[position]?.localHash !== node.localHash) {
     site ??= { site: deepStack() };
     node.loc = site;
   }

@@ -58,7 +58,8 @@ export function read(storage: Storage): Value {
   storage.owned = false;
   storage.spare = undefined;
   const { call } = currentInterval();
-  if (call !== undefined && value.node.op === 'input' && !call.sources.has(value.node)) call.sources.set(value.node, storage);
+  if (call !== undefined && value.node.op === 'input' && !call.sources.has(value.node) && !call.written.has(storage))
+    call.sources.set(value.node, storage);
   return value;
 }
 

@@ -1,11 +1,12 @@
-// What FLUXION_LOG asks to be shown of every compilation, on the error stream: `passes`, the graph after each pass; `kernels`, the code.
+// What FLUXION_LOG asks to be shown, on the error stream: `passes`, the graph after each pass; `kernels`, the code; `guards`, what a compiled
+// function was recorded for; `retraces`, why one is recorded again.
 import { ArgumentError } from '../../runtime/errors.ts';
 import type { Program } from '../../runtime/program.ts';
 import type { Graph } from '../ir/node.ts';
 import { print } from '../ir/print.ts';
 import { environment } from './environment.ts';
 
-const subjects = ['passes', 'kernels'] as const;
+const subjects = ['passes', 'kernels', 'guards', 'retraces'] as const;
 type Subject = (typeof subjects)[number];
 
 /** Reads the variable anew, so that a program may set it on its way. Throws ArgumentError for what cannot be shown. */
@@ -15,6 +16,10 @@ function isWanted(subject: Subject): boolean {
   if (unknown !== undefined)
     throw new ArgumentError(`there is no log of '${unknown}'`, { op: 'FLUXION_LOG', fix: `ask for ${subjects.join(', ')}` });
   return wanted.includes(subject);
+}
+
+export function logged(subject: Subject, text: () => string): void {
+  if (isWanted(subject)) console.error(text());
 }
 
 export function logStage(stage: string, graph: Graph): void {

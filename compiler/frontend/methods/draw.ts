@@ -4,53 +4,52 @@ import { ArgumentError } from '../../../runtime/errors.ts';
 import { drawn } from '../drawTape.ts';
 import { applyInPlace } from '../op.ts';
 import { defaultGenerator, fillBernoulli, fillExponential, fillNormal, fillRandint, fillUniform, type Generator } from '../random.ts';
-import { type LeafRecord, leafOf } from '../record.ts';
+import { drawnLeaf } from '../record.ts';
 import type { Tensor } from '../tensor.ts';
 import { ActivationMethods } from './activation.ts';
 
 export type DrawOptions = { readonly generator?: Generator };
 
 /** The new value is a leaf filled on the host; a replay of compiled code draws anew. */
-function drawInto(op: string, t: Tensor, fill: (out: TypedArray) => void): Tensor {
+function drawInto(
+  op: string,
+  t: Tensor,
+  { generator = defaultGenerator }: DrawOptions,
+  fill: (out: TypedArray, g: Generator) => void,
+): Tensor {
   const draw = (): TypedArray => {
     const out = allocate(t.element, t.numel());
-    fill(out);
+    fill(out, generator);
     return out;
   };
-  return applyInPlace(op, t, [], () =>
-    drawn(() => {
-      const value = leafOf(draw(), { dtype: t.element, shape: t.shape });
-      (value.node.record as LeafRecord).draw = draw;
-      return value;
-    }),
-  );
+  return applyInPlace(op, t, [], () => drawn(() => drawnLeaf({ dtype: t.element, shape: t.shape }, generator, draw)));
 }
 
 export abstract class DrawMethods extends ActivationMethods {
   /** Uniform numbers in [low, high). */
   uniform_(this: Tensor, low = 0, high = 1, options: DrawOptions = {}): Tensor {
     if (!(low <= high)) throw new ArgumentError(`no number lies in [${low}, ${high})`, { op: 'uniform_' });
-    return drawInto('uniform_', this, (out) => fillUniform(out, low, high, options.generator ?? defaultGenerator));
+    return drawInto('uniform_', this, options, (out, g) => fillUniform(out, low, high, g));
   }
   /** Normally distributed numbers. */
   normal_(this: Tensor, mean = 0, std = 1, options: DrawOptions = {}): Tensor {
     if (!(std >= 0)) throw new ArgumentError(`standard deviation ${std} must not be negative`, { op: 'normal_' });
-    return drawInto('normal_', this, (out) => fillNormal(out, mean, std, options.generator ?? defaultGenerator));
+    return drawInto('normal_', this, options, (out, g) => fillNormal(out, mean, std, g));
   }
   /** Exponentially distributed numbers of rate `lambda`. */
   exponential_(this: Tensor, lambda = 1, options: DrawOptions = {}): Tensor {
     if (!(lambda > 0)) throw new ArgumentError(`rate ${lambda} must be positive`, { op: 'exponential_' });
-    return drawInto('exponential_', this, (out) => fillExponential(out, lambda, options.generator ?? defaultGenerator));
+    return drawInto('exponential_', this, options, (out, g) => fillExponential(out, lambda, g));
   }
   /** 1 with probability p, else 0. */
   bernoulli_(this: Tensor, p = 0.5, options: DrawOptions = {}): Tensor {
     if (!(p >= 0 && p <= 1)) throw new ArgumentError(`probability ${p} lies outside of [0, 1]`, { op: 'bernoulli_' });
-    return drawInto('bernoulli_', this, (out) => fillBernoulli(out, p, options.generator ?? defaultGenerator));
+    return drawInto('bernoulli_', this, options, (out, g) => fillBernoulli(out, p, g));
   }
   /** Integers in [low, high). */
   random_(this: Tensor, low: number, high: number, options: DrawOptions = {}): Tensor {
     if (!Number.isInteger(low) || !Number.isInteger(high) || low >= high)
       throw new ArgumentError(`no integer lies in [${low}, ${high})`, { op: 'random_' });
-    return drawInto('random_', this, (out) => fillRandint(out, low, high, options.generator ?? defaultGenerator));
+    return drawInto('random_', this, options, (out, g) => fillRandint(out, low, high, g));
   }
 }

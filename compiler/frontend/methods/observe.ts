@@ -3,7 +3,7 @@ import { copy, copySync } from '../../../runtime/buffer.ts';
 import type { TypedArray } from '../../../runtime/dtype.ts';
 import { ArgumentError } from '../../../runtime/errors.ts';
 import { numel } from '../../ir/dim.ts';
-import { observe, realise } from '../boundary.ts';
+import { observe, observeNumber, realise } from '../boundary.ts';
 import { dimOf } from '../dims.ts';
 import { type DTypeName, dtypeName } from '../dtypes.ts';
 import { toText } from '../format.ts';
@@ -74,7 +74,7 @@ export abstract class ObserveMethods extends AutogradMethods {
         op: 'item',
         fix: 'index one element, or reduce first',
       });
-    return Number(observe(recording(() => this.value()))[0]!);
+    return Number(observeNumber(recording(() => this.value())));
   }
 
   /** Nested arrays of numbers; bool as booleans, int64 as numbers where they are exact and bigints where not. */

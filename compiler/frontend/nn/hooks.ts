@@ -118,7 +118,8 @@ const together = (module: Hooked): CallHooks | undefined => {
 
 /** `module.forward(...args)` with the hooks around it. */
 export function callHooked(module: Hooked, args: readonly unknown[]): unknown {
-  currentCall()?.modules.add(module);
+  const modules = currentCall()?.modules;
+  if (modules !== undefined && !modules.has(module)) modules.set(module, Object.entries(module));
   const hooks = together(module);
   if (hooks === undefined) return module.forward(...(args as never[]));
   // What a failing call got to, for the hooks that are called in any case.

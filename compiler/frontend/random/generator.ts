@@ -134,6 +134,16 @@ export class Generator {
     return this;
   }
 
+  /** Gives what takes the sequence back to where it is now. */
+  mark(): () => void {
+    const [state, next, spare] = [this.#state.slice(), this.#next, this.#spareNormal];
+    return () => {
+      this.#state.set(state);
+      this.#next = next;
+      this.#spareNormal = spare;
+    };
+  }
+
   /** A generator that goes on as this one would, apart from it. */
   clone(): Generator {
     return new Generator().setState(this.getState());

@@ -1,0 +1,214 @@
+// The derivative of a compiled call whose results require grad: recorded once beside it, then a Program of its own that backward() runs.
+import { type Buffer, hostBuffer } from '../../../runtime/buffer.ts';
+import { allocate } from '../../../runtime/dtype.ts';
+import { AutogradError } from '../../../runtime/errors.ts';
+import { b } from '../../ir/builder.ts';
+import { numel } from '../../ir/dim.ts';
+import { avalOf, makeNode, type Value } from '../../ir/node.ts';
+import { partOf, structureOf, survey, valueId } from '../../jit/structure.ts';
+import { runBackward } from '../autograd/engine.ts';
+import { type Edge, GradFn } from '../autograd/graph.ts';
+import { isGradEnabled } from '../autograd/mode.ts';
+import { freed } from '../autograd/residuals.ts';
+import { deferSteps, observedBy, realise } from '../boundary.ts';
+import { defaultTarget } from '../device.ts';
+import { edgeOf } from '../handle.ts';
+import { newTensor } from '../op.ts';
+import { currentInterval, type LeafRecord, leafOfBuffer, leafRecordOf, recordedOf, recording, resolve, startInterval } from '../record.ts';
+import { storageOf } from '../storage.ts';
+import type { Tensor } from '../tensor.ts';
+import { needed, ownerOf, type Recording, Refusal, sourceOf } from './describe.ts';
+import { bufferAt, tensorOf, type Walk } from './sources.ts';
+import type { Backward, Source } from './tree.ts';
+
+/** Functions that the call made, from its outputs on, and the places outside into which their gradients flow. */
+function borderOf(r: Recording, outputs: readonly Tensor[]): { inside: ReadonlySet<GradFn>; border: readonly Edge[] } | Refusal {
+  const inside = new Set<GradFn>();
+  const border = new Map<GradFn, Map<number, Edge>>();
+  const enter = (e: Edge): void => {
+    const { fn, index } = e;
+    if (fn.variable === undefined && fn.sequence > r.since) {
+      inside.add(fn);
+      return;
+    }
+    // A leaf that the call made itself is nobody's to look at.
+    if (fn.variable !== undefined && r.call.made.has(fn.variable)) return;
+    const known = border.get(fn) ?? new Map<number, Edge>();
+    border.set(fn, known);
+    known.set(index, e);
+  };
+  for (const t of outputs) enter(edgeOf(t)!);
+  // A set iterates over what is added while it is walked.
+  for (const fn of inside) {
+    if (fn.retained !== undefined && fn.retained.size > 0) return new Refusal('it keeps the gradient of a result of an op');
+    for (const e of fn.next) if (e !== null) enter(e);
+  }
+  return { inside, border: [...border.values()].flatMap((edges) => [...edges.values()]) };
+}
+
+/** The tensor that gradients for a place outside belong to: a replay asks it for its place anew. */
+function ownerOfEdge(r: Recording, { fn, index }: Edge): Tensor | undefined {
+  for (const t of [...r.found, ...(r.call.used as Set<Tensor>)]) {
+    if (r.call.made.has(t)) continue;
+    const edge = edgeOf(t);
+    if (edge?.fn === fn && edge.index === index) return t;
+  }
+  return undefined;
+}
+
+/** Hooks of the outside are called when gradients really come. */
+function withoutHooks<T>(border: readonly Edge[], f: () => T): T {
+  const kept = border.map(({ fn }) => ({ fn, hooks: fn.hooks, retained: fn.retained }));
+  for (const { fn } of kept) {
+    fn.hooks = undefined;
+    fn.retained = undefined;
+  }
+  try {
+    return f();
+  } finally {
+    for (const { fn, hooks, retained } of kept) {
+      fn.hooks = hooks;
+      fn.retained = retained;
+    }
+  }
+}
+
+class LookedAt extends Error {}
+
+/** Records the gradients of `outputs` over leaves without data. The interval that they are recorded in never runs. */
+export function recordBackward(r: Recording, outputs: readonly Tensor[]): Backward | Refusal {
+  const found = borderOf(r, outputs);
+  if (found instanceof Refusal) return found;
+  const owners = found.border.map((e) => ownerOfEdge(r, e));
+  if (owners.includes(undefined)) return new Refusal('its results depend on a tensor by a way that a replay would not find');
+  const cotangents = outputs.map((t): Value => {
+    const aval = { dtype: t.element, shape: t.shape };
+    const leaf = makeNode('input', [], aval, [], [aval]);
+    leaf.record = { buffer: undefined, claim: undefined } satisfies LeafRecord;
+    return leaf.values[0]!;
+  });
+  const refuse = (): never => {
+    throw new LookedAt();
+  };
+  const before = observedBy({ number: refuse, other: refuse });
+  try {
+    const roots = outputs.map((t, i) => ({ edge: edgeOf(t)!, gradient: newTensor(storageOf(cotangents[i]!)) }));
+    const gradients = withoutHooks(found.border, () =>
+      deferSteps(() =>
+        runBackward({ roots, createGraph: false, retainGraph: true, inputs: found.border, accumulates: false }).map((ct) =>
+          // A node of its own for each, so that it has a place in the structure.
+          ct === null ? undefined : recording(() => b.reshape(resolve(ct.value), { shape: avalOf(ct.value).shape })),
+        ),
+      ),
+    );
+    return describe(r, outputs, cotangents, gradients, owners as readonly Tensor[]);
+  } catch (error) {
+    if (error instanceof LookedAt) return new Refusal('a hook looks at gradients');
+    throw error;
+  } finally {
+    observedBy(before);
+    drop();
+  }
+}
+
+function describe(
+  r: Recording,
+  outputs: readonly Tensor[],
+  cotangents: readonly Value[],
+  gradients: readonly (Value | undefined)[],
+  owners: readonly Tensor[],
+): Backward {
+  const { nodes } = currentInterval();
+  const stretch = survey(nodes);
+  const position = new Map(nodes.map((n, i) => [n, i]));
+  const computed = gradients.filter((v) => v !== undefined);
+  const leaves = stretch.leaves.map((v): Source | number => {
+    const output = cotangents.indexOf(v);
+    return output >= 0 ? output : needed(r, sourceOf(r, v));
+  });
+  return {
+    structure: structureOf(stretch, defaultTarget()),
+    roots: computed.map((v) => valueId(position.get(v.node)!, v.index)),
+    leaves,
+    outputs: outputs.map((t) => ({ dtype: t.element, shape: t.shape })),
+    inputs: owners.map((t, i) => ({ of: ownerOf(r, t), root: gradients[i] === undefined ? undefined : computed.indexOf(gradients[i]!) })),
+  };
+}
+
+/** Lets go of the running interval: what its leaves stand for was never computed. */
+function drop(): void {
+  const interval = startInterval(currentInterval().call);
+  for (const leaf of interval.claims) {
+    const { claim } = leafRecordOf(leaf);
+    if (claim !== undefined) recordedOf(claim.node).leaves![claim.index] = undefined;
+  }
+}
+
+/** What backward will read of a call: by leaf, undefined where a gradient comes in. */
+export type Residuals = readonly (Buffer | number | undefined)[];
+
+export function residualsFor(walk: Walk, backward: Backward): Residuals {
+  return backward.leaves.map((source) => {
+    if (typeof source === 'number') return undefined;
+    if (source.kind === 'slot') return walk.walked[source.depth]!.numbers[source.ordinal]!;
+    if (source.kind === 'number') return typeof source.number === 'number' ? source.number : source.number();
+    // Nobody may write into what backward will read.
+    const storage = source.kind === 'found' ? walk.found[source.index]!.storage : source.kind === 'capture' ? source.storage : undefined;
+    if (storage !== undefined) storage.owned = false;
+    const buffer = bufferAt(walk, source);
+    if (storage !== undefined) storage.spare = undefined;
+    return buffer;
+  });
+}
+
+/** The function that stands for one call in the graph of gradients. */
+export function functionOf(backward: Backward, residuals: Residuals, found: readonly Tensor[]): GradFn {
+  const { structure, roots, leaves, outputs, inputs } = backward;
+  const fn = new GradFn(
+    'CompiledFunctionBackward',
+    inputs.map(({ of }) => edgeOf(tensorOf(of, found))),
+    undefined,
+  );
+  let saved: Residuals | undefined = residuals;
+  fn.custom = {
+    run: (gradOutputs) => {
+      if (saved === undefined) throw freed(fn.name);
+      if (isGradEnabled())
+        throw new AutogradError('the backward of a compiled function cannot be differentiated again', {
+          op: 'backward',
+          fix: 'take both derivatives inside of the compiled function, or call it uncompiled',
+        });
+      const cotangents = outputs.map((aval, i) => {
+        const gradient = gradOutputs[i] ?? null;
+        return gradient === null
+          ? hostBuffer(aval.dtype, allocate(aval.dtype, numel(aval.shape) as number))
+          : realise(recording(() => gradient.value()));
+      });
+      if (roots.length === 0) return inputs.map(() => null);
+      const { executable, reads } = partOf(structure, roots);
+      const buffers: Buffer[] = [];
+      const numbers: number[] = [];
+      for (const i of reads) {
+        const leaf = leaves[i]!;
+        const given = typeof leaf === 'number' ? cotangents[leaf]! : saved[i]!;
+        if (typeof given === 'number') numbers.push(given);
+        else buffers.push(given);
+      }
+      const gradients = executable.execute(buffers, Float64Array.from(numbers));
+      return inputs.map(({ root }) => {
+        if (root === undefined) return null;
+        const { dtype, shape } = executable.program.outputs[root]!;
+        return newTensor(storageOf(leafOfBuffer(gradients[root]!, { dtype, shape })));
+      });
+    },
+    release: () => {
+      saved = undefined;
+    },
+    saved: () =>
+      (saved ?? []).flatMap((buffer, i) => {
+        const { dtype, shape } = avalOf(structure.leaves[i]!.values[0]!);
+        return typeof buffer === 'object' ? [newTensor(storageOf(leafOfBuffer(buffer, { dtype, shape })))] : [];
+      }),
+  };
+  return fn;
+}
