@@ -21,6 +21,7 @@ import { avalOf, dtypeOf, type Graph, type NodeOf, shapeOf, storedAs, type Value
 import { print } from '../ir/print.ts';
 import { schedule } from '../passes/order.ts';
 import { runPipeline } from '../passes/pipeline.ts';
+import { oncePerKind, type SlotIndices } from './alike.ts';
 import { type ArenaPlan, type Lifetime, planArena } from './arena.ts';
 import { inPlaceOf } from './in-place.ts';
 import { lowerKernel, originOf } from './kernel.ts';
@@ -51,8 +52,19 @@ export function compileGraph(graph: Graph, target: Target, options: CompileOptio
     fired: (rule) => options.onRule?.(rule),
   });
   const name = options.name ?? 'main';
-  return { ...lowerGraph(fused, target, name, options), notes: { graph: print(graph, { name }), fused: print(fused, { name }), unfused } };
+  return { ...lowerGraph(fused, target, name, options), notes: notesOf(graph, fused, name, unfused) };
 }
+
+/** Printed when somebody reads them: most Programs just run. */
+const notesOf = (graph: Graph, fused: Graph, name: string, unfused: readonly string[]): Program['notes'] => ({
+  get graph() {
+    return print(graph, { name });
+  },
+  get fused() {
+    return print(fused, { name });
+  },
+  unfused,
+});
 
 type KernelNode = NodeOf<'kernel'>;
 
@@ -65,7 +77,8 @@ export function lowerGraph(graph: Graph, target: Target, name: string, options: 
   const inputs = graph.inputs.filter((v) => !isSlot(v));
   const slotIndex = new Map(slots.map((v, i) => [v, i]));
   const dtypes = slots.map(dtypeOf);
-  const lowered = kernelsInOrder(graph).map((node) => lowerNode(node, slotIndex, dtypes, target, options));
+  const compiled = oncePerKind((node, indices) => compileKernel(node, indices, dtypes, target));
+  const lowered = kernelsInOrder(graph).map((node) => lowerNode(node, slotIndex, compiled, options));
   const { outputs, homes } = placeOutputs(graph, inputs);
   const { plan, offsetOf } = placeIntermediates(lowered, homes);
   const refOf = (value: Value): BufferRef => {
@@ -144,18 +157,25 @@ function demandAddressable(value: Value): void {
   );
 }
 
+/** What kernel nodes that are alike share. */
+type Compiled = { readonly nest: Kernel } & Pick<Lowered, 'kernel' | 'code'>;
+
 function lowerNode(
   node: KernelNode,
   slotIndex: ReadonlyMap<Value, number>,
-  slots: readonly DType[],
-  target: Target,
+  compiled: (node: KernelNode, slots: SlotIndices) => Compiled,
   { onKernel }: CompileOptions,
 ): Lowered {
-  const indices = node.inputs.map((v) => slotIndex.get(v));
+  const slots = node.inputs.map((v) => slotIndex.get(v));
+  const { nest, kernel, code } = compiled(node, slots);
+  onKernel?.(node, nest, kernel);
+  return { node, kernel, code };
+}
+
+function compileKernel(node: KernelNode, indices: SlotIndices, slots: readonly DType[], target: Target): Compiled {
   const nest = lowerKernel(node, indices, slots, target);
   const kernel = scheduleKernel(nest, node.attrs.form, target);
-  onKernel?.(node, nest, kernel);
-  return { node, kernel, code: { ...codeOf(kernel, target), ...trafficOf(node), origin: originOf(node) } };
+  return { nest, kernel, code: { ...codeOf(kernel, target), ...trafficOf(node), origin: originOf(node) } };
 }
 
 /** For js what runs; for wasm the loop nest, as the module is made of all kernels at once. */
