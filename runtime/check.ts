@@ -1,7 +1,7 @@
 // Whether data that claims to be a Program is one: version, shapes, and every reference from launches to buffers and kernels.
 import { bytesPerElement, type DType, dtypes } from './dtype.ts';
 import { ProgramError } from './errors.ts';
-import { arenaAlignment, type BufferRef, type Launch, type Program, programVersion } from './program.ts';
+import { arenaAlignment, type BufferRef, type Launch, type Program, programVersion, type Step } from './program.ts';
 
 type Fields = { readonly [name: string]: unknown };
 
@@ -26,7 +26,7 @@ export function checkProgram(data: unknown): Program {
     () => `the program is of version ${String(data.version)}, this runtime reads version ${programVersion}`,
   );
   demand(typeof data.name === 'string' && typeof data.target === 'string', () => 'the program has no name or no target');
-  for (const list of ['inputs', 'slots', 'outputs', 'constants', 'kernels', 'launches'] as const)
+  for (const list of ['inputs', 'slots', 'outputs', 'constants', 'kernels', 'steps'] as const)
     demand(Array.isArray(data[list]) && data[list].every(isFields), () => `'${list}' is no list of records`);
   demand(isSize(data.arenaBytes) && isSize(data.liveBytes), () => `the arena's size ${String(data.arenaBytes)} is no size`);
   const notes = data.notes;
@@ -34,7 +34,7 @@ export function checkProgram(data: unknown): Program {
   const program = data as unknown as Program;
   checkPorts(program);
   checkKernels(program);
-  for (const [i, launch] of program.launches.entries()) checkLaunch(program, launch, i);
+  checkSteps(program, program.steps, [], { launches: 0 });
   return program;
 }
 
@@ -71,48 +71,92 @@ function checkKernels(program: Program): void {
   }
 }
 
-function checkLaunch(program: Program, launch: Launch, i: number): void {
-  const kernel = program.kernels[launch.kernel];
-  demand(kernel !== undefined, () => `launches[${i}] wants kernel ${launch.kernel} of ${program.kernels.length}`);
-  demand(Array.isArray(launch.buffers), () => `launches[${i}] has no buffers`);
-  // Beside the buffers a kernel takes the slots and `fail`.
-  const wanted = kernel.params.length - 2;
-  demand(
-    launch.buffers.length === wanted,
-    () => `launches[${i}] gives ${kernel.name} ${launch.buffers.length} buffers, it takes ${wanted}`,
-  );
-  for (const ref of launch.buffers) checkRef(program, ref, i);
+/** Loops within loops, and branches within branches: more are no Program of ours, and would be too deep for what walks them. */
+const deepest = 64;
+
+/** `loops`: for each enclosing loop how many turns it makes, -1 where that is open. */
+function checkSteps(program: Program, steps: unknown, loops: readonly number[], count: { launches: number }, depth = 0): void {
+  demand(Array.isArray(steps) && steps.every(isFields), () => 'steps are no list of records');
+  demand(depth < deepest, () => `steps nest more than ${deepest} deep`);
+  const inside = (list: unknown, more: readonly number[] = []): void => checkSteps(program, list, [...loops, ...more], count, depth + 1);
+  for (const step of steps as unknown as readonly Step[]) {
+    switch (step.kind) {
+      case 'launch':
+        checkLaunch(program, step, count.launches++, loops);
+        break;
+      case 'branch':
+        checkRef(program, step.test, 'a branch', loops);
+        inside(step.then);
+        inside(step.else);
+        break;
+      case 'while':
+        inside(step.test, [-1]);
+        checkRef(program, step.holds, 'a loop', [...loops, -1]);
+        inside(step.body, [-1]);
+        break;
+      case 'repeat':
+        demand(isSize(step.times) && typeof step.reverse === 'boolean', () => `a loop is repeated ${String(step.times)} times`);
+        inside(step.body, [step.times]);
+        break;
+      default:
+        step satisfies never;
+        throw new ProgramError(`a step is of no known kind`, { op: 'load' });
+    }
+  }
 }
 
-function checkRef(program: Program, ref: BufferRef, i: number): void {
+function checkLaunch(program: Program, launch: Launch, i: number, loops: readonly number[]): void {
+  const kernel = program.kernels[launch.kernel];
+  demand(kernel !== undefined, () => `launch ${i} wants kernel ${launch.kernel} of ${program.kernels.length}`);
+  demand(Array.isArray(launch.buffers), () => `launch ${i} has no buffers`);
+  // Beside the buffers a kernel takes the slots and `fail`.
+  const wanted = kernel.params.length - 2;
+  demand(launch.buffers.length === wanted, () => `launch ${i} gives ${kernel.name} ${launch.buffers.length} buffers, it takes ${wanted}`);
+  for (const ref of launch.buffers) checkRef(program, ref, `launch ${i}`, loops);
+}
+
+function checkRef(program: Program, ref: BufferRef, who: string, loops: readonly number[]): void {
+  demand(isFields(ref), () => `${who} has a damaged buffer`);
+  const rows = ref.rows ?? [];
+  for (const { loop, length } of rows)
+    demand(isSize(length) && isSize(loops[loop]), () => `${who} uses rows by a loop that is not around it`);
+  /** Elements from the start of the buffer to the end of the last part that is reached. */
+  const isEmpty = rows.some(({ loop }) => loops[loop] === 0);
+  const reach = isEmpty ? 0 : rows.reduce((n, { loop, length }) => n + (loops[loop]! - 1) * length, rows.at(-1)?.length ?? 0);
   switch (ref.space) {
     case 'input':
-      demand(program.inputs[ref.index] !== undefined, () => `launches[${i}] reads input ${ref.index} of ${program.inputs.length}`);
+      demand(
+        program.inputs[ref.index] !== undefined && reach <= numel(program.inputs[ref.index]!.shape),
+        () => `${who} reads input ${ref.index} of ${program.inputs.length}`,
+      );
       return;
     case 'output': {
       const port = program.outputs[ref.index];
       demand(
-        port !== undefined && port.alias === undefined,
-        () => `launches[${i}] uses output ${ref.index}, which has no buffer of its own`,
+        port !== undefined && port.alias === undefined && reach <= numel(port.shape),
+        () => `${who} uses output ${ref.index}, which has no buffer of its own`,
       );
       return;
     }
     case 'constant':
-      demand(program.constants[ref.index] !== undefined, () => `launches[${i}] reads constant ${ref.index} of ${program.constants.length}`);
+      demand(program.constants[ref.index] !== undefined, () => `${who} reads constant ${ref.index} of ${program.constants.length}`);
       return;
     case 'arena': {
-      demand(isDType(ref.dtype) && isSize(ref.offset) && isSize(ref.length), () => `launches[${i}] has a damaged arena buffer`);
+      demand(
+        isDType(ref.dtype) && isSize(ref.offset) && isSize(ref.length) && reach <= ref.length,
+        () => `${who} has a damaged arena buffer`,
+      );
       demand(
         ref.offset % arenaAlignment === 0,
-        () => `launches[${i}] uses arena offset ${ref.offset}, which is not a multiple of ${arenaAlignment}`,
+        () => `${who} uses arena offset ${ref.offset}, which is not a multiple of ${arenaAlignment}`,
       );
       const end = ref.offset + ref.length * bytesPerElement[ref.dtype];
-      demand(end <= program.arenaBytes, () => `launches[${i}] reaches byte ${end} of an arena of ${program.arenaBytes}`);
+      demand(end <= program.arenaBytes, () => `${who} reaches byte ${end} of an arena of ${program.arenaBytes}`);
       return;
     }
     default:
       ref satisfies never;
-      throw new ProgramError(`launches[${i}] uses an unknown kind of buffer`, { op: 'load' });
+      throw new ProgramError(`${who} uses an unknown kind of buffer`, { op: 'load' });
   }
 }
 

@@ -6,13 +6,29 @@ import { allocate, bytesPerElement, type TypedArray, viewOf } from './dtype.ts';
 import { OutOfMemoryError, ProgramError } from './errors.ts';
 import { aliased, checkArguments, checkArray, decodeConstant, type Executable, fail, numel } from './executable.ts';
 import type { Faults } from './faults.ts';
-import type { BufferRef, Port, Program } from './program.ts';
+import type { BufferRef, Port, Program, Row, Step } from './program.ts';
 
 /** A kernel's code: its buffers in order, then the block of slot values, then `fail`. */
 export type KernelFunction = (...args: unknown[]) => void;
 
-/** An argument of a launch that is bound anew by every run. */
-type Varying = { readonly args: unknown[]; readonly at: number; readonly space: 'input' | 'output'; readonly index: number };
+/** An argument that is bound anew by every run. */
+type Varying = { readonly into: Argument; readonly space: 'input' | 'output'; readonly index: number };
+
+/** A buffer in its place among the arguments of a call. Of one with rows, `whole` is kept here, and a part bound in every turn. */
+type Argument = { readonly args: unknown[]; readonly at: number; readonly rows: readonly Row[]; whole: TypedArray | undefined };
+
+/** A step with its function and arguments, or with the one bool that it looks at. */
+type Bound =
+  | {
+      readonly kind: 'launch';
+      readonly index: number;
+      readonly call: KernelFunction;
+      readonly args: unknown[];
+      readonly parts: readonly Argument[];
+    }
+  | { readonly kind: 'branch'; readonly test: Argument; readonly then: readonly Bound[]; readonly else: readonly Bound[] }
+  | { readonly kind: 'while'; readonly test: readonly Bound[]; readonly holds: Argument; readonly body: readonly Bound[] }
+  | { readonly kind: 'repeat'; readonly times: number; readonly reverse: boolean; readonly body: readonly Bound[] };
 
 /** Checks the Program, allocates its arena and constants, and ties each launch to its function. `functions` stand in the order of `program.kernels`. */
 export function bind(data: Program, functions: readonly KernelFunction[], faults?: Faults): Executable {
@@ -23,29 +39,48 @@ export function bind(data: Program, functions: readonly KernelFunction[], faults
   const constants = program.constants.map(decodeConstant);
   const varying: Varying[] = [];
   const slotArgs: unknown[][] = [];
-  const launches = program.launches.map((launch) => {
-    const args: unknown[] = launch.buffers.map((ref) => resolve(ref, arena, constants));
-    for (const [at, ref] of launch.buffers.entries())
-      if (ref.space === 'input' || ref.space === 'output') varying.push({ args, at, space: ref.space, index: ref.index });
-    args.push(undefined, fail);
-    slotArgs.push(args);
-    return { call: functions[launch.kernel]!, args };
-  });
+  const argument = (args: unknown[], at: number, ref: BufferRef): Argument => {
+    const whole = resolve(ref, arena, constants);
+    const into: Argument = { args, at, rows: ref.rows ?? [], whole };
+    if (ref.space === 'input' || ref.space === 'output') varying.push({ into, space: ref.space, index: ref.index });
+    args[at] = whole;
+    return into;
+  };
+  let launches = 0;
+  const boundStep = (step: Step): Bound => {
+    switch (step.kind) {
+      case 'launch': {
+        const args: unknown[] = [];
+        const parts = step.buffers.map((ref, at) => argument(args, at, ref)).filter(({ rows }) => rows.length > 0);
+        args.push(undefined, fail);
+        slotArgs.push(args);
+        return { kind: 'launch', index: launches++, call: functions[step.kernel]!, args, parts };
+      }
+      case 'branch':
+        return { kind: 'branch', test: argument([], 0, step.test), then: step.then.map(boundStep), else: step.else.map(boundStep) };
+      case 'while':
+        return { kind: 'while', test: step.test.map(boundStep), holds: argument([], 0, step.holds), body: step.body.map(boundStep) };
+      case 'repeat':
+        return { ...step, body: step.body.map(boundStep) };
+      default:
+        return step satisfies never;
+    }
+  };
+  const steps = program.steps.map(boundStep);
 
   function run(inputs: readonly TypedArray[], slots: Float64Array, given: readonly (TypedArray | undefined)[] = []): TypedArray[] {
     checkArguments(program, inputs, slots, given, checkArray);
     const outputs = makeOutputs(program, inputs, given, faults);
-    for (const v of varying) v.args[v.at] = v.space === 'input' ? inputs[v.index] : outputs[v.index];
+    for (const { into, space, index } of varying) {
+      into.whole = space === 'input' ? inputs[index] : outputs[index];
+      into.args[into.at] = into.whole;
+    }
     for (const args of slotArgs) args[args.length - 2] = slots;
     try {
-      for (let i = 0; i < launches.length; i++) {
-        faults?.at?.('launch', i);
-        const { call, args } = launches[i]!;
-        call.apply(undefined, args);
-      }
+      runSteps(steps, [], faults);
     } finally {
       // A bound Program stays in a cache: it must not keep its last caller's tensors alive.
-      for (const v of varying) v.args[v.at] = undefined;
+      for (const { into } of varying) into.args[into.at] = into.whole = undefined;
     }
     return outputs;
   }
@@ -63,6 +98,49 @@ export function bind(data: Program, functions: readonly KernelFunction[], faults
     return outputs;
   }
   return { program, arena: () => new Uint8Array(arena), run, execute };
+}
+
+/** `turns`: the index of each loop around the steps, the outermost first; a loop that ends on a test has none that is used. */
+function runSteps(steps: readonly Bound[], turns: readonly number[], faults: Faults | undefined): void {
+  for (const step of steps) {
+    switch (step.kind) {
+      case 'launch': {
+        faults?.at?.('launch', step.index);
+        const { call, args, parts } = step;
+        for (const part of parts) bindPart(part, turns);
+        call.apply(undefined, args);
+        break;
+      }
+      case 'branch':
+        runSteps(holds(step.test, turns) ? step.then : step.else, turns, faults);
+        break;
+      case 'while': {
+        const inner = [...turns, 0];
+        for (;;) {
+          runSteps(step.test, inner, faults);
+          if (!holds(step.holds, inner)) break;
+          runSteps(step.body, inner, faults);
+        }
+        break;
+      }
+      case 'repeat':
+        for (let turn = 0; turn < step.times; turn++) runSteps(step.body, [...turns, step.reverse ? step.times - 1 - turn : turn], faults);
+        break;
+      default:
+        step satisfies never;
+    }
+  }
+}
+
+function bindPart({ args, at, rows, whole }: Argument, turns: readonly number[]): void {
+  let start = 0;
+  for (const { loop, length } of rows) start += turns[loop]! * length;
+  args[at] = whole!.subarray(start, start + rows.at(-1)!.length);
+}
+
+function holds(test: Argument, turns: readonly number[]): boolean {
+  if (test.rows.length > 0) bindPart(test, turns);
+  return (test.args[test.at] as TypedArray)[0] === 1;
 }
 
 function resolve(ref: BufferRef, arena: ArrayBuffer, constants: readonly TypedArray[]): TypedArray | undefined {

@@ -2,7 +2,7 @@
 import type { DType } from './dtype.ts';
 import type { Target } from './target.ts';
 
-export const programVersion = 2;
+export const programVersion = 3;
 
 /** Arena offsets are multiples of this many bytes: a cache line. */
 export const arenaAlignment = 64;
@@ -13,12 +13,19 @@ export type Port = { readonly name: string; readonly dtype: DType; readonly shap
 /** A number read at each launch, in the order of `Program.slots`. */
 export type SlotPort = { readonly name: string; readonly dtype: DType };
 
-/** Where a kernel argument lives. `offset` is in bytes from the start of the arena, a multiple of 64; lengths are in elements. */
-export type BufferRef =
+/**
+ * Where a kernel argument lives. `offset` is in bytes from the start of the arena, a multiple of 64; lengths are in elements.
+ * `rows`, if any, say which part of it belongs to the turns of the repeats around the launch.
+ */
+export type BufferRef = { readonly rows?: readonly Row[] } & (
   | { readonly space: 'input'; readonly index: number }
   | { readonly space: 'output'; readonly index: number }
   | { readonly space: 'constant'; readonly index: number }
-  | { readonly space: 'arena'; readonly offset: number; readonly length: number; readonly dtype: DType };
+  | { readonly space: 'arena'; readonly offset: number; readonly length: number; readonly dtype: DType }
+);
+
+/** In the turn with index i of an enclosing repeat, the outermost loop being number 0: the `length` elements from `i * length` on. */
+export type Row = { readonly loop: number; readonly length: number };
 
 /** One generated function. Its parameters are the buffers of a launch in order, then the array of slot values, then `fail`. */
 export type KernelCode = {
@@ -35,7 +42,51 @@ export type KernelCode = {
   readonly origin: readonly string[];
 };
 
-export type Launch = { readonly kernel: number; readonly buffers: readonly BufferRef[] };
+export type Launch<Ref = BufferRef> = { readonly kind: 'launch'; readonly kernel: number; readonly buffers: readonly Ref[] };
+
+/** What a Program does, in order. Tests are single bools in memory, so that control flow stays on the device. */
+export type Step<Ref = BufferRef> =
+  | Launch<Ref>
+  | { readonly kind: 'branch'; readonly test: Ref; readonly then: readonly Step<Ref>[]; readonly else: readonly Step<Ref>[] }
+  /** `test` leaves in `holds` whether `body`, and then `test` again, are to run. */
+  | { readonly kind: 'while'; readonly test: readonly Step<Ref>[]; readonly holds: Ref; readonly body: readonly Step<Ref>[] }
+  /** `body` so many times; the index counts from 0 up, or down to 0. */
+  | { readonly kind: 'repeat'; readonly times: number; readonly reverse: boolean; readonly body: readonly Step<Ref>[] };
+
+/** The same steps over other references. Steps nest no deeper than regions of a graph may. */
+export const mapSteps = <A, B>(steps: readonly Step<A>[], f: (ref: A) => B): Step<B>[] =>
+  steps.map((step): Step<B> => {
+    switch (step.kind) {
+      case 'launch':
+        return { ...step, buffers: step.buffers.map(f) };
+      case 'branch':
+        return { ...step, test: f(step.test), then: mapSteps(step.then, f), else: mapSteps(step.else, f) };
+      case 'while':
+        return { ...step, test: mapSteps(step.test, f), holds: f(step.holds), body: mapSteps(step.body, f) };
+      case 'repeat':
+        return { ...step, body: mapSteps(step.body, f) };
+      default:
+        return step satisfies never;
+    }
+  });
+
+/** All launches as they stand in the Program, and how often each runs: in a branch, or in a loop that ends on a test, counted once. */
+export function launchesOf<Ref>(steps: readonly Step<Ref>[], times = 1): { readonly launch: Launch<Ref>; readonly times: number }[] {
+  return steps.flatMap((step) => {
+    switch (step.kind) {
+      case 'launch':
+        return [{ launch: step, times }];
+      case 'branch':
+        return [...launchesOf(step.then, times), ...launchesOf(step.else, times)];
+      case 'while':
+        return [...launchesOf(step.test, times), ...launchesOf(step.body, times)];
+      case 'repeat':
+        return launchesOf(step.body, times * step.times);
+      default:
+        return step satisfies never;
+    }
+  });
+}
 
 export type ConstantData = { readonly dtype: DType; readonly length: number; readonly base64: string };
 
@@ -97,7 +148,7 @@ export type Program = {
   /** Bytes of the largest set of intermediates alive at once: the lower bound of `arenaBytes`. */
   readonly liveBytes: number;
   readonly kernels: readonly KernelCode[];
-  readonly launches: readonly Launch[];
+  readonly steps: readonly Step[];
   /** For wasm: what runs. */
   readonly module?: WasmModule;
   /** Texts that inspection prints: the graph before and after the passes, and why neighbours were not fused. */

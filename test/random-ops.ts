@@ -366,27 +366,52 @@ const compositeOf: Maker = (c) => {
   const body = region([avalOf(x), avalOf(y)], ([p, q]) => [b.add(b.tanh(p!), q!), b.sin(q!)]);
   return b.composite([x, y], { name: 'tanhAdd', params: { eps: 1e-5, axes: [c.choose(3)], mode: 'a"b' } }, [body]);
 };
+const sinTwice = (x: Value): Value =>
+  b.scan([x], { carries: 1, length: 2, reverse: false }, [region([avalOf(x)], ([p]) => [b.sin(p!)])])[0]!;
 const condOf: Maker = (c) => {
   const x = pick(c, (v) => isFloat(dtypeOf(v)));
   if (x === undefined || c.continuous) return undefined;
   const test = pick(c, (v) => dtypeOf(v) === 'bool' && rankOf(v) === 0) ?? lit(c.choose(2) === 0, 'bool');
-  const branch = (op: 'sin' | 'tanh') => region([avalOf(x)], ([p]) => [b[op](p!)]);
-  return b.cond([test, x], {}, [branch('sin'), branch('tanh')]);
+  const y = pick(c, (v) => isFloat(dtypeOf(v)))!;
+  const isNested = c.choose(3) === 0;
+  const branch = (op: 'sin' | 'tanh') =>
+    region([avalOf(x), avalOf(y)], ([p, q]) => {
+      const inner = isNested ? sinTwice(b[op](p!)) : b[op](p!);
+      return [inner, op === 'sin' ? q! : b.neg(q!), inner];
+    });
+  return b.cond([test, x, y], {}, [branch('sin'), branch('tanh')]);
 };
 const whileOf: Maker = (c) => {
   const x = pick(c, (v) => isFloat(dtypeOf(v)));
   if (x === undefined || !c.dtypes.includes('i32')) return undefined;
   const counter = { dtype: 'i32', shape: [] } as const;
-  const test = region([counter, avalOf(x)], ([i]) => [b.lt(i!, lit(3, 'i32'))]);
-  const body = region([counter, avalOf(x)], ([i, p]) => [b.add(i!, lit(1, 'i32')), b.sin(p!)]);
-  return b.whileLoop([lit(c.choose(4), 'i32'), x], {}, [test, body]);
+  // Two values that change places, one that stays, and one that does not matter to the others.
+  const avals = [counter, avalOf(x), avalOf(x), avalOf(x)];
+  const test = region(avals, ([i]) => [b.lt(i!, lit(3, 'i32'))]);
+  const body = region(avals, ([i, p, q, r]) => [b.add(i!, lit(1, 'i32')), q!, c.choose(2) === 0 ? p! : b.sin(b.add(p!, r!)), r!]);
+  const other = pick(c, (v) => dtypeOf(v) === dtypeOf(x) && sameShape(shapeOf(v), shapeOf(x)))!;
+  return b.whileLoop([lit(c.choose(4), 'i32'), x, other, x], {}, [test, body]);
+};
+/** Running sums over the first axis, which must be known. */
+const alongRows = (x: Value): Value => {
+  const slice = { dtype: dtypeOf(x), shape: shapeOf(x).slice(1) };
+  const [length] = shapeOf(x);
+  if (typeof length !== 'number') return x;
+  const body = region([slice, slice], ([sum, row]) => [b.add(sum!, row!), b.add(sum!, row!)]);
+  return b.scan([full(0, slice), x], { carries: 1, length, reverse: false }, [body])[1]!;
 };
 const scanOf: Maker = (c) => {
   const xs = pick(c, (v) => isFloat(dtypeOf(v)) && typeof shapeOf(v)[0] === 'number');
   if (xs === undefined) return undefined;
   const slice = { dtype: dtypeOf(xs), shape: shapeOf(xs).slice(1) };
-  const body = region([slice, slice], ([carry, x]) => [b.add(b.tanh(carry!), x!), b.sin(carry!)]);
-  return b.scan([full(0.5, slice), xs], { carries: 1, length: shapeOf(xs)[0] as number }, [body]);
+  const form = c.choose(4);
+  const body = region([slice, slice, slice], ([carry, constant, x]) => {
+    const next = b.add(b.tanh(carry!), form === 0 ? constant! : x!);
+    const inner = form === 1 && slice.shape.length > 0 ? alongRows(x!) : b.sin(carry!);
+    return [next, constant!, form === 2 ? next : inner, form === 3 ? x! : b.add(inner, constant!)];
+  });
+  const attrs = { carries: 2, length: shapeOf(xs)[0] as number, reverse: c.choose(2) === 1 };
+  return b.scan([full(0.5, slice), full(0.25, slice), xs], attrs, [body]);
 };
 const kernelOf: Maker = (c) => {
   const x = pick(c, (v) => isFloat(dtypeOf(v)) && v.node.op !== 'slot' && rankOf(v) > 0);

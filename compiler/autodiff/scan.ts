@@ -1,6 +1,6 @@
 // The transforms of `scan`. Each gives scans again, so that they compose; memory grows with the number of steps only by what reverse mode keeps.
 import type { Aval } from '../ir/aval.ts';
-import { b, build, full, region } from '../ir/builder.ts';
+import { build, full, region } from '../ir/builder.ts';
 import { avalOf, type Graph, type NodeOf, type Value } from '../ir/node.ts';
 import { inFront, moveAxis } from '../ops/batching.ts';
 import type { batched as Batch, Batched } from './batch.ts';
@@ -15,7 +15,7 @@ type Scan = NodeOf<'scan'>;
 
 /** Tangents are carried, sliced and stacked beside what they belong to. */
 export function scanJvp(n: Scan, tangents: readonly Maybe[], pushforward: typeof Pushforward): Maybe[] {
-  const { carries, length } = n.attrs;
+  const { carries, length, reverse } = n.attrs;
   const body = n.regions[0]!;
   const moving = movingCarries(
     'forward',
@@ -49,7 +49,7 @@ export function scanJvp(n: Scan, tangents: readonly Maybe[], pushforward: typeof
   const results = build(
     'scan',
     [...before, ...movingCarry.map(tangentOf), ...slices, ...movingSlice.map(tangentOf)],
-    { carries: carries + movingCarry.length, length },
+    { carries: carries + movingCarry.length, length, reverse },
     [step],
   ).values;
   const found: Maybe[] = n.values.map(() => null);
@@ -58,11 +58,11 @@ export function scanJvp(n: Scan, tangents: readonly Maybe[], pushforward: typeof
 }
 
 /**
- * A scan that runs the steps once more and stacks what their derivative reads, and one that takes cotangents back through the steps from
- * the last to the first. What the steps read but never change, a weight say, is not stacked.
+ * A scan that runs the steps once more and stacks what their derivative reads, and one that takes cotangents back through the steps in
+ * the opposite order. What the steps read but never change, a weight say, is not stacked.
  */
 export function scanVjp(n: Scan, cts: readonly Maybe[], wanted: readonly boolean[], pullback: typeof Pullback): Maybe[] {
-  const { carries, length } = n.attrs;
+  const { carries, length, reverse } = n.attrs;
   const body = n.regions[0]!;
   const moving = movingCarries('reverse', body, carries, wanted);
   const carried = places(moving, 0, carries);
@@ -109,13 +109,15 @@ export function scanVjp(n: Scan, cts: readonly Maybe[], wanted: readonly boolean
     [
       ...constant.map((v) => n.inputs[placeOf(v)]!),
       ...carried.map((i) => cts[i] ?? full(0, avalOf(n.values[i]!))),
-      ...[...given.map((v) => n.inputs[placeOf(v)]!), ...stacks, ...stacked.map((i) => cts[i]!)].map(backwards),
+      ...given.map((v) => n.inputs[placeOf(v)]!),
+      ...stacks,
+      ...stacked.map((i) => cts[i]!),
     ],
-    { carries: constant.length + carried.length, length },
+    { carries: constant.length + carried.length, length, reverse: !reverse },
     [step],
   ).values.slice(constant.length);
   const found: Maybe[] = n.inputs.map(() => null);
-  for (const [k, i] of by.entries()) if (wanted[i]) found[i] = k < carried.length ? results[k]! : backwards(results[k]!);
+  for (const [k, i] of by.entries()) if (wanted[i]) found[i] = results[k]!;
   return found;
 }
 
@@ -175,7 +177,6 @@ export function withAxis(v: Value, isBatched: boolean, size: number): Aval {
   return { dtype, shape: isBatched ? [size, ...shape] : shape };
 }
 
-const backwards = (v: Value): Value => b.flip(v, { axes: [0] });
 const split = <T>(list: readonly T[], at: number): [readonly T[], readonly T[]] => [list.slice(0, at), list.slice(at)];
 /** Positions from `start` to `stop` that are marked. */
 const places = (flags: readonly boolean[], start: number, stop: number): number[] =>

@@ -1,5 +1,5 @@
 // Programs as text for people. Kernels print as JavaScript, all else around them as comments, so that what is printed is itself a program.
-import type { KernelCode, Program } from '../../runtime/program.ts';
+import { type KernelCode, launchesOf, type Program } from '../../runtime/program.ts';
 import type { Target } from '../../runtime/target.ts';
 import { print } from '../ir/print.ts';
 import type { Inspected } from './programs.ts';
@@ -64,9 +64,9 @@ function codeText(kernel: KernelCode, style: Style): string {
 }
 
 /** For each kernel its places among the launches, counted from 1. */
-function launchesByKernel({ kernels, launches }: Program): number[][] {
+function launchesByKernel({ kernels, steps }: Program): number[][] {
   const places = kernels.map((): number[] => []);
-  launches.forEach(({ kernel }, i) => void places[kernel]!.push(i + 1));
+  launchesOf(steps).forEach(({ launch }, i) => void places[launch.kernel]!.push(i + 1));
   return places;
 }
 

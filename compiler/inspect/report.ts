@@ -1,8 +1,10 @@
 // What a Program costs, as data: per kernel the work and the traffic, per Program their sums and the memory of its intermediates.
-import type { KernelCode, Program } from '../../runtime/program.ts';
+import { type KernelCode, launchesOf, type Program } from '../../runtime/program.ts';
 
 export type KernelReport = {
   readonly name: string;
+  /** How often it runs: once, but in a loop of a known number of turns. */
+  readonly times: number;
   readonly flops: number;
   /** Distinct bytes, whatever the number of times that they are touched. */
   readonly bytesRead: number;
@@ -35,17 +37,17 @@ export function functionText({ name, params, source }: KernelCode): string {
 
 /** The costs of a Program; `graph` is the text to show for it, by default what was recorded. */
 export function reportOf(program: Program, name: string = program.name, graph: string = program.notes.graph): ProgramReport {
-  const kernels = program.launches.map((launch): KernelReport => {
+  const kernels = launchesOf(program.steps).map(({ launch, times }): KernelReport => {
     const kernel = program.kernels[launch.kernel]!;
     const { name, flops, bytesRead, bytesWritten, origin } = kernel;
-    return { name, flops, bytesRead, bytesWritten, origin, source: functionText(kernel) };
+    return { name, times, flops, bytesRead, bytesWritten, origin, source: functionText(kernel) };
   });
   return {
     name,
     graph,
     kernels,
-    flops: total(kernels, (k) => k.flops),
-    bytesMoved: total(kernels, (k) => k.bytesRead + k.bytesWritten),
+    flops: total(kernels, (k) => k.times * k.flops),
+    bytesMoved: total(kernels, (k) => k.times * (k.bytesRead + k.bytesWritten)),
     arenaBytes: program.arenaBytes,
     liveBytes: program.liveBytes,
     unfused: program.notes.unfused,

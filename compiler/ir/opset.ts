@@ -419,7 +419,7 @@ const structural = {
   /** `body` applied to the operands for as long as `test` of them holds. */
   whileLoop: op('many', {}, inferWhile, ['test', 'body']),
   /** `body` maps carries, and a slice of each further operand along its first axis, to carries and a slice of each further result. */
-  scan: op('many', { carries: int, length: int }, inferScan, ['body']),
+  scan: op('many', { carries: int, length: int, reverse: flag }, inferScan, ['body']),
   /** One notion written as a graph of primitives. Composites are one op: their names must not enter OpName, or bodies written with the builder are circular. */
   composite: op('many', { name: text, params }, (_xs, _a, [body]) => bodyOf('composite', body), ['body']),
   /** A fused group, made by the fusion pass; `space` is its iteration space and `reduce` the axes of it that are reduced. */

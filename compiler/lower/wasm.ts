@@ -1,21 +1,27 @@
 // The WebAssembly of a Program: places of buffers as the argument block has them, and the module that the emitter makes of the kernels.
 import type { Kernel } from '../../kernels/loop.ts';
 import { emitModule, type Place } from '../../kernels/wasm/module.ts';
-import { argumentBlock, type BufferRef, type Program, slotsAt, type WasmModule } from '../../runtime/program.ts';
+import { bytesPerElement, type DType } from '../../runtime/dtype.ts';
+import { argumentBlock, type BufferRef, mapSteps, type Program, slotsAt, type WasmModule } from '../../runtime/program.ts';
 import type { Target } from '../../runtime/target.ts';
 
 export function wasmModule(
-  program: Pick<Program, 'inputs' | 'outputs' | 'constants' | 'launches'>,
+  program: Pick<Program, 'inputs' | 'outputs' | 'constants' | 'steps'>,
   kernels: readonly Kernel[],
   target: Target,
 ): WasmModule {
-  const launches = program.launches.map(({ kernel, buffers }) => ({ kernel, buffers: buffers.map((ref) => placeOf(program, ref)) }));
-  const { binary, ...module } = emitModule(kernels, launches, slotsAt(program), target.numerics === 'madd');
+  const steps = mapSteps(program.steps, (ref) => placeOf(program, ref));
+  const { binary, ...module } = emitModule(kernels, steps, slotsAt(program), target.numerics === 'madd');
   return { ...module, base64: base64Of(binary) };
 }
 
-function placeOf({ inputs, outputs }: Pick<Program, 'inputs' | 'outputs'>, ref: BufferRef): Place {
-  const pointer = (index: number): Place => ({ pointerAt: argumentBlock.pointers + 4 * index });
+type Ports = Pick<Program, 'inputs' | 'outputs' | 'constants'>;
+
+function placeOf(ports: Ports, ref: BufferRef): Place {
+  const { inputs, outputs } = ports;
+  const size = bytesPerElement[dtypeOf(ports, ref)];
+  const rows = (ref.rows ?? []).map(({ loop, length }) => ({ loop, bytes: length * size }));
+  const pointer = (index: number): Place => ({ pointerAt: argumentBlock.pointers + 4 * index, rows });
   switch (ref.space) {
     case 'input':
       return pointer(ref.index);
@@ -24,7 +30,22 @@ function placeOf({ inputs, outputs }: Pick<Program, 'inputs' | 'outputs'>, ref: 
     case 'constant':
       return pointer(inputs.length + outputs.length + ref.index);
     case 'arena':
-      return { arenaOffset: ref.offset };
+      return { arenaOffset: ref.offset, rows };
+    default:
+      return ref satisfies never;
+  }
+}
+
+function dtypeOf({ inputs, outputs, constants }: Ports, ref: BufferRef): DType {
+  switch (ref.space) {
+    case 'input':
+      return inputs[ref.index]!.dtype;
+    case 'output':
+      return outputs[ref.index]!.dtype;
+    case 'constant':
+      return constants[ref.index]!.dtype;
+    case 'arena':
+      return ref.dtype;
     default:
       return ref satisfies never;
   }

@@ -33,13 +33,13 @@ const slicesAt = (xs: readonly Reference[], i: number): readonly Reference[] =>
 function scanned(
   body: Graph,
   inputs: readonly Reference[],
-  carries: number,
-  length: number,
+  { carries, length, reverse }: { readonly carries: number; readonly length: number; readonly reverse: boolean },
   results: readonly Reference[],
   evaluate: Evaluate,
 ): readonly Reference[] {
   let state = inputs.slice(0, carries);
-  for (let i = 0; i < length; i++) {
+  for (let step = 0; step < length; step++) {
+    const i = reverse ? length - 1 - step : step;
     const outputs = evaluate(body, [...state, ...slicesAt(inputs.slice(carries), i)]);
     state = outputs.slice(0, carries);
     for (let k = carries; k < outputs.length; k++) results[k]!.data.set(outputs[k]!.data, i * outputs[k]!.data.length);
@@ -108,31 +108,36 @@ export const regionRules = {
     ulp: 0,
   },
   scan: {
-    doc: 'Carries, and the slices of the other operands in turn, through the region; results other than carries are stacked.',
+    doc: 'Carries, and the slices of the other operands in turn, the last one first if `reverse`, through the region; other results are stacked in place.',
     ...entered('scan'),
     reference: (inputs, n, evaluate) =>
       scanned(
         n.regions[0]!,
         inputs,
-        n.attrs.carries,
-        n.attrs.length,
+        n.attrs,
         n.outputs.map((o) => tabulate(o, () => 0)),
         evaluate,
       ),
     samples: [
-      { inputs: [f64(2), f64(3, 2)], attrs: { carries: 1, length: 3 }, regions: running },
-      { inputs: [f64(2), f64(0, 2)], attrs: { carries: 1, length: 0 }, regions: running },
-      { inputs: [f64(2), f64(1, 2)], attrs: { carries: 1, length: 1 }, regions: running },
+      { inputs: [f64(2), f64(3, 2)], attrs: { carries: 1, length: 3, reverse: false }, regions: running },
+      { inputs: [f64(2), f64(3, 2)], attrs: { carries: 1, length: 3, reverse: true }, regions: running },
+      { inputs: [f64(2), f64(0, 2)], attrs: { carries: 1, length: 0, reverse: false }, regions: running },
+      { inputs: [f64(2), f64(1, 2)], attrs: { carries: 1, length: 1, reverse: false }, regions: running },
     ],
     refuses: [
-      { inputs: [f64(2), f64(3, 2)], attrs: { carries: 1, length: 4 }, regions: running, message: /f64\[3,2\] has no 4 slices/ },
+      {
+        inputs: [f64(2), f64(3, 2)],
+        attrs: { carries: 1, length: 4, reverse: false },
+        regions: running,
+        message: /f64\[3,2\] has no 4 slices/,
+      },
       {
         inputs: [f64(3), f64(3, 2)],
-        attrs: { carries: 1, length: 3 },
+        attrs: { carries: 1, length: 3, reverse: false },
         regions: running,
         message: /the body makes \(f64\[2\]\) of the carries \(f64\[3\]\)/,
       },
-      { inputs: [], attrs: { carries: 1, length: 3 }, regions: running, message: /do not fit 1 carries/ },
+      { inputs: [], attrs: { carries: 1, length: 3, reverse: false }, regions: running, message: /do not fit 1 carries/ },
     ],
     ulp: 4,
   },

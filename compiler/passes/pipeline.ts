@@ -9,6 +9,7 @@ import { decompose } from './decompose.ts';
 import { fuse } from './fuse/fuse.ts';
 import type { Pass, PassContext } from './pass.ts';
 import { patterns } from './patterns.ts';
+import { throughRegions } from './regions.ts';
 import { simplify } from './simplify/simplify.ts';
 import { unroll } from './unroll.ts';
 
@@ -19,7 +20,7 @@ const simplifyBodies: Pass = {
   after: { decompose: 'bodies of composites are simplified where they stand' },
 };
 
-export const pipeline: readonly Pass[] = [simplify, patterns, decompose, simplifyBodies, cse, unroll, dce, fuse];
+export const pipeline: readonly Pass[] = [simplify, patterns, decompose, simplifyBodies, cse, unroll, dce, fuse].map(throughRegions);
 
 /** Throws where a pass stands before one that it must follow. */
 export function checkOrder(passes: readonly Pass[]): void {

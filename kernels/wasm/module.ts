@@ -1,15 +1,15 @@
-// The WebAssembly module of a whole Program: functions of its kernels, and `run`, which calls them in order on every thread.
-import { argumentBlock } from '../../runtime/program.ts';
+// The WebAssembly module of a whole Program: functions of its kernels, and `run`, which goes through the steps on every thread.
+import { argumentBlock, type Launch, type Step } from '../../runtime/program.ts';
 import type { Kernel } from '../loop.ts';
 import { buildModule } from './binary.ts';
-import type { FunctionBuilder, FunctionRef, Node } from './function.ts';
+import type { FunctionBuilder, FunctionRef, Label, Local, Node } from './function.ts';
 import { type EmittedKernel, emitKernel, type Phase } from './kernel.ts';
 import { type Failure, host, newUnit, shared, type Unit } from './unit.ts';
 
-/** Where a kernel's buffer lies: at an address of the argument block, or in the arena. Both in bytes. */
-export type Place = { readonly pointerAt: number } | { readonly arenaOffset: number };
-
-export type ModuleLaunch = { readonly kernel: number; readonly buffers: readonly Place[] };
+/** Where a kernel's buffer lies: at an address of the argument block, or in the arena. Both in bytes, as are the rows that loops go through. */
+export type Place = ({ readonly pointerAt: number } | { readonly arenaOffset: number }) & {
+  readonly rows: readonly { readonly loop: number; readonly bytes: number }[];
+};
 
 export type EmittedModule = {
   readonly binary: Uint8Array<ArrayBuffer>;
@@ -24,16 +24,16 @@ export type EmittedModule = {
 const most = (xs: readonly number[]): number => xs.reduce((a, b) => Math.max(a, b), 0);
 
 /** `slotsAt`: where the numbers of the launch stand in the argument block. */
-export function emitModule(kernels: readonly Kernel[], launches: readonly ModuleLaunch[], slotsAt: number, fused: boolean): EmittedModule {
+export function emitModule(kernels: readonly Kernel[], steps: readonly Step<Place>[], slotsAt: number, fused: boolean): EmittedModule {
   const module = buildModule();
   module.importMemory('env', 'memory', { min: 1, max: 65536, shared: false });
   const unit = newUnit(module, fused);
   const emitted = kernels.map((kernel) => emitKernel(unit, kernel, slotsAt));
-  const steps = launches.flatMap((launch) => stepsOf(kernels[launch.kernel]!, emitted[launch.kernel]!, launch));
-  const isParallel = steps.some(({ phase }) => phase.group !== undefined);
+  const work = workOf(steps, (launch) => turnsOf(kernels[launch.kernel]!, emitted[launch.kernel]!, launch));
+  const isParallel = work.some(isShared);
   const threadScratchBytes = most(emitted.map((e) => e.threadScratchBytes));
   const run = module.function('run', ['i32', 'i32', 'i32'], [], (f) => {
-    sequence(unit, f, steps, isParallel, threadScratchBytes);
+    sequence(unit, f, work, isParallel, threadScratchBytes);
     f.return_();
   });
   module.exportFunction('run', run);
@@ -47,78 +47,220 @@ export function emitModule(kernels: readonly Kernel[], launches: readonly Module
   };
 }
 
-type Step = {
+/** A phase of a launch, with its buffers. */
+type Work = {
+  readonly kind: 'phase';
   readonly phase: Phase;
-  readonly buffers: readonly Place[] /** Turns of the group before this phase. */;
+  readonly buffers: readonly Place[];
+  /** Turns of the group before this phase. */
   readonly start: number;
 };
 
-function stepsOf(kernel: Kernel, { phases }: EmittedKernel, launch: ModuleLaunch): Step[] {
+/** Phases in order, and control flow over them; `isShared` says whether threads share any of the phases inside. */
+type Flow =
+  | Work
+  | {
+      readonly kind: 'branch';
+      readonly isShared: boolean;
+      readonly test: Place;
+      readonly then: readonly Flow[];
+      readonly else: readonly Flow[];
+    }
+  | {
+      readonly kind: 'while';
+      readonly isShared: boolean;
+      readonly test: readonly Flow[];
+      readonly holds: Place;
+      readonly body: readonly Flow[];
+    }
+  | {
+      readonly kind: 'repeat';
+      readonly isShared: boolean;
+      readonly times: number;
+      readonly reverse: boolean;
+      readonly body: readonly Flow[];
+    };
+
+const isShared = (flow: Flow): boolean => (flow.kind === 'phase' ? flow.phase.group !== undefined : flow.isShared);
+const canFail = (flow: Flow): boolean => {
+  switch (flow.kind) {
+    case 'phase':
+      return flow.phase.canFail;
+    case 'branch':
+      return [...flow.then, ...flow.else].some(canFail);
+    case 'while':
+      return [...flow.test, ...flow.body].some(canFail);
+    case 'repeat':
+      return flow.body.some(canFail);
+    default:
+      return flow satisfies never;
+  }
+};
+
+function workOf(steps: readonly Step<Place>[], phasesOf: (launch: Launch<Place>) => readonly Work[]): Flow[] {
+  return steps.flatMap((step): readonly Flow[] => {
+    switch (step.kind) {
+      case 'launch':
+        return phasesOf(step);
+      case 'branch': {
+        const [then, otherwise] = [workOf(step.then, phasesOf), workOf(step.else, phasesOf)];
+        return [{ ...step, isShared: [...then, ...otherwise].some(isShared), then, else: otherwise }];
+      }
+      case 'while': {
+        const [test, body] = [workOf(step.test, phasesOf), workOf(step.body, phasesOf)];
+        return [{ ...step, isShared: [...test, ...body].some(isShared), test, body }];
+      }
+      case 'repeat': {
+        const body = workOf(step.body, phasesOf);
+        return [{ ...step, isShared: body.some(isShared), body }];
+      }
+      default:
+        return step satisfies never;
+    }
+  });
+}
+
+function turnsOf(kernel: Kernel, { phases }: EmittedKernel, launch: Launch<Place>): Work[] {
   const placeOf = new Map(kernel.params.map((p, i) => [p.name, launch.buffers[i]!]));
   let start = 0;
   return phases.map((phase, i) => {
     if (phase.group === undefined || phase.group !== phases[i - 1]?.group) start = 0;
-    const step = { phase, buffers: phase.params.map((name) => placeOf.get(name)!), start };
+    const work: Work = { kind: 'phase', phase, buffers: phase.params.map((name) => placeOf.get(name)!), start };
     start += phase.turns ?? 0;
-    return step;
+    return work;
   });
 }
 
-/** All phases in order. Between a phase that threads share and any other stands a barrier; what is not shared, thread 0 does. */
-function sequence(unit: Unit, f: FunctionBuilder, steps: readonly Step[], isParallel: boolean, threadScratchBytes: number): void {
+/**
+ * All phases in order. Between a phase that threads share and any other stands a barrier; what is not shared, thread 0 does. Control flow
+ * over shared phases is gone through by all threads: they meet before they look at a test, and again before anything may overwrite it.
+ */
+function sequence(unit: Unit, f: FunctionBuilder, flows: readonly Flow[], isParallel: boolean, threadScratchBytes: number): void {
   const [args, thread, threads] = [f.param(0), f.param(1), f.param(2)];
   const arena = f.bind(f.load('i32.load', args, argumentBlock.arena), 'arena');
   const firstScratch = f.load('i32.load', args, argumentBlock.threadScratch);
   const scratch = f.bind(f.op('i32.add', firstScratch, f.op('i32.mul', thread, f.i32(threadScratchBytes))), 'scratch');
-  const addressOf = (place: Place): Node =>
-    'pointerAt' in place ? f.load('i32.load', args, place.pointerAt) : f.op('i32.add', arena, f.i32(place.arenaOffset));
-  const call = ({ phase, buffers }: Step, ...range: readonly Node[]): void =>
+  /** The index of each loop around, the outermost first. */
+  const turns: Local[] = [];
+  const addressOf = (place: Place): Node => {
+    let address = 'pointerAt' in place ? f.load('i32.load', args, place.pointerAt) : f.op('i32.add', arena, f.i32(place.arenaOffset));
+    for (const { loop, bytes } of place.rows) address = f.op('i32.add', address, f.op('i32.mul', f.get(turns[loop]!), f.i32(bytes)));
+    return address;
+  };
+  const call = ({ phase, buffers }: Work, ...range: readonly Node[]): void =>
     f.call(phase.fn, [args, scratch, ...buffers.map(addressOf), ...phase.sizes.map((n) => f.i32(n)), ...range]);
   const meet = (): void => {
     const status = f.callValue(barrier(unit), [args, threads]);
     f.if(status, () => f.return_());
   };
-  /** Whether other threads must wait for what was done last; which group that was. */
-  let last: 'nothing' | 'alone' | NonNullable<Phase['group']> = 'nothing';
+  const holds = (test: Place): Node => f.bind(f.load('i32.load8_u', addressOf(test)));
   let mayHaveFailed = false;
-  for (let i = 0; i < steps.length; ) {
-    const { group } = steps[i]!.phase;
-    if (group === undefined) {
-      let end = i;
-      while (end < steps.length && steps[end]!.phase.group === undefined) end++;
-      const alone = steps.slice(i, end);
-      if (last !== 'nothing') meet();
-      const all = (): void =>
-        f.block((out) => {
-          for (const step of alone) {
-            if (mayHaveFailed) f.brIf(out, f.load('i32.load', args, argumentBlock.status));
-            if (step.phase.turns === undefined) call(step);
-            else inGrains(f, step, f.i32(0), f.i32(step.phase.turns), call);
-            mayHaveFailed ||= step.phase.canFail;
-          }
+
+  /** Loops and branches; `inside` goes through their bodies, `look` gives what stands at a test once it may be looked at. */
+  const control = (flow: Exclude<Flow, Work>, inside: (flows: readonly Flow[]) => void, look: (test: Place) => Node): void => {
+    mayHaveFailed ||= canFail(flow);
+    switch (flow.kind) {
+      case 'branch':
+        f.if(
+          look(flow.test),
+          () => inside(flow.then),
+          () => inside(flow.else),
+        );
+        break;
+      case 'while': {
+        const turn = f.local('i32');
+        turns.push(turn);
+        f.block((done) =>
+          f.loop((again) => {
+            inside(flow.test);
+            f.brIf(done, f.op('i32.eqz', look(flow.holds)));
+            inside(flow.body);
+            f.br(again);
+          }),
+        );
+        turns.pop();
+        f.release(turn);
+        break;
+      }
+      case 'repeat': {
+        if (flow.times === 0) break;
+        const turn = f.local('i32');
+        turns.push(turn);
+        f.set(turn, f.i32(flow.reverse ? flow.times - 1 : 0));
+        f.loop((again) => {
+          inside(flow.body);
+          f.set(turn, f.op('i32.add', f.get(turn), f.i32(flow.reverse ? -1 : 1)));
+          f.brIf(again, flow.reverse ? f.op('i32.ge_s', f.get(turn), f.i32(0)) : f.op('i32.lt_s', f.get(turn), f.i32(flow.times)));
         });
-      if (isParallel) f.if(f.op('i32.eqz', thread), all);
-      else all();
-      last = 'alone';
-      i = end;
-    } else {
-      if (last !== 'nothing' && last !== group) meet();
-      const step = steps[i]!;
-      const [from, to] = shareOf(f, step, thread, threads);
-      inGrains(f, step, from, to, call);
-      mayHaveFailed ||= step.phase.canFail;
-      last = group;
-      i++;
+        turns.pop();
+        f.release(turn);
+        break;
+      }
+      default:
+        flow satisfies never;
     }
-  }
-  if (isParallel) meet();
+  };
+
+  /** What one thread does; it leaves the block `out` once something has failed. */
+  const alone = (flows: readonly Flow[], out: Label): void => {
+    for (const flow of flows) {
+      if (flow.kind !== 'phase') {
+        control(flow, (inner) => alone(inner, out), holds);
+        continue;
+      }
+      if (mayHaveFailed) f.brIf(out, f.load('i32.load', args, argumentBlock.status));
+      if (flow.phase.turns === undefined) call(flow);
+      else inGrains(f, flow, f.i32(0), f.i32(flow.phase.turns), call);
+      mayHaveFailed ||= flow.phase.canFail;
+    }
+  };
+
+  /** What all threads go through; at the end they have met. */
+  const together = (flows: readonly Flow[]): void => {
+    /** Whether other threads must wait for what was done last; which group that was. */
+    let last: 'nothing' | 'alone' | NonNullable<Phase['group']> = 'nothing';
+    for (let i = 0; i < flows.length; ) {
+      const flow = flows[i]!;
+      if (!isShared(flow)) {
+        let end = i;
+        while (end < flows.length && !isShared(flows[end]!)) end++;
+        const part = flows.slice(i, end);
+        if (last !== 'nothing') meet();
+        const all = (): void => f.block((out) => alone(part, out));
+        if (isParallel) f.if(f.op('i32.eqz', thread), all);
+        else all();
+        last = 'alone';
+        i = end;
+        continue;
+      }
+      i++;
+      if (flow.kind !== 'phase') {
+        if (last !== 'nothing') meet();
+        control(flow, together, (test) => {
+          const found = holds(test);
+          meet();
+          return found;
+        });
+        last = 'nothing';
+        continue;
+      }
+      const { group } = flow.phase;
+      if (last !== 'nothing' && last !== group) meet();
+      const [from, to] = shareOf(f, flow, thread, threads);
+      inGrains(f, flow, from, to, call);
+      mayHaveFailed ||= flow.phase.canFail;
+      last = group!;
+    }
+    if (isParallel && last !== 'nothing') meet();
+  };
+  together(flows);
 }
 
 /** One call for every `grain` turns. */
-function inGrains(f: FunctionBuilder, step: Step, from: Node, to: Node, call: (step: Step, from: Node, to: Node) => void): void {
-  const { grain, turns } = step.phase;
-  if (step.phase.group === undefined && grain >= turns!) {
-    call(step, from, to);
+function inGrains(f: FunctionBuilder, work: Work, from: Node, to: Node, call: (work: Work, from: Node, to: Node) => void): void {
+  const { grain, turns } = work.phase;
+  if (work.phase.group === undefined && grain >= turns!) {
+    call(work, from, to);
     return;
   }
   const at = f.local('i32');
@@ -128,7 +270,7 @@ function inGrains(f: FunctionBuilder, step: Step, from: Node, to: Node, call: (s
     f.loop((again) => {
       f.brIf(done, f.op('i32.ge_s', f.get(at), end));
       const next = f.bind(f.op('i32.add', f.get(at), f.i32(grain)));
-      call(step, f.get(at), f.select(f.op('i32.lt_s', next, end), next, end));
+      call(work, f.get(at), f.select(f.op('i32.lt_s', next, end), next, end));
       f.set(at, next);
       f.br(again);
     }),
@@ -140,7 +282,7 @@ function inGrains(f: FunctionBuilder, step: Step, from: Node, to: Node, call: (s
  * The turns of a thread. A group's turns are dealt out in portions of 64 (of one, where there are few), so that vectors stay whole; phases of a
  * group follow each other in one numbering, of which each has a stretch.
  */
-function shareOf(f: FunctionBuilder, { phase, start }: Step, thread: Node, threads: Node): readonly [Node, Node] {
+function shareOf(f: FunctionBuilder, { phase, start }: Work, thread: Node, threads: Node): readonly [Node, Node] {
   const turns = phase.turns!;
   const all = phase.group!.turns;
   const unit = phase.grain >= 64 && phase.grain % 64 === 0 ? 64 : 1;

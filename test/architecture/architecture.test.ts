@@ -58,7 +58,7 @@ function shortened(program: Program): string {
   const line = (value: unknown): string => JSON.stringify(value).replaceAll(/([,:{])(?=\S)|(?<=[^{])(?=})/g, '$1 ');
   const members = Object.entries({ ...rest, kernels: kernels.map((k) => k.name) });
   const list = (values: readonly unknown[]): string => `[\n    ${values.map(line).join(',\n    ')}\n  ]`;
-  return `{\n${members.map(([k, v]) => `  "${k}": ${k === 'launches' ? list(v as unknown[]) : line(v)}`).join(',\n')}\n}`;
+  return `{\n${members.map(([k, v]) => `  "${k}": ${k === 'steps' ? list(v as unknown[]) : line(v)}`).join(',\n')}\n}`;
 }
 
 test('the way of the example through the system is what the system prints', async () => {

@@ -30,7 +30,7 @@ const cell = (): Graph =>
     return [next, w!, b.mul(next, x!)];
   });
 const recurrent = ([h, w, xs]: readonly Value[]): readonly Value[] =>
-  build('scan', [h!, w!, xs!], { carries: 2, length: 4 }, [cell()]).values;
+  build('scan', [h!, w!, xs!], { carries: 2, length: 4, reverse: false }, [cell()]).values;
 const recurrence = region([f64(2), f64(2, 2), f64(4, 2)], recurrent);
 
 /** Halves x while its sum is above 1, counting the steps. */
@@ -130,7 +130,7 @@ describe('scan', () => {
   });
   test('memory for backward grows by the step, not by the square', () => {
     const bytes = (length: number): number => {
-      const g = region([f64(2), f64(2, 2), f64(length, 2)], (xs) => build('scan', xs, { carries: 2, length }, [cell()]).values);
+      const g = region([f64(2), f64(2, 2), f64(length, 2)], (xs) => build('scan', xs, { carries: 2, length, reverse: false }, [cell()]).values);
       const { graph } = pullbackGraph(g, [0, 1], (xs) => inline(g, xs));
       return nodesOf(graph).reduce(
         (sum, n) => sum + n.outputs.reduce((s, a) => s + a.shape.reduce<number>((p, d) => p * (d as number), 1), 0),
@@ -149,7 +149,7 @@ describe('scan', () => {
   });
   test('counters and masks go along without a derivative', () => {
     const counted = ([x]: readonly Value[]): readonly Value[] =>
-      build('scan', [x!, lit(0, 'i64')], { carries: 2, length: 3 }, [
+      build('scan', [x!, lit(0, 'i64')], { carries: 2, length: 3, reverse: false }, [
         region([f64(2), aval('i64', [])], ([c, i]) => {
           const factor = b.expand(b.cast(b.add(i!, lit(1, 'i64')), { to: 'f64' }), { shape: [2], at: [0] });
           return [b.mul(b.sin(c!), factor), b.add(i!, lit(1, 'i64'))];
@@ -161,7 +161,7 @@ describe('scan', () => {
   });
   test('a carry that turns into another is followed through both', () => {
     const swapping = ([x, y]: readonly Value[]): readonly Value[] =>
-      build('scan', [x!, y!], { carries: 2, length: 3 }, [region([f64(2), f64(2)], ([p, q]) => [b.sin(q!), b.mul(p!, q!)])]).values;
+      build('scan', [x!, y!], { carries: 2, length: 3, reverse: false }, [region([f64(2), f64(2)], ([p, q]) => [b.sin(q!), b.mul(p!, q!)])]).values;
     const g = region([f64(2), f64(2)], swapping);
     expect(gradcheck(g, data(g), swapping)).toEqual([0, 1]);
     expectTangents(g, swapping, data(g));
@@ -169,7 +169,7 @@ describe('scan', () => {
     expect(gradcheck(alone, data(alone), ([x]) => swapping([x!, full(0.3, f64(2))]))).toEqual([0]);
   });
   test('of no steps is the identity on carries', () => {
-    const none = (xs: readonly Value[]): readonly Value[] => build('scan', xs, { carries: 2, length: 0 }, [cell()]).values;
+    const none = (xs: readonly Value[]): readonly Value[] => build('scan', xs, { carries: 2, length: 0, reverse: false }, [cell()]).values;
     const g = region([f64(2), f64(2, 2), f64(0, 2)], none);
     expect(gradcheck(g, data(g), none)).toEqual([0, 1, 2]);
   });
@@ -187,7 +187,7 @@ describe('scan', () => {
     const g = region(
       [f64(2), f64(2), f64(3, 2)],
       (xs) =>
-        build('scan', xs, { carries: 2, length: 3 }, [region([f64(2), f64(2), f64(2)], ([p, q, x]) => [b.exp(p!), b.add(q!, x!)])]).values,
+        build('scan', xs, { carries: 2, length: 3, reverse: false }, [region([f64(2), f64(2), f64(2)], ([p, q, x]) => [b.exp(p!), b.add(q!, x!)])]).values,
     );
     const [p, q, x] = [f64(2), f64(2), f64(5, 3, 2)].map((a) => b.input(a)) as [Value, Value, Value];
     const { values, isBatched } = batched(g, [p, q, x], [false, false, true], 5);
@@ -288,7 +288,7 @@ describe('cond', () => {
   });
   test('inside of scan is differentiated with it', () => {
     const nested = ([x, xs]: readonly Value[]): readonly Value[] =>
-      build('scan', [x!, xs!], { carries: 1, length: 3 }, [
+      build('scan', [x!, xs!], { carries: 1, length: 3, reverse: false }, [
         region([f64(2), f64(2)], ([c, s]) => {
           const p = b.lt(b.sum(s!, { axes: [0] }), lit(0, 'f64'));
           return [choosing([p, c!, s!])[0]!, b.exp(c!)];

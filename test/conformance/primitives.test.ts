@@ -10,7 +10,7 @@ import { run, ulpsApart } from '../run-program.ts';
 
 const targets: readonly Target[] = [jsTarget, wasmTarget('mul+add'), ...(wasmNumerics() === 'madd' ? [wasmTarget('madd')] : [])];
 /** Control flow inside a graph and kernels by hand are no ops that a user's graph compiles with. */
-const notCompiled = new Set(['cond', 'whileLoop', 'scan', 'kernel', 'composite', 'input', 'slot']);
+const notCompiled = new Set(['kernel', 'composite', 'input', 'slot']);
 
 describe.each(targets)('on $name, $numerics', (target) => {
   for (const op of opNames) {

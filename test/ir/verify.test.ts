@@ -117,7 +117,7 @@ describe('regions of control flow take what they are given', () => {
       '%z (whileLoop) gives (f32[4]) to its region body, which takes (f32[4], f32[])',
     ],
     [
-      '%z: f32[4,4] = scan(%r) {carries: 0, length: 4} body(%v: f32[4]) -> (%v) {}',
+      '%z: f32[4,4] = scan(%r) {carries: 0, length: 4, reverse: false} body(%v: f32[4]) -> (%v) {}',
       '%z (scan) gives (f32[]) to its region body, which takes (f32[4])',
     ],
   ];
@@ -128,7 +128,7 @@ describe('regions of control flow take what they are given', () => {
     verify(
       parse(
         within(
-          '%a, %z: f32[3], f32[4,3] = scan(%q, %x) {carries: 1, length: 4} body(%k: f32[3], %v: f32[3]) -> (%k, %n) { %n: f32[3] = add(%k, %v) } %w: f32[1] = neg(%u)',
+          '%a, %z: f32[3], f32[4,3] = scan(%q, %x) {carries: 1, length: 4, reverse: false} body(%k: f32[3], %v: f32[3]) -> (%k, %n) { %n: f32[3] = add(%k, %v) } %w: f32[1] = neg(%u)',
           '%a, %z',
         )
           .replace(' %w: f32[1] = neg(%u)', '')

@@ -20,7 +20,10 @@ const seed = Number(process.env.PROPERTY_SEED ?? 20_261_124);
 
 function everyGraph(options: GraphOptions, numRuns: number, holds: (g: GraphWithData) => void): void {
   fc.assert(
-    fc.property(graphsWithData({ regions: ['composite'], symbolic: true, maxOps: 24, finite: true, continuous: true, ...options }), holds),
+    fc.property(
+      graphsWithData({ regions: ['composite', 'controlFlow'], symbolic: true, maxOps: 24, finite: true, continuous: true, ...options }),
+      holds,
+    ),
     { seed, numRuns: runs(numRuns) },
   );
 }

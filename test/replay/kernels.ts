@@ -4,18 +4,18 @@ import { parseModule } from '../../compiler/ir/parse.ts';
 import { onCompile } from '../../compiler/jit/structure.ts';
 import { compileGraph } from '../../compiler/lower/compile.ts';
 import { FluxionError } from '../../runtime/errors.ts';
-import type { Program } from '../../runtime/program.ts';
+import { launchesOf, type Program } from '../../runtime/program.ts';
 import { jsTarget } from '../../runtime/target.ts';
 import type { Step } from './steps.ts';
 
 const folder = new URL('.', import.meta.url);
 
 /** All that a change of the compiler can change: the code, what it is bound to, and where intermediates lie. */
-function programText({ kernels, launches, arenaBytes, notes }: Program): string {
+function programText({ kernels, steps, arenaBytes, notes }: Program): string {
   const code = kernels.map(
     (k) => `-- ${k.name}(${k.params.join(', ')}) flops ${k.flops} read ${k.bytesRead} written ${k.bytesWritten}\n${k.source}`,
   );
-  const calls = launches.map(({ kernel, buffers }) => `launch ${kernels[kernel]!.name} ${JSON.stringify(buffers)}`);
+  const calls = launchesOf(steps).map(({ launch: { kernel, buffers } }) => `launch ${kernels[kernel]!.name} ${JSON.stringify(buffers)}`);
   return [notes.fused, ...code, ...calls, `arena ${arenaBytes}`].join('\n');
 }
 

@@ -15,7 +15,7 @@ import {
 } from '../../runtime/errors.ts';
 import { bind } from '../../runtime/execute.ts';
 import { faults } from '../../runtime/faults.ts';
-import type { Program } from '../../runtime/program.ts';
+import type { Launch, Program } from '../../runtime/program.ts';
 import { jsTarget } from '../../runtime/target.ts';
 
 const none = new Float64Array();
@@ -36,7 +36,7 @@ const x = (): Float32Array => Float32Array.from({ length: 12 }, (_, i) => i + 1)
 const half = Float64Array.of(0.5);
 
 test('the program of these tests has launches and an arena', () => {
-  expect(program.launches.length).toBeGreaterThan(1);
+  expect(program.steps.length).toBeGreaterThan(1);
   expect(program.arenaBytes).toBeGreaterThan(0);
 });
 
@@ -106,7 +106,7 @@ test('an output that no memory can be had for is named', () => {
     inputs: [],
     slots: [],
     kernels: [],
-    launches: [],
+    steps: [],
     outputs: [{ name: 'logits', dtype: 'f64', shape: [length, 1000] }],
   };
   expect(() => load(huge).run([], none)).toThrow(OutOfMemoryError);
@@ -121,7 +121,7 @@ describe('faults', () => {
   test('a launch that fails leaves inputs as they were, and the next run is right', () => {
     const executable = load(program);
     const expected = executable.run([x()], half);
-    for (let n = 0; n < program.launches.length; n++) {
+    for (let n = 0; n < program.steps.length; n++) {
       const input = x();
       faults.at = (point, i) => {
         if (point === 'launch' && i === n) throw new FluxionError('injected');
@@ -156,10 +156,10 @@ describe('faults', () => {
 });
 
 describe('inconsistent programs are refused at load', () => {
-  const last = program.launches.at(-1)!;
-  const withLast = (launch: object): Program => ({ ...program, launches: [...program.launches.slice(0, -1), { ...last, ...launch }] });
+  const last = program.steps.at(-1) as Launch;
+  const withLast = (launch: object): Program => ({ ...program, steps: [...program.steps.slice(0, -1), { ...last, ...launch }] });
   test.each([
-    ['another version', { ...program, version: 7 }, /version 7, this runtime reads version 2/],
+    ['another version', { ...program, version: 7 }, /version 7, this runtime reads version 3/],
     ['no such kernel', withLast({ kernel: 99 }), /wants kernel 99/],
     ['missing buffers', withLast({ buffers: [] }), /0 buffers, it takes/],
     ['no such input', withLast({ buffers: last.buffers.map(() => ({ space: 'input', index: 5 })) }), /reads input 5 of 1/],

@@ -5,6 +5,7 @@ import { idsOf } from '../../ir/names.ts';
 import type { Graph, Node, Value } from '../../ir/node.ts';
 import type { Pass, PassContext } from '../pass.ts';
 import { splitWideConcats } from './concats.ts';
+import { withCopies } from './copies.ts';
 import { type Group, joinConsumers, joinNeighbours, type Refusal, startGrouping } from './groups.ts';
 import { type Bundle, bundle } from './members.ts';
 import { namer } from './names.ts';
@@ -30,7 +31,7 @@ export const fuse: Pass = {
     joinNeighbours(units, grouping, refused);
     const bundles = bundle(grouping, context.target);
     explain(graph, refusals.values(), grouping.of, context);
-    return rebuild(graph, units, bundles);
+    return withCopies(rebuild(graph, units, bundles));
   },
 };
 

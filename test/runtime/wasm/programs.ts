@@ -60,7 +60,7 @@ export function wasmProgram(spec: Spec): Program {
     arenaBytes,
     liveBytes: arenaBytes,
     kernels: [],
-    launches: [],
+    steps: [],
     module: {
       base64: Buffer.from(binary).toString('base64'),
       memoryFlagAt,
