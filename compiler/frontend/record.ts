@@ -7,6 +7,7 @@ import { b, type Recorder, recordWith } from '../ir/builder.ts';
 import { numel } from '../ir/dim.ts';
 import { isLeaf, type Location, makeNode, type Node, type Value } from '../ir/node.ts';
 import { type Structure, type ValueId, valueId } from '../jit/structure.ts';
+import { currentBackward } from './autograd/running.ts';
 import type { Generator } from './random.ts';
 import type { Storage } from './storage.ts';
 
@@ -334,7 +335,7 @@ function made(node: Node): void {
   const position = current.nodes.length;
   if (position === 0) expected = startsWith.get(node.localHash);
   if (alwaysLocate || current.call !== undefined || expected?.nodes[position]?.localHash !== node.localHash) {
-    site ??= { site: deepStack() };
+    site ??= currentBackward() === undefined ? { site: deepStack() } : { site: deepStack(), isBackward: true };
     node.loc = site;
   }
   repetition?.made.add(node);

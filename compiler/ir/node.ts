@@ -9,8 +9,8 @@ export type Value = { readonly node: Node; readonly index: number };
 /** What the outputs reach; walks stop at `inputs`. */
 export type Graph = { readonly inputs: readonly Value[]; readonly outputs: readonly Value[] };
 
-/** Where in the user's code a node came from: a captured stack, read lazily and then replaced by its text. */
-export type Location = { site: Error | string | undefined };
+/** Where in the user's code a node came from: a captured stack, read lazily and then replaced by its text. `isBackward`: by a call of backward(). */
+export type Location = { site: Error | string | undefined; readonly isBackward?: boolean };
 
 /** The place as `file:line`. An `Error` is dropped once read: it would keep the receivers of its frames alive. */
 export function locationText(loc: Location | undefined): string | undefined {

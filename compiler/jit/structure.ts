@@ -1,6 +1,7 @@
 // Finds a compiled graph by structure: recorded nodes in order, leaves numbered by first visit; a hash hit is confirmed by equality.
 
 import { InternalError, userLine } from '../../runtime/errors.ts';
+import type { Program } from '../../runtime/program.ts';
 import type { Target } from '../../runtime/target.ts';
 import { mix } from '../ir/codec.ts';
 import { type Graph, isLeaf, makeNode, type Node, postorder, sameLocally, type Value } from '../ir/node.ts';
@@ -143,7 +144,7 @@ function template(s: Stretch, target: Target): Structure {
     const site = node.loc?.site;
     const line = site instanceof Error ? userLine(site.stack) : site;
     if (node.loc !== undefined) node.loc.site = line;
-    if (line !== undefined) copy.loc = { site: line };
+    if (line !== undefined) copy.loc = { ...node.loc, site: line };
     copy.name = node.name;
     nodes.push(copy);
   }
@@ -160,11 +161,23 @@ function leavesRead(structure: Structure, outputs: readonly Value[]): number[] {
 }
 
 /** Told of every compilation: inspection lists the graphs, tests count them. */
-export type CompileListener = (executable: Executable, graph: Graph) => void;
+export type CompileListener = (executable: Executable, graph: Graph, target: Target) => void;
 const listeners = new Set<CompileListener>();
 export function onCompile(listener: CompileListener): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);
+}
+
+/** Makes what was compiled ready to run. */
+export type Loader = (program: Program, graph: Graph, target: Target) => Executable;
+let loader: Loader = load;
+/** Lets another loader take the place of `load`, until the function that is returned is called: profiles and checks run Programs their own way. */
+export function loadBy(other: Loader): () => void {
+  const before = loader;
+  loader = other;
+  return () => {
+    loader = before;
+  };
 }
 
 /** The part of a structure that computes `roots`; compiled at first use. */
@@ -177,9 +190,9 @@ export function partOf(structure: Structure, roots: readonly ValueId[]): Part {
   const graph: Graph = { inputs: reads.map((i) => structure.leaves[i]!.values[0]!), outputs };
   const program = compileGraph(graph, structure.target, { disable: environment('FLUXION_DISABLE'), onStage: logStage });
   logKernels(program);
-  const part: Part = { executable: load(program), reads };
+  const part: Part = { executable: loader(program, graph, structure.target), reads };
   structure.compiled.set(key, part);
-  for (const listener of listeners) listener(part.executable, graph);
+  for (const listener of listeners) listener(part.executable, graph, structure.target);
   return part;
 }
 
