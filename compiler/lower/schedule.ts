@@ -1,5 +1,6 @@
 // The schedule of a plain nest on a target: which checked transformations of kernels/schedule are applied to it.
 import type { Kernel } from '../../kernels/loop.ts';
+import { searchInLanes } from '../../kernels/schedule/argreduce.ts';
 import { tileContractions } from '../../kernels/schedule/contraction.ts';
 import { mergeMembers } from '../../kernels/schedule/members.ts';
 import { splitReductions } from '../../kernels/schedule/partials.ts';
@@ -11,7 +12,7 @@ import type { NodeOf } from '../ir/node.ts';
 
 export function scheduleKernel(kernel: Kernel, form: NodeOf<'kernel'>['attrs']['form'], target: Target): Kernel {
   const scheduled = scheduleForm(kernel, form, target);
-  return target.name === 'wasm' ? splitReductions(vectorise(transposeReads(scheduled))) : scheduled;
+  return target.name === 'wasm' ? splitReductions(vectorise(transposeReads(searchInLanes(scheduled)))) : scheduled;
 }
 
 function scheduleForm(kernel: Kernel, form: NodeOf<'kernel'>['attrs']['form'], target: Target): Kernel {
