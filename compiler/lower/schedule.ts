@@ -5,6 +5,7 @@ import { tileContractions } from '../../kernels/schedule/contraction.ts';
 import { mergeMembers } from '../../kernels/schedule/members.ts';
 import { splitReductions } from '../../kernels/schedule/partials.ts';
 import { scheduleProducts } from '../../kernels/schedule/product.ts';
+import { splitResidues } from '../../kernels/schedule/residues.ts';
 import { transposeReads } from '../../kernels/schedule/transpose.ts';
 import { vectorise } from '../../kernels/schedule/vectorise.ts';
 import type { Target } from '../../runtime/target.ts';
@@ -12,7 +13,7 @@ import type { NodeOf } from '../ir/node.ts';
 
 export function scheduleKernel(kernel: Kernel, form: NodeOf<'kernel'>['attrs']['form'], target: Target): Kernel {
   const scheduled = scheduleForm(kernel, form, target);
-  return target.name === 'wasm' ? splitReductions(vectorise(transposeReads(searchInLanes(scheduled)))) : scheduled;
+  return target.name === 'wasm' ? splitReductions(vectorise(transposeReads(splitResidues(searchInLanes(scheduled))))) : scheduled;
 }
 
 function scheduleForm(kernel: Kernel, form: NodeOf<'kernel'>['attrs']['form'], target: Target): Kernel {

@@ -202,8 +202,11 @@ function lanesCost(j: Judged, e: Expr): number {
     case 'ref':
     case 'slot':
       return 0;
-    case 'load':
-      return strideIn(j, e.at) === 1 ? 1 : 2 * lanes;
+    case 'load': {
+      const stride = strideIn(j, e.at);
+      if (stride === 1) return 1;
+      return stride === 2 && (e.dtype === 'f32' || e.dtype === 'i32') ? 3 : 2 * lanes;
+    }
     case 'position':
       return strideIn(j, e.at) === undefined ? 2 * lanes : 2;
     case 'call':

@@ -117,8 +117,17 @@ function loadedLanes(s: Scope, e: Extract<Expr, { kind: 'load' }>): Lanes {
     const { address, offset } = addressOf(s, e, e.buffer, e.at);
     return loadLanes(s.f, e.dtype, address, offset);
   }
+  if (stride === 2 && isEveryOther(e.dtype)) {
+    const { address, offset } = addressOf(s, e, e.buffer, e.at);
+    const at = s.f.bind(address);
+    return [s.f.shuffle(s.f.load('v128.load', at, offset), s.f.load('v128.load', at, offset + 16), everyOther)];
+  }
   return eachLane(s, e.dtype, () => scalarLoad(s, e));
 }
+
+/** Whether elements two apart come from two loads, of which every other lane is taken. */
+const isEveryOther = (dtype: DType): boolean => dtype === 'f32' || dtype === 'i32';
+const everyOther = [0, 8, 16, 24].flatMap((from) => [0, 1, 2, 3].map((byte) => from + byte));
 
 function positionLanes(s: Scope, e: Extract<Expr, { kind: 'position' }>): Lanes {
   const { f } = s;

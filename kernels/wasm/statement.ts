@@ -213,7 +213,8 @@ function store(s: Scope, stmt: Extract<Stmt, { kind: 'store' }>): void {
   const bound = lanes.map((part) => f.bind(part));
   forLanes(s, (lane) => {
     const { address, offset } = addressOf(s, stmt, stmt.buffer, stmt.at);
-    f.store(storeOf(dtype), address, laneOf(f, dtype, bound, lane), offset);
+    if (dtype === 'f32' || dtype === 'i32') f.storeLane('v128.store32_lane', address, bound[0]!, lane, offset);
+    else f.store(storeOf(dtype), address, laneOf(f, dtype, bound, lane), offset);
   });
 }
 
