@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config';
 
 const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
+const onEveryDevice = ['frontend', 'oracle', 'linalg', 'composite', 'hostile', 'counts'].map((folder) => `test/${folder}/**/*.test.ts`);
+
 export default defineConfig(({ mode }) => ({
   resolve: {
     alias: [
@@ -12,7 +14,6 @@ export default defineConfig(({ mode }) => ({
     ],
   },
   test: {
-    include: ['test/**/*.test.ts'],
     // `npm run check` (mode `check`) leaves out the dear tests, which are end to end, of thousands of steps or in processes of their own,
     // and tries less hard in random and deep ones.
     ...(mode === 'check' && {
@@ -32,5 +33,13 @@ export default defineConfig(({ mode }) => ({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     reporters: ['default', './.ci/reporter.ts'],
+    // Everything runs on the default device, wasm. What users rely on whatever the device runs once more on the reference; what is about one
+    // device (emitters, conformance, random graphs) names it.
+    projects: [
+      { extends: true, test: { name: 'wasm', include: ['test/**/*.test.ts'] } },
+      ...(mode === 'check'
+        ? []
+        : [{ extends: true as const, test: { name: 'js', include: onEveryDevice, env: { FLUXION_DEVICE: 'js' } } }]),
+    ],
   },
 }));

@@ -18,9 +18,9 @@ export function setDefaultDevice(name: DeviceName): void {
   current = checked('setDefaultDevice', name);
 }
 
-/** The device that was set, else the one that FLUXION_DEVICE names, else `js`. */
+/** The device that was set, else the one that FLUXION_DEVICE names, else `wasm`, and `js` where no WebAssembly may be compiled. */
 export function getDefaultDevice(): DeviceName {
-  current ??= checked('FLUXION_DEVICE', environment('FLUXION_DEVICE')[0] ?? 'js');
+  current ??= checked('FLUXION_DEVICE', environment('FLUXION_DEVICE')[0] ?? (hasWasm() ? 'wasm' : 'js'));
   return current;
 }
 

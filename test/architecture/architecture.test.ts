@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
+import { getDefaultDevice, setDefaultDevice } from '../../compiler/frontend/device.ts';
 import { locateAlways } from '../../compiler/frontend/record.ts';
 import { describePrograms, graphAt, watch } from '../../compiler/inspect/index.ts';
 import { type Graph, postorder } from '../../compiler/ir/node.ts';
@@ -15,6 +16,8 @@ import { document, generated, namedPaths, root, update } from './document.ts';
 
 /** Each generated text, made anew by running the example. */
 async function texts(): Promise<ReadonlyMap<string, string>> {
+  const device = getDefaultDevice();
+  setDefaultDevice('js');
   const watched = watch();
   locateAlways(true);
   const limit = Error.stackTraceLimit;
@@ -26,6 +29,7 @@ async function texts(): Promise<ReadonlyMap<string, string>> {
   Error.stackTraceLimit = limit;
   locateAlways(false);
   watched.stop();
+  setDefaultDevice(device);
   const [only, ...others] = watched.programs();
   expect(others).toEqual([]);
   const { graph, name, program } = only!;
