@@ -35,6 +35,8 @@ export {
 } from './frontend/autograd/mode.ts';
 // Compilation of whole functions.
 export { type Compiled, type CompileOptions, compile, type Explanation } from './frontend/compile.ts';
+// Control flow on data that stays in one graph.
+export * from './frontend/control/index.ts';
 export {
   arange,
   bernoulli,

@@ -181,7 +181,7 @@ export function demandAlike(
 }
 
 /** Structure alone: what is no tensor plays no part. */
-function sameStructure(a: Rest, b: Rest): boolean {
+export function sameStructure(a: Rest, b: Rest): boolean {
   switch (a.kind) {
     case 'tensor':
     case 'static':
