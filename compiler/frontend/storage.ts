@@ -39,6 +39,9 @@ export function keep(storage: Storage): void {
   storage.born = beginning;
 }
 
+/** Whether it is state: somebody besides its holder is likely to know it. */
+export const isKept = (storage: Storage): boolean => storage.born === beginning;
+
 /** A storage for data that exist. */
 export const storageOfData = (array: TypedArray, dtype: DType, shape: readonly number[]): Storage =>
   storageOf(leafOf(array, { dtype, shape }));

@@ -21,29 +21,41 @@ import { needed, ownerOf, type Recording, Refusal, sourceOf } from './describe.t
 import { bufferAt, tensorOf, type Walk } from './sources.ts';
 import type { Backward, Source } from './tree.ts';
 
-/** Functions that the call made, from its outputs on, and the places outside into which their gradients flow. */
-function borderOf(r: Recording, outputs: readonly Tensor[]): { inside: ReadonlySet<GradFn>; border: readonly Edge[] } | Refusal {
-  const inside = new Set<GradFn>();
-  const border = new Map<GradFn, Map<number, Edge>>();
-  const enter = (e: Edge): void => {
-    const { fn, index } = e;
-    if (fn.variable === undefined && fn.sequence > r.since) {
-      inside.add(fn);
-      return;
+/** Places outside of the call into which gradients flow, each with the outputs that lead to it. */
+type Border = { readonly edge: Edge; readonly from: number[] };
+
+/** Walks over the functions that the call made, from its outputs on. */
+function borderOf(r: Recording, outputs: readonly Tensor[]): readonly Border[] | Refusal {
+  const border = new Map<GradFn, Map<number, Border>>();
+  for (const [output, t] of outputs.entries()) {
+    const inside = new Set<GradFn>();
+    const enter = (edge: Edge): void => {
+      const { fn, index } = edge;
+      if (fn.variable === undefined && fn.sequence > r.since) {
+        inside.add(fn);
+        return;
+      }
+      // A leaf that the call made itself is nobody's to look at.
+      if (fn.variable !== undefined && r.call.made.has(fn.variable)) return;
+      const known = border.get(fn) ?? new Map<number, Border>();
+      border.set(fn, known);
+      const place = known.get(index) ?? { edge, from: [] };
+      known.set(index, place);
+      if (!place.from.includes(output)) place.from.push(output);
+    };
+    enter(edgeOf(t)!);
+    // A set iterates over what is added while it is walked.
+    for (const fn of inside) {
+      if (fn.retained !== undefined && fn.retained.size > 0) return new Refusal('it keeps the gradient of a result of an op');
+      if (fn.hooks !== undefined || fn.preHooks !== undefined || fn.postHooks !== undefined)
+        return new Refusal(
+          'it registers a hook on gradients, which must be called each time',
+          'register it outside, or call backward() inside',
+        );
+      for (const e of fn.next) if (e !== null) enter(e);
     }
-    // A leaf that the call made itself is nobody's to look at.
-    if (fn.variable !== undefined && r.call.made.has(fn.variable)) return;
-    const known = border.get(fn) ?? new Map<number, Edge>();
-    border.set(fn, known);
-    known.set(index, e);
-  };
-  for (const t of outputs) enter(edgeOf(t)!);
-  // A set iterates over what is added while it is walked.
-  for (const fn of inside) {
-    if (fn.retained !== undefined && fn.retained.size > 0) return new Refusal('it keeps the gradient of a result of an op');
-    for (const e of fn.next) if (e !== null) enter(e);
   }
-  return { inside, border: [...border.values()].flatMap((edges) => [...edges.values()]) };
+  return [...border.values()].flatMap((places) => [...places.values()]);
 }
 
 /** The tensor that gradients for a place outside belong to: a replay asks it for its place anew. */
@@ -77,9 +89,10 @@ class LookedAt extends Error {}
 
 /** Records the gradients of `outputs` over leaves without data. The interval that they are recorded in never runs. */
 export function recordBackward(r: Recording, outputs: readonly Tensor[]): Backward | Refusal {
-  const found = borderOf(r, outputs);
-  if (found instanceof Refusal) return found;
-  const owners = found.border.map((e) => ownerOfEdge(r, e));
+  const border = borderOf(r, outputs);
+  if (border instanceof Refusal) return border;
+  const edges = border.map((place) => place.edge);
+  const owners = edges.map((e) => ownerOfEdge(r, e));
   if (owners.includes(undefined)) return new Refusal('its results depend on a tensor by a way that a replay would not find');
   const cotangents = outputs.map((t): Value => {
     const aval = { dtype: t.element, shape: t.shape };
@@ -93,15 +106,15 @@ export function recordBackward(r: Recording, outputs: readonly Tensor[]): Backwa
   const before = observedBy({ number: refuse, other: refuse });
   try {
     const roots = outputs.map((t, i) => ({ edge: edgeOf(t)!, gradient: newTensor(storageOf(cotangents[i]!)) }));
-    const gradients = withoutHooks(found.border, () =>
+    const gradients = withoutHooks(edges, () =>
       deferSteps(() =>
-        runBackward({ roots, createGraph: false, retainGraph: true, inputs: found.border, accumulates: false }).map((ct) =>
+        runBackward({ roots, createGraph: false, retainGraph: true, inputs: edges, accumulates: false }).map((ct) =>
           // A node of its own for each, so that it has a place in the structure.
           ct === null ? undefined : recording(() => b.reshape(resolve(ct.value), { shape: avalOf(ct.value).shape })),
         ),
       ),
     );
-    return describe(r, outputs, cotangents, gradients, owners as readonly Tensor[]);
+    return describe(r, outputs, cotangents, gradients, border, owners as readonly Tensor[]);
   } catch (error) {
     if (error instanceof LookedAt) return new Refusal('a hook looks at gradients');
     throw error;
@@ -116,6 +129,7 @@ function describe(
   outputs: readonly Tensor[],
   cotangents: readonly Value[],
   gradients: readonly (Value | undefined)[],
+  border: readonly Border[],
   owners: readonly Tensor[],
 ): Backward {
   const { nodes } = currentInterval();
@@ -131,7 +145,11 @@ function describe(
     roots: computed.map((v) => valueId(position.get(v.node)!, v.index)),
     leaves,
     outputs: outputs.map((t) => ({ dtype: t.element, shape: t.shape })),
-    inputs: owners.map((t, i) => ({ of: ownerOf(r, t), root: gradients[i] === undefined ? undefined : computed.indexOf(gradients[i]!) })),
+    inputs: owners.map((t, i) => ({
+      of: ownerOf(r, t),
+      root: gradients[i] === undefined ? undefined : computed.indexOf(gradients[i]!),
+      from: border[i]!.from,
+    })),
   };
 }
 
@@ -184,8 +202,14 @@ export function functionOf(backward: Backward, residuals: Residuals, found: read
           ? hostBuffer(aval.dtype, allocate(aval.dtype, numel(aval.shape) as number))
           : realise(recording(() => gradient.value()));
       });
-      if (roots.length === 0) return inputs.map(() => null);
-      const { executable, reads } = partOf(structure, roots);
+      // What no gradient reaches gets none, rather than zeros.
+      const reached = inputs.map(({ from, root }) => (from.some((i) => gradOutputs[i] != null) ? root : undefined));
+      const wanted = [...new Set(reached.filter((root) => root !== undefined))].sort((x, y) => x - y);
+      if (wanted.length === 0) return inputs.map(() => null);
+      const { executable, reads } = partOf(
+        structure,
+        wanted.map((root) => roots[root]!),
+      );
       const buffers: Buffer[] = [];
       const numbers: number[] = [];
       for (const i of reads) {
@@ -195,10 +219,11 @@ export function functionOf(backward: Backward, residuals: Residuals, found: read
         else buffers.push(given);
       }
       const gradients = executable.execute(buffers, Float64Array.from(numbers));
-      return inputs.map(({ root }) => {
+      return reached.map((root) => {
         if (root === undefined) return null;
-        const { dtype, shape } = executable.program.outputs[root]!;
-        return newTensor(storageOf(leafOfBuffer(gradients[root]!, { dtype, shape })));
+        const at = wanted.indexOf(root);
+        const { dtype, shape } = executable.program.outputs[at]!;
+        return newTensor(storageOf(leafOfBuffer(gradients[at]!, { dtype, shape })));
       });
     },
     release: () => {

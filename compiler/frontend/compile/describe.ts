@@ -163,10 +163,9 @@ function propertiesOf({ call, guarded }: Recording): Guards['state'][number][] {
   return guards;
 }
 
-/** If something is written, a tensor that shares storage with a captured one is another case than one that does not. */
+/** A tensor that shares storage with a captured one is another case than one that does not. */
 function apartFrom(r: Recording): ReadonlySet<Storage> {
   const storages = new Set<Storage>();
-  if (![...r.call.written].some((s) => isOld(r, s))) return storages;
   for (const t of r.guarded.tensors) storages.add((t as Tensor).storage);
   for (const s of [...r.call.sources.values(), ...r.call.written]) if (isOld(r, s)) storages.add(s);
   for (const t of r.found) storages.delete(t.storage);

@@ -4,6 +4,7 @@ import { isGradEnabled, isInferenceModeEnabled } from '../autograd/mode.ts';
 import { defaultTarget } from '../device.ts';
 import { requiresGradOf } from '../handle.ts';
 import { isTensor, type Rest } from '../pytree.ts';
+import { isKept } from '../storage.ts';
 import type { Tensor } from '../tensor.ts';
 import type { ArgumentGuard, Guards, Owner, Specialisation } from './tree.ts';
 
@@ -15,6 +16,7 @@ export const guardOf = (t: Tensor, index: number, all: readonly Tensor[]): Argum
   requiresGrad: requiresGradOf(t),
   isView: t.via !== undefined,
   alias: all.findIndex((u, i) => i <= index && u.storage === t.storage),
+  itself: isKept(t.storage) ? t : undefined,
 });
 
 /** Whether the arguments fit; then they lie in `found`, which `forget` empties again. */
@@ -76,6 +78,7 @@ function argumentsHold(guards: readonly ArgumentGuard[], found: Found): boolean 
       !sameShape(t.layout.shape, g.shape) ||
       requiresGradOf(t) !== g.requiresGrad ||
       (t.via !== undefined) !== g.isView ||
+      (isKept(t.storage) ? t : undefined) !== g.itself ||
       !isFirst(found, i, g.alias)
     )
       return false;

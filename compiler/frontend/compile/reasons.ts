@@ -4,6 +4,7 @@ import { defaultTarget } from '../device.ts';
 import { dtypeName } from '../dtypes.ts';
 import { requiresGradOf } from '../handle.ts';
 import { isTensor, type Rest } from '../pytree.ts';
+import { isKept } from '../storage.ts';
 import { type Found, fits, holds, isFirst, isPlain, ownerIn } from './guards.ts';
 import type { ArgumentGuard, Guards, Owner, Segment, Specialisation } from './tree.ts';
 
@@ -55,6 +56,8 @@ export function mismatch(s: Specialisation, args: readonly unknown[]): Mismatch 
     if (d >= 0) return differs(`size of dimension ${d} of ${name}`, g.shape[d], t.shape[d]);
     if (requiresGradOf(t) !== g.requiresGrad) return differs(`requiresGrad of ${name}`, g.requiresGrad, requiresGradOf(t));
     if ((t.via !== undefined) !== g.isView) return differs(`whether ${name} is a view`, g.isView, t.via !== undefined);
+    if ((isKept(t.storage) ? t : undefined) !== g.itself)
+      return { guard: name, expected: g.itself === undefined ? 'a tensor that is no state' : 'the same state', actual: 'another tensor' };
     if (!isFirst(found, i, g.alias)) {
       const first = found.findIndex((u) => u!.storage === t.storage);
       return differs(`storage of ${name}`, `as of ${names[g.alias]}`, `as of ${names[first]}`);

@@ -124,8 +124,8 @@ export type Backward = {
   /** By leaf of the structure; a number stands for the gradient of that output. */
   readonly leaves: readonly (Source | number)[];
   readonly outputs: readonly Aval[];
-  /** Into what the gradients flow; `root`: which of the roots, undefined where none does. */
-  readonly inputs: readonly { readonly of: Owner; readonly root: number | undefined }[];
+  /** Into what the gradients flow: as which root (undefined: nothing does), and from which outputs. */
+  readonly inputs: readonly { readonly of: Owner; readonly root: number | undefined; readonly from: readonly number[] }[];
 };
 
 /** A gradient that fn looked at before it wrote it; one that is there is found from then on. */
@@ -155,7 +155,7 @@ export type Guards = {
   readonly gradients: readonly GradientGuard[];
   readonly captured: readonly CapturedGuard[];
   readonly state: readonly StateGuard[];
-  /** Storages that no found tensor may share. Empty as long as nothing is written. */
+  /** Storages that no found tensor may share. */
   readonly apart: ReadonlySet<Storage>;
   /** Number of found tensors before and after the gradients. */
   readonly from: number;
@@ -169,6 +169,8 @@ export type ArgumentGuard = {
   readonly isView: boolean;
   /** The first argument with the same storage. */
   readonly alias: number;
+  /** The tensor itself, where it is state: the function may have captured it as well, as it would not have captured another one. */
+  readonly itself: Tensor | undefined;
 };
 
 export type Specialisation = {

@@ -382,7 +382,7 @@ describe('explain', () => {
     vi.unstubAllEnvs();
     const texts = error.mock.calls.map(([text]) => String(text));
     expect(texts[0]).toMatch(
-      /^compile\(total\) at calls\.test\.ts:\d+, specialisation 0:\n {2}for js, grad mode on\n {2}args\[0\]: float32\[2\]/,
+      /^compile\(total\) at calls\.test\.ts:\d+, specialisation 0:\n {2}for \w+, grad mode on\n {2}args\[0\]: float32\[2\]/,
     );
     expect(texts[1]).toMatch(/runs again to be recorded, in call 2:\n {2}0: size of dimension 0 of args\[0\]: expected 2, got 3/);
   });
