@@ -1,11 +1,12 @@
 // Trains a network on the real MNIST: `npm start`, or `npm start -- --model cnn --epochs 1`.
-import { compile, DataLoader, F, FluxionError, manualSeed, noGrad, optim, type Tensor } from 'fluxion';
+import { compile, DataLoader, F, FluxionError, manualSeed, noGrad, optim, setDefaultDevice, type Tensor } from 'fluxion';
 import { MNIST } from './data.ts';
 import { models } from './model.ts';
 import { type Options, readOptions, usage } from './options.ts';
 import { startProgress } from './progress.ts';
 
-function main({ model: name, epochs, batchSize, lr, seed, limit }: Options): void {
+function main({ device, model: name, epochs, batchSize, lr, seed, limit }: Options): void {
+  setDefaultDevice(device);
   manualSeed(seed);
   const model = models[name]();
   const train = new MNIST({ train: true, limit });

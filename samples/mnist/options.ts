@@ -1,9 +1,13 @@
 // What can be chosen on the command line.
 import { parseArgs } from 'node:util';
-import { ArgumentError, DeviceError } from 'fluxion';
+import { ArgumentError, DeviceError, type DeviceName } from 'fluxion';
 import { models } from './model.ts';
 
+/** CPU devices: WebAssembly, and the JavaScript that it is compared with. */
+const devices: readonly DeviceName[] = ['wasm', 'js'];
+
 export type Options = {
+  readonly device: DeviceName;
   readonly model: keyof typeof models;
   readonly epochs: number;
   readonly batchSize: number;
@@ -23,18 +27,21 @@ Usage: npm start -- [options]
   --lr X            highest learning rate of Adam in a one-cycle schedule (default 0.005)
   --seed N          seed of initialisation and shuffling (default 0)
   --limit N         use the first N training and test images only
-  --device cpu      where to compute; there is only the CPU in this version
+  --device wasm|js  kernels in WebAssembly with vectors and threads (default), or in JavaScript
   --help            show this text`;
 
 /** The options of a command line, or undefined where help was asked for. Throws ArgumentError and DeviceError. */
 export function readOptions(args: readonly string[]): Options | undefined {
   const values = parse(args);
   if (values.help) return undefined;
-  demandDevice(values.device);
   const { model } = values;
+  const device = devices.find((name) => name === values.device);
+  if (device === undefined)
+    throw new DeviceError(`there is no device '${values.device}' in this version`, { op: '--device', fix: `use ${devices.join(' or ')}` });
   if (!isModel(model))
     throw new ArgumentError(`there is no model '${model}'`, { op: '--model', fix: `use ${Object.keys(models).join(' or ')}` });
   return {
+    device,
     model,
     epochs: count('--epochs', values.epochs),
     batchSize: count('--batch-size', values['batch-size']),
@@ -55,7 +62,7 @@ function parse(args: readonly string[]) {
         lr: { type: 'string', default: '0.005' },
         seed: { type: 'string', default: '0' },
         limit: { type: 'string' },
-        device: { type: 'string', default: 'cpu' },
+        device: { type: 'string', default: 'wasm' },
         help: { type: 'boolean', default: false },
       },
     }).values;
@@ -65,10 +72,6 @@ function parse(args: readonly string[]) {
 }
 
 const isModel = (name: string): name is Options['model'] => Object.hasOwn(models, name);
-
-function demandDevice(device: string): void {
-  if (device !== 'cpu') throw new DeviceError(`there is no device '${device}' in this version`, { op: '--device', fix: 'use cpu' });
-}
 
 const count = (option: string, text: string): number => number(option, text, (x) => Number.isSafeInteger(x) && x > 0, 'an integer above 0');
 

@@ -47,7 +47,7 @@ describe('samples/mnist', () => {
   }, 120_000);
 
   test.each([
-    [['--device', 'webgpu'], "DeviceError: --device: there is no device 'webgpu' in this version; use cpu"],
+    [['--device', 'webgpu'], "DeviceError: --device: there is no device 'webgpu' in this version; use wasm or js"],
     [['--model', 'rnn'], "ArgumentError: --model: there is no model 'rnn'; use mlp or cnn"],
     [['--epochs', '0'], "ArgumentError: --epochs: '0' is not an integer above 0"],
     [['--lr', 'fast'], "ArgumentError: --lr: 'fast' is not a number above 0"],
