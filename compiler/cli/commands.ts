@@ -24,4 +24,10 @@ export const commands: Commands = {
     example: 'npx fluxion kernels --why train.ts -- --epochs 1',
     run: async (invocation) => (await import('./kernels.ts')).kernels(invocation),
   },
+  explain: {
+    summary: 'Tells what became of each compiled function: specialisations, guards, segments, and why it was recorded again',
+    options: { json: { help: 'print data: { functions: [{ name, calls, traces, specialisations, retraces }] }' } },
+    example: 'npx fluxion explain train.ts',
+    run: async (invocation) => (await import('./explain.ts')).explain(invocation),
+  },
 };

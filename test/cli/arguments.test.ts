@@ -27,9 +27,9 @@ async function fluxion(...args: string[]): Promise<{ status: number; stdout: str
 
 describe('a wrong command line is one line and exit code 2', () => {
   test.each([
-    [['frobnicate'], "fluxion: there is no command 'frobnicate'; use ir, kernels or --help"],
-    [['--frobnicate'], "fluxion: there is no option '--frobnicate'; use ir, kernels or --help"],
-    [['toString'], "fluxion: there is no command 'toString'; use ir, kernels or --help"],
+    [['frobnicate'], "fluxion: there is no command 'frobnicate'; use ir, kernels, explain or --help"],
+    [['--frobnicate'], "fluxion: there is no option '--frobnicate'; use ir, kernels, explain or --help"],
+    [['toString'], "fluxion: there is no command 'toString'; use ir, kernels, explain or --help"],
     [['ir'], 'fluxion: ir wants a FILE, as in `npx fluxion ir --stage fuse train.ts`'],
     [['ir', 'nowhere.ts'], 'fluxion: there is no file nowhere.ts'],
     [['ir', folder], `fluxion: ${folder} is not a file`],
