@@ -4,12 +4,13 @@ import { InternalError } from '../../runtime/errors.ts';
 import { argumentBlock } from '../../runtime/program.ts';
 import type { Kernel, Param, Stmt } from '../loop.ts';
 import { type LibraryRoutine, routines } from '../routines.ts';
-import { effectsOf, type Loop } from '../schedule/rewrite.ts';
+import { effectsOf, freshName, type Loop } from '../schedule/rewrite.ts';
 import { workOf } from '../schedule/work.ts';
 import { castScalar } from './cast.ts';
 import type { FunctionBuilder, FunctionRef, Node, Type } from './function.ts';
 import { typeOf } from './scalar.ts';
-import { type Scope, sizeOf } from './scope.ts';
+import { type Buffer, bufferOf, type Scope, sizeOf } from './scope.ts';
+import { sortRows, sortScratch } from './sort.ts';
 import { scalarLoop, statements } from './statement.ts';
 import { host, type Unit } from './unit.ts';
 import { accumulatedOutside, vectorLoop } from './vector-loop.ts';
@@ -72,7 +73,12 @@ export function emitKernel(unit: Unit, kernel: Kernel, slotsAt: number): Emitted
 }
 
 /** Statements that one function runs in order, or one loop whose turns are independent. */
-type Part = { readonly kind: 'sequence'; readonly body: readonly Stmt[] } | { readonly kind: 'turns'; readonly loop: Loop } | Members;
+type Part =
+  | { readonly kind: 'sequence'; readonly body: readonly Stmt[] }
+  | { readonly kind: 'turns'; readonly loop: Loop }
+  | Members
+  | Sort;
+type Sort = { readonly kind: 'sort'; readonly call: Extract<Stmt, { kind: 'library' }> };
 type Members = { readonly kind: 'members'; readonly table: Extract<Stmt, { kind: 'members' }> };
 
 function partsOf({ body }: Kernel): Part[] {
@@ -86,9 +92,11 @@ function partsOf({ body }: Kernel): Part[] {
     const part: Part | undefined =
       s.kind === 'members'
         ? { kind: 'members', table: s }
-        : isIndependent(s) && workOf([s]) >= ownFunction
-          ? { kind: 'turns', loop: s }
-          : undefined;
+        : s.kind === 'library' && s.routine === 'sort'
+          ? { kind: 'sort', call: s }
+          : isIndependent(s) && workOf([s]) >= ownFunction
+            ? { kind: 'turns', loop: s }
+            : undefined;
     if (part === undefined) sequence.push(s);
     else {
       close();
@@ -103,7 +111,20 @@ function partsOf({ body }: Kernel): Part[] {
 const isIndependent = (s: Stmt): s is Loop =>
   s.kind === 'loop' && s.step === undefined && (s.mode === 'par' || (s.mode === 'vector' && accumulatedOutside(s).length === 0));
 
-const bodyOf = (part: Part): readonly Stmt[] => (part.kind === 'sequence' ? part.body : part.kind === 'turns' ? [part.loop] : [part.table]);
+function bodyOf(part: Part): readonly Stmt[] {
+  switch (part.kind) {
+    case 'sequence':
+      return part.body;
+    case 'turns':
+      return [part.loop];
+    case 'members':
+      return [part.table];
+    case 'sort':
+      return [part.call];
+    default:
+      return part satisfies never;
+  }
+}
 
 /** Scratch and scalars of the kernel's top that another part uses get a place that all threads see. */
 function shareNames(k: Kernels, parts: readonly Part[]): void {
@@ -138,6 +159,8 @@ function phasesOf(k: Kernels, part: Part): Phase[] {
       return [turnsPhase(k, part.loop)];
     case 'members':
       return memberPhases(k, part.table);
+    case 'sort':
+      return sortPhases(k, part.call);
     default:
       return part satisfies never;
   }
@@ -214,6 +237,28 @@ function memberPhases(k: Kernels, table: Extract<Stmt, { kind: 'members' }>): Ph
       group,
     };
   });
+}
+
+/** Rows, each sorted by itself. Scratch of a single row lies where there is one for all threads. */
+function sortPhases(k: Kernels, call: Sort['call']): Phase[] {
+  const [outer, extent, inner] = call.extents as readonly [number, number, number];
+  const [descending, most] = call.flags as readonly [number, number];
+  const rows = outer * inner;
+  const kept = most < 0 ? extent : most;
+  if (rows === 0 || kept === 0) return [];
+  const fn = phaseFunction(k, [call], [], ['i32', 'i32'], (s, own) => {
+    const [x, values, order] = call.buffers.map((name) => bufferOf(s, name)) as [Buffer, Buffer, Buffer];
+    const shape = { dtype: x.dtype, order: order.dtype as 'i32' | 'i64', extent, inner, kept, descending: descending === 1 };
+    const name = freshName('items', new Set([...s.buffers.keys(), ...k.shared.keys()]));
+    if (rows === 1) {
+      k.shared.set(name, { offset: k.sharedScratchBytes, dtype: 'i64' });
+      k.sharedScratchBytes = aligned(k.sharedScratchBytes + sortScratch(shape));
+    }
+    sortRows(s.f, s.unit, shape, [x.address, values.address, order.address], s.scratch.place(s, name, sortScratch(shape)), own(0), own(1));
+  });
+  const work = workOf([call]);
+  const group = rows > 1 && work >= shareFrom ? { turns: rows } : undefined;
+  return [{ ...fn, sizes: [], turns: rows, grain: Math.min(rows, Math.max(1, Math.floor((rows * perCall) / work))), group }];
 }
 
 // ---- functions
