@@ -7,12 +7,28 @@ import { getDefaultDevice, setDefaultDevice } from '../../compiler/frontend/devi
 import { locateAlways } from '../../compiler/frontend/record.ts';
 import { describePrograms, graphAt, watch } from '../../compiler/inspect/index.ts';
 import { type Graph, postorder } from '../../compiler/ir/node.ts';
+import { parse } from '../../compiler/ir/parse.ts';
 import { print } from '../../compiler/ir/print.ts';
+import { compileGraph } from '../../compiler/lower/compile.ts';
 import { lowerKernel } from '../../compiler/lower/kernel.ts';
 import { printKernel } from '../../kernels/print.ts';
 import type { Program } from '../../runtime/program.ts';
-import { jsTarget } from '../../runtime/target.ts';
+import { jsTarget, wasmTarget } from '../../runtime/target.ts';
 import { document, generated, namedPaths, root, update } from './document.ts';
+
+/** Big enough that threads share it. */
+const summed = `graph @g(%x: f32[1048576]) -> (%sum: f32[]) {
+  %two: f32[] = literal() {value: f32 2}
+  %twos: f32[1048576] = expand(%two) {shape: [1048576], at: [0]}
+  %one: f32[] = literal() {value: f32 1}
+  %ones: f32[1048576] = expand(%one) {shape: [1048576], at: [0]}
+  %zero: f32[] = literal() {value: f32 0}
+  %zeros: f32[1048576] = expand(%zero) {shape: [1048576], at: [0]}
+  %a: f32[1048576] = mul(%x, %twos)
+  %b: f32[1048576] = add(%a, %ones)
+  %c: f32[1048576] = max(%b, %zeros)
+  %sum: f32[] = sum(%c) {axes: [0]}
+}`;
 
 /** Each generated text, made anew by running the example. */
 async function texts(): Promise<ReadonlyMap<string, string>> {
@@ -43,6 +59,7 @@ async function texts(): Promise<ReadonlyMap<string, string>> {
     ['nest', nestsOf(graphAt(graph, jsTarget, 'fuse')).at(-1)!],
     ['code', describePrograms([only!]).trimEnd()],
     ['program', shortened(program())],
+    ['lanes', compileGraph(parse(summed), wasmTarget('madd')).kernels[0]!.source.trimEnd()],
   ]);
 }
 
