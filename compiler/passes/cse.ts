@@ -6,7 +6,7 @@ const noRules = index([]);
 
 export const cse: Pass = {
   name: 'cse',
-  after: {},
+  after: { mergeScans: 'bodies that were joined hold equal nodes' },
   idempotent: true,
   optional: true,
   run: (graph, context) => rewrite(graph, noRules, context),

@@ -7,6 +7,7 @@ import { cse } from './cse.ts';
 import { dce } from './dce.ts';
 import { decompose } from './decompose.ts';
 import { fuse } from './fuse/fuse.ts';
+import { mergeScans } from './merge-scans.ts';
 import type { Pass, PassContext } from './pass.ts';
 import { patterns } from './patterns.ts';
 import { throughRegions } from './regions.ts';
@@ -20,7 +21,9 @@ const simplifyBodies: Pass = {
   after: { decompose: 'bodies of composites are simplified where they stand' },
 };
 
-export const pipeline: readonly Pass[] = [simplify, patterns, decompose, simplifyBodies, cse, unroll, dce, fuse].map(throughRegions);
+export const pipeline: readonly Pass[] = [simplify, patterns, decompose, simplifyBodies, mergeScans, cse, unroll, dce, fuse].map(
+  throughRegions,
+);
 
 /** Throws where a pass stands before one that it must follow. */
 export function checkOrder(passes: readonly Pass[]): void {
