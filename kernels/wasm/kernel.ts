@@ -254,7 +254,7 @@ function sortPhases(k: Kernels, call: Sort['call']): Phase[] {
       k.shared.set(name, { offset: k.sharedScratchBytes, dtype: 'i64' });
       k.sharedScratchBytes = aligned(k.sharedScratchBytes + sortScratch(shape));
     }
-    sortRows(s.f, s.unit, shape, [x.address, values.address, order.address], s.scratch.place(s, name, sortScratch(shape)), own(0), own(1));
+    sortRows(s.f, s.unit, shape, [x.address, values.address, order.address], s.scratch.place(name, sortScratch(shape)), own(0), own(1));
   });
   const work = workOf([call]);
   const group = rows > 1 && work >= shareFrom ? { turns: rows } : undefined;
@@ -303,7 +303,7 @@ function scopeOf(k: Kernels, f: FunctionBuilder, body: readonly Stmt[]): Scope {
     f,
     args,
     scratch: {
-      place(_, name, bytes) {
+      place(name, bytes) {
         const known = k.shared.get(name);
         if (known !== undefined) return inShared(known.offset);
         const offset = top;

@@ -37,7 +37,7 @@ export type VectorLoop = {
 
 /** Where scratch lies: shared by all threads at the top of a kernel, a thread's own inside of its loops. */
 export type ScratchPlan = {
-  readonly place: (s: Scope, name: string, bytes: number) => Node;
+  readonly place: (name: string, bytes: number) => Node;
   /** What `inner` places is free again afterwards. */
   readonly within: (inner: () => void) => void;
 };

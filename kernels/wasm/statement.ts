@@ -262,7 +262,7 @@ function scratch(s: Scope, stmt: Extract<Stmt, { kind: 'scratch' }>): void {
   const { f } = s;
   if (s.vector !== undefined) throw new InternalError(`scratch ${stmt.name} stands inside of a vector loop`, { op: 'emit' });
   if (typeof stmt.length !== 'number') throw new InternalError(`scratch ${stmt.name} has no known length`, { op: 'emit' });
-  const address = s.scratch.place(s, stmt.name, stmt.length * bytesPerElement[stmt.dtype]);
+  const address = s.scratch.place(stmt.name, stmt.length * bytesPerElement[stmt.dtype]);
   s.buffers.set(stmt.name, { dtype: stmt.dtype, address });
   if (stmt.init === undefined) return;
   if (stmt.init.kind === 'literal' && stmt.init.bits === 0n) {
