@@ -6,7 +6,7 @@ import { bytesPerElement } from '../../runtime/dtype.ts';
 import { fixed, fixedShape } from '../ir/dim.ts';
 import { dtypeOf, type NodeOf, shapeOf, type Value } from '../ir/node.ts';
 import { decided } from './condition.ts';
-import { product, storeResults } from './epilogue.ts';
+import { converted, product, storeResults } from './epilogue.ts';
 import { expression, expressions, zeroOf } from './expression.ts';
 import { type Axis, axesFor, axisFor, blocks, declare, emit, loop, loops, type Nest } from './nest.ts';
 import { elements, type Region } from './region.ts';
@@ -132,6 +132,10 @@ function correlate(nest: Nest, region: Region, c: Correlation): void {
   const taps = tapsOf(nest, c.taps, isTiled(region) ? 0 : mostTaps);
   loop(nest, n, 'par', (nAt) => {
     const image = staged(nest, region, c.image, nAt);
+    if (hasShortRows(region, c)) {
+      loop(nest, group, 'par', (gAt) => correlatePatches(nest, region, c, image, nAt, gAt));
+      return;
+    }
     loop(nest, group, 'par', (gAt) =>
       blocks(nest, output, isTiled(region) ? 1 : sideBySide, 'par', (within, start) => {
         const outputs = Array.from({ length: within.extent }, (_, i) => add(start, constant(i)));
@@ -165,6 +169,66 @@ function correlate(nest: Nest, region: Region, c: Correlation): void {
     );
   });
 }
+
+/** Elements that micro-kernels have side by side. Rows of the result that are no multiple of it are worth being joined. */
+const sideBySideInTiles = 8;
+const longRow = 64;
+/** Bytes of patches that are multiplied at once: they stay in the second cache. */
+const patchBytes = 512 << 10;
+
+/** Whether rows of the result end within a tile, so that tiles are better filled with elements of several rows. */
+function hasShortRows(region: Region, { outputs }: Correlation): boolean {
+  const row = region.space.at(-1)!;
+  return isTiled(region) && region.space.length > 3 && outputs > 1 && row < longRow && row % sideBySideInTiles > 0;
+}
+
+type Image = (channel: Position, t: readonly Position[]) => Expr;
+
+/** The same for one image and group, with the patches of several rows of the result laid side by side first. */
+function correlatePatches(nest: Nest, region: Region, c: Correlation, image: Image, nAt: Position, gAt: Position): void {
+  const dtype = region.target.accumulate[dtypeOf(c.image.value)];
+  const [rows, row] = region.space.slice(-2) as [number, number];
+  const outer = region.space.slice(2, -2).map((extent) => axisFor(nest, 'd', extent));
+  const terms = [c.inputs, ...c.taps];
+  const output = axisFor(nest, 'o', c.outputs);
+  const input = axisFor(nest, 'c', c.inputs);
+  const taps = c.taps.map((extent) => axisFor(nest, 'k', extent));
+  const most = Math.max(1, Math.floor(patchBytes / (elements(terms) * row * bytesPerElement[dtype])));
+  loops(nest, outer, 'par', (outerAt) =>
+    blocks(nest, axisFor(nest, 'p', rows), evenly(rows, most), 'par', (within, start) => {
+      const shape = [...terms, within.extent, row];
+      const patches = declare(nest, 'patches');
+      emit(nest, { kind: 'scratch', name: patches, dtype, length: elements(shape) });
+      loops(nest, [input, ...taps, within, axisFor(nest, 'q', row)], 'par', (at) => {
+        const [cAt, kAt, pIn, qAt] = [at[0]!, at.slice(1, -2), at.at(-2)!, at.at(-1)!];
+        const offset = c.offset(kAt);
+        const t = [...outerAt, add(start, pIn), qAt].map((p, d) => add(mul(p, c.stride[d]!), offset[d]!));
+        const value = converted(image(add(mul(gAt, c.inputs), cAt), t), dtype);
+        emit(nest, { kind: 'store', buffer: patches, at: linearize(at, shape, nest.extents), value });
+      });
+      const pixel = axisFor(nest, 'pq', within.extent * row);
+      loops(nest, [output, pixel], 'par', ([oAt, at]) => {
+        const acc = declare(nest, 'acc');
+        emit(nest, { kind: 'var', name: acc, init: zeroOf(dtype) });
+        loops(nest, [input, ...taps], 'serial', ([cAt, ...kAt]) => {
+          const load: Expr = {
+            kind: 'load',
+            dtype,
+            buffer: patches,
+            at: linearize([cAt!, ...kAt, at!], [...terms, pixel.extent], nest.extents),
+          };
+          const [weight] = expressions(nest, region.known, [{ value: c.weights, at: c.weightAt(gAt, oAt!, cAt!, kAt) }]);
+          emit(nest, { kind: 'accumulate', name: acc, fn: 'add', value: product(load, weight!, dtype) });
+        });
+        const q = [add(start, div(at!, row)), mod(at!, row)];
+        storeResults(nest, region, c.node, { kind: 'ref', dtype, name: acc }, [nAt, add(mul(gAt, c.outputs), oAt!), ...outerAt, ...q]);
+      });
+    }),
+  );
+}
+
+/** The size of blocks of at most `most` elements, as equal as can be. */
+const evenly = (extent: number, most: number): number => Math.ceil(extent / Math.ceil(extent / most));
 
 /** Taps are few, and written out one by one; of more than `mostTaps`, the leading axes are looped over. */
 const mostTaps = 25;

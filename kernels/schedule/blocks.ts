@@ -21,6 +21,18 @@ export type Cut = { readonly size: number; readonly count: number; readonly rest
 
 export const blocksOf = ({ count, rest }: Cut): number => count + (rest > 0 ? 1 : 0);
 
+/** Parts of equal size, one behind the other. */
+export type Run = { readonly start: number; readonly size: number; readonly count: number };
+
+/** As few parts as parts of at most `most` elements can be, whose sizes differ by one at most: the larger first. */
+export function evenParts(extent: number, most: number): readonly Run[] {
+  const parts = Math.ceil(extent / most);
+  const size = Math.ceil(extent / parts);
+  const count = extent - parts * (size - 1);
+  const larger = { start: 0, size, count };
+  return count === parts ? [larger] : [larger, { start: count * size, size: size - 1, count: parts - count }];
+}
+
 export const cutInto = (extent: number, size: number): Cut => ({
   size,
   count: Math.floor(extent / size),
@@ -39,6 +51,22 @@ export function cutEvenly(extent: number, most: number, unit: number): Cut {
   const whole = Math.floor(extent / size);
   const rest = extent - whole * size;
   return rest > 0 && rest < unit ? { size, count: whole - 1, rest: rest + size } : { size, count: whole, rest };
+}
+
+/** The parts that `evenParts` made, in blocks of at most `most` elements. The smaller parts stand in the last block, with larger ones. */
+export function partsInBlocks(
+  [large, small]: readonly Run[],
+  most: number,
+): { readonly cut: Cut; readonly partsOf: (extent: number) => readonly Run[] } {
+  const { size, count } = large!;
+  const cut = cutEvenly(size * count, most, size);
+  const whole = (extent: number): Run => ({ start: 0, size, count: extent / size });
+  if (small === undefined) return { cut, partsOf: (extent) => [whole(extent)] };
+  const behind = small.size * small.count;
+  const last = cut.rest > 0 ? { ...cut, rest: cut.rest + behind } : { ...cut, count: cut.count - 1, rest: cut.size + behind };
+  const partsOf = (extent: number): readonly Run[] =>
+    extent === last.rest ? [whole(extent - behind), { ...small, start: extent - behind }] : [whole(extent)];
+  return { cut: last, partsOf };
 }
 
 /** What stands for each block, in a loop where there are several; `body` gets where a block starts and how many elements it has. */

@@ -11,12 +11,15 @@ import {
   type Cut,
   cutEvenly,
   cutInto,
+  evenParts,
   inBlocks,
   innermostOver,
   inStretches,
   isOneStretch,
   loopOver,
   loopsOver,
+  partsInBlocks,
+  type Run,
   type Stretch,
   sizeOf,
 } from './blocks.ts';
@@ -54,17 +57,22 @@ const measured: Limits = { steps: 784, packedBytes: 8 << 20, smallBytes: 64 << 1
 export function scheduleProducts(kernel: Kernel, options: ProductOptions): Kernel {
   const params = kernel.params.map((p) => p.name);
   const taken = namesIn(kernel.body, params);
+  const staged = new Set<string>();
   const visit = (body: readonly Stmt[], threads: number): Stmt[] =>
     body.flatMap((s): readonly Stmt[] => {
+      if (s.kind === 'scratch') staged.add(s.name);
       if (s.kind !== 'loop') return [s];
       const found = contractionAt(s);
-      if (found !== undefined) return scheduleContraction(found, { ...options, threads }, taken) ?? [s];
+      if (found !== undefined) return scheduleContraction(found, { ...options, threads, staged }, taken) ?? [s];
       return [{ ...s, body: visit(s.body, s.mode === 'par' ? 1 : threads) }];
     });
   return { ...kernel, body: visit(kernel.body, options.threads) };
 }
 
-function scheduleContraction(c: Contraction, options: ProductOptions, taken: Set<string>): readonly Stmt[] | undefined {
+/** Scratch was filled for the products that read it: there is no need to pack it again. */
+type Staged = ProductOptions & { readonly staged: ReadonlySet<string> };
+
+function scheduleContraction(c: Contraction, options: Staged, taken: Set<string>): readonly Stmt[] | undefined {
   const skinny = scheduleSkinny(c, taken);
   if (skinny !== undefined) return skinny;
   return c.rows.length === 0 ? undefined : blocked(planOf(c, options, taken));
@@ -87,14 +95,15 @@ type Plan = {
   readonly taken: Set<string>;
 };
 
-function planOf(c: Contraction, { tile, threads, limits = measured }: ProductOptions, taken: Set<string>): Plan {
+function planOf(c: Contraction, { tile, threads, staged, limits = measured }: Staged, taken: Set<string>): Plan {
   const [row, column] = [c.rows.at(-1)!, c.columns.at(-1) ?? { name: freshName('j', taken), extent: 1 }];
   const [a, b] = [stridedOf(c.a, c.depth, row), stridedOf(c.b, c.depth, column)];
   const bytes = sizeOf(c.depth) * sizeOf(c.columns) * bytesPerElement[c.dtype];
   const isThin = sizeOf(c.depth) <= fewTerms && column.extent > tile.columns;
   const isSmall = isThin || bytes <= limits.smallBytes || sizeOf(c.rows) <= limits.fewRows;
-  const inPlace = { a: isSmall ? a : undefined, b: isSmall && b?.along === 1 ? b : undefined };
-  const own = isThin ? thinTile : tileFor(c.dtype, tile, inPlace.a);
+  const isStaged = b !== undefined && staged.has(b.load.buffer) && (b.k * bytesPerElement[c.dtype]) % pageBytes > 0;
+  const inPlace = { a: isSmall ? a : undefined, b: (isSmall || isStaged) && b?.along === 1 ? b : undefined };
+  const own = isThin ? thinTile : fitted(tileFor(c.dtype, tile, inPlace.a), row.extent);
   const groups = groupsOf(column, lineOf(c, own), threads, limits);
   const isSplit = inPlace.a === undefined && sizeOf(c.batch) < threads && blocksOf(groups) % threads === 0;
   return {
@@ -111,10 +120,13 @@ function planOf(c: Contraction, { tile, threads, limits = measured }: ProductOpt
   };
 }
 
+/** Rows that lie a multiple of this apart evict each other from the first cache. */
+const pageBytes = 1024;
 /** Bytes that are fetched together. */
 const lineBytes = 64;
 /** Columns that are packed on one way along k: a line of them, in one panel or more. */
-const lineOf = ({ dtype }: Contraction, { columns }: Tile): number => Math.max(columns, lineBytes / bytesPerElement[dtype]);
+const lineOf = ({ dtype }: Contraction, { columns }: Tile): number =>
+  columns * Math.max(1, Math.floor(lineBytes / bytesPerElement[dtype] / columns));
 
 /** How columns are grouped: a multiple of the threads that will share them, if there are columns enough, and at least a few. */
 function groupsOf(column: Axis, unit: number, threads: number, limits: Limits): Cut {
@@ -133,6 +145,13 @@ function tileFor(dtype: Contraction['dtype'], tile: Tile, a: Strided | undefined
   const columns = dtype === 'f64' ? tile.columns / 2 : tile.columns;
   const shuffles = tile.spread === 'shuffle' && dtype === 'f32' && (a === undefined || a.along === 1);
   return shuffles || tile.spread === 'load' ? { ...tile, columns } : { rows: 4, columns, spread: 'load' };
+}
+
+/** Few rows take wider tiles: sums enough for one not to wait for the other, and no more vectors than registers hold. */
+function fitted(tile: Tile, rows: number): Tile {
+  const { size } = evenParts(rows, tile.rows)[0]!;
+  const widths: Readonly<Record<number, number>> = { 1: 3, 2: 2, 3: 1.5 };
+  return size === tile.rows ? tile : { rows: size, columns: tile.columns * (widths[size] ?? 1), spread: 'load' };
 }
 
 /** The store, if the epilogue is nothing else: of the sum as it is, to elements that lie side by side. */
@@ -179,21 +198,21 @@ function rowBlocks(plan: Plan, body: (rows: Rows) => readonly Stmt[]): Stmt[] {
   return inBlocks(cutEvenly(row.extent, most, tile.rows), `${row.name}_block`, 'par', taken, (start, extent) => {
     if (a !== undefined) return body({ start, extent, packed: undefined });
     const packed = freshName('rows', taken);
-    return [
-      { kind: 'scratch', name: packed, dtype: c.dtype, length: extent * depth },
-      ...inBlocks(cutInto(extent, rowsAtOnce(plan)), `${row.name}_panel`, 'par', taken, (first, many) => {
-        const panels = { buffer: packed, at: mul(first, depth), across: row, start: add(start, first), widths: widthsOf(many, tile.rows) };
+    const packing = evenParts(extent, tile.rows).flatMap((run) =>
+      inBlocks(cutInto(run.count * run.size, rowsAtOnce(plan, run.size)), `${row.name}_panel`, 'par', taken, (at, many) => {
+        const first = add(at, constant(run.start));
+        const panels = { buffer: packed, at: mul(first, depth), across: row, start: add(start, first), widths: widthsOf(many, run.size) };
         return packPanels(c.a, panels, { axes: c.depth, starts: new Map() }, taken);
       }),
-      ...body({ start, extent, packed }),
-    ];
+    );
+    return [{ kind: 'scratch', name: packed, dtype: c.dtype, length: extent * depth }, ...packing, ...body({ start, extent, packed })];
   });
 }
 
 /** Rows that are packed on one way along k: as many panels as fit a line, if rows lie side by side. */
-function rowsAtOnce({ c, row, tile }: Plan): number {
+function rowsAtOnce({ c, row }: Plan, panel: number): number {
   const isSideBySide = stridedOf(c.a, c.depth, row)?.along === 1;
-  return isSideBySide ? tile.rows * Math.max(1, Math.floor(lineBytes / bytesPerElement[c.dtype] / tile.rows)) : tile.rows;
+  return isSideBySide ? panel * Math.max(1, Math.floor(lineBytes / bytesPerElement[c.dtype] / panel)) : panel;
 }
 
 /** A group of columns: where it starts. */
@@ -229,8 +248,14 @@ const when = (fn: 'lt' | 'eq', at: Position, bound: number, then: readonly Stmt[
   else: [],
 });
 
-/** Part of a block of rows by part of a group of columns, counted from where these begin. */
-type Region = { readonly row: Position; readonly rows: number; readonly column: Position; readonly columns: number };
+/** Part of a block of rows, in panels, by part of a group of columns, counted from where these begin. */
+type Region = {
+  readonly row: Position;
+  readonly rows: number;
+  readonly panels: readonly Run[];
+  readonly column: Position;
+  readonly columns: number;
+};
 
 /** Where the sums of a tile are, by its first row and column within the region. */
 type Sums = (row: Position, column: Position) => Product['c'];
@@ -240,8 +265,9 @@ type Sums = (row: Position, column: Position) => Product['c'];
  * until the last stretch is done.
  */
 function columnGroup(plan: Plan, rows: Rows, columns: Columns): readonly Stmt[] {
-  const { c, result, limits, taken } = plan;
-  const all: Region = { row: zero, rows: rows.extent, column: zero, columns: columns.extent };
+  const { c, tile, result, limits, taken } = plan;
+  const panels = evenParts(rows.extent, tile.rows);
+  const all: Region = { row: zero, rows: rows.extent, panels, column: zero, columns: columns.extent };
   const inResult = (region: Region): Sums | undefined => (result === undefined ? undefined : resultSums(plan, rows, columns, region));
   if (isOneStretch(c.depth, limits.steps)) {
     return inStretches(c.depth, limits.steps, taken, (stretch) =>
@@ -293,8 +319,11 @@ function waiting(plan: Plan, rows: Rows, columns: Columns, region: Region, body:
 /** Strips of rows by lines of columns, all columns of a strip before the next one. */
 function regionsOf({ row, column, tile, c, limits, taken }: Plan, all: Region, body: (region: Region) => Stmt[]): Stmt[] {
   const line = lineOf(c, tile);
-  return inBlocks(cutEvenly(all.rows, limits.rows, tile.rows), `${row.name}_strip`, 'par', taken, (r, rows) =>
-    inBlocks(cutInto(all.columns, line), `${column.name}_line`, 'par', taken, (j, columns) => body({ row: r, rows, column: j, columns })),
+  const { cut, partsOf } = partsInBlocks(all.panels, limits.rows);
+  return inBlocks(cut, `${row.name}_strip`, 'par', taken, (r, rows) =>
+    inBlocks(cutInto(all.columns, line), `${column.name}_line`, 'par', taken, (j, columns) =>
+      body({ row: r, rows, panels: partsOf(rows), column: j, columns }),
+    ),
   );
 }
 
@@ -333,10 +362,13 @@ function products(plan: Plan, rows: Rows, region: Region, stretch: Stretch, righ
   return widthsOf(region.columns, tile.columns).flatMap((width, i) => {
     const first = constant(i * tile.columns);
     const b = right(add(region.column, first), width);
-    return inBlocks(cutInto(region.rows, tile.rows), `${row.name}_panel`, 'par', taken, (start, count) => {
-      const a = rowsOf(plan, rows, add(region.row, start), count, stretch);
-      return [{ kind: 'product', rows: count, columns: width, depth, a, b, c: sums(start, first), from }];
-    });
+    return region.panels.flatMap((run) =>
+      inBlocks(cutInto(run.count * run.size, run.size), `${row.name}_panel`, 'par', taken, (at, count) => {
+        const start = add(at, constant(run.start));
+        const a = rowsOf(plan, rows, add(region.row, start), count, stretch);
+        return [{ kind: 'product', rows: count, columns: width, depth, a, b, c: sums(start, first), from }];
+      }),
+    );
   });
 }
 

@@ -75,18 +75,18 @@ describe('products', () => {
     expect(printKernel(scheduleProducts(matmul({ m: 10, k: 16, n: 24 }), options()))).toBe(
       dedent(`
         kernel @matmul(a: read f32[160], b: read f32[384], bias: read f32[24], y: write f32[240]) {
+          product y[0] row 24 = a[0] k 1 row 16 load * b[0] k 24 over (4, 8, 16)
           par i_panel: 2 {
-            product y[i_panel*96] row 24 = a[i_panel*64] k 1 row 16 load * b[0] k 24 over (4, 8, 16)
+            product y[i_panel*72 + 96] row 24 = a[i_panel*48 + 64] k 1 row 16 load * b[0] k 24 over (3, 8, 16)
           }
-          product y[192] row 24 = a[128] k 1 row 16 load * b[0] k 24 over (2, 8, 16)
+          product y[8] row 24 = a[0] k 1 row 16 load * b[8] k 24 over (4, 8, 16)
           par i_panel_2: 2 {
-            product y[i_panel_2*96 + 8] row 24 = a[i_panel_2*64] k 1 row 16 load * b[8] k 24 over (4, 8, 16)
+            product y[i_panel_2*72 + 104] row 24 = a[i_panel_2*48 + 64] k 1 row 16 load * b[8] k 24 over (3, 8, 16)
           }
-          product y[200] row 24 = a[128] k 1 row 16 load * b[8] k 24 over (2, 8, 16)
+          product y[16] row 24 = a[0] k 1 row 16 load * b[16] k 24 over (4, 8, 16)
           par i_panel_3: 2 {
-            product y[i_panel_3*96 + 16] row 24 = a[i_panel_3*64] k 1 row 16 load * b[16] k 24 over (4, 8, 16)
+            product y[i_panel_3*72 + 112] row 24 = a[i_panel_3*48 + 64] k 1 row 16 load * b[16] k 24 over (3, 8, 16)
           }
-          product y[208] row 24 = a[128] k 1 row 16 load * b[16] k 24 over (2, 8, 16)
         }
       `),
     );
@@ -220,10 +220,12 @@ describe('products', () => {
     expect(printKernel(scheduleProducts(matmul({ m: 6, k: 2, n: 300 }), options()))).toBe(
       dedent(`
         kernel @matmul(a: read f32[12], b: read f32[600], bias: read f32[300], y: write f32[1800]) {
-          product y[0] row 300 = a[0] k 1 row 2 load * b[0] k 300 over (4, 256, 2)
-          product y[1200] row 300 = a[8] k 1 row 2 load * b[0] k 300 over (2, 256, 2)
-          product y[256] row 300 = a[0] k 1 row 2 load * b[256] k 300 over (4, 44, 2)
-          product y[1456] row 300 = a[8] k 1 row 2 load * b[256] k 300 over (2, 44, 2)
+          par i_panel: 2 {
+            product y[i_panel*900] row 300 = a[i_panel*6] k 1 row 2 load * b[0] k 300 over (3, 256, 2)
+          }
+          par i_panel_2: 2 {
+            product y[i_panel_2*900 + 256] row 300 = a[i_panel_2*6] k 1 row 2 load * b[256] k 300 over (3, 44, 2)
+          }
         }
       `),
     );
