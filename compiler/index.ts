@@ -86,7 +86,6 @@ export * from './frontend/functional/shape.ts';
 export * from './frontend/functional/unary.ts';
 export * as linalg from './frontend/linalg/index.ts';
 export type { Nested } from './frontend/methods/observe.ts';
-
 // Networks, optimisers and data.
 export * as nn from './frontend/nn/index.ts';
 export type { Operand, Scalar } from './frontend/operands.ts';
@@ -94,3 +93,5 @@ export * as optim from './frontend/optim/index.ts';
 export { Generator, initialSeed, manualSeed } from './frontend/random.ts';
 // Tensors and how they are made.
 export { Tensor } from './frontend/tensor.ts';
+// What was compiled, why, and what it costs: the `fluxion` command as functions.
+export * as inspect from './inspect/index.ts';

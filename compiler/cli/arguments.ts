@@ -9,6 +9,7 @@ export type Option = {
 
 /** What a command gets: its file, its options, and what stood behind `--`, which is for the user's program. */
 export type Invocation = {
+  /** Empty for a command that takes none. */
   readonly file: string;
   /** A switch that is on has the value ''. */
   readonly options: ReadonlyMap<string, string>;
@@ -19,6 +20,8 @@ export type Command = {
   readonly summary: string;
   readonly options: Readonly<Record<string, Option>>;
   readonly example: string;
+  /** Whether it looks at no FILE. */
+  readonly takesNoFile?: boolean;
   readonly run: (invocation: Invocation) => Promise<number>;
 };
 export type Commands = Readonly<Record<string, Command>>;
@@ -41,6 +44,11 @@ export function readArguments(name: string, command: Command, args: readonly str
   }
   if (options.has('help')) return undefined;
   const [file, second] = files;
+  if (command.takesNoFile === true) {
+    const extra = file ?? rest[0];
+    if (extra !== undefined) throw new UsageError(`${name} takes no FILE, not '${extra}'`);
+    return { file: '', options, rest };
+  }
   if (file === undefined) throw new UsageError(`${name} wants a FILE, as in \`${command.example}\``);
   if (second !== undefined) throw new UsageError(`${name} takes one FILE, not '${second}' too; arguments for ${file} go behind \`--\``);
   return { file, options, rest };
@@ -68,23 +76,27 @@ function optionValue(command: string, { options }: Command, name: string, value:
 
 /** The help of the whole command line. */
 export function overview(commands: Commands): string {
-  const lines = Object.entries(commands).map(([name, { summary }]) => [`fluxion ${name} FILE`, summary] as const);
+  const lines = Object.entries(commands).map(
+    ([name, { summary, takesNoFile }]) => [`fluxion ${name}${takesNoFile ? '' : ' FILE'}`, summary] as const,
+  );
   return [
     'Usage: fluxion COMMAND [options] FILE [-- arguments of FILE]',
     '',
     ...columns(lines),
     '',
-    'FILE is a JavaScript or TypeScript program, which is run, or graphs as text (.ir).',
+    'FILE is a JavaScript or TypeScript program, which is run, or graphs as text (.ir). FILE:name is what its exported function `name`',
+    'compiles, which is called without arguments; of an .ir file, the graph of that name.',
+    'Exit codes: 0 all is well; 1 the program, or what was checked, failed; 2 the command line or its file is wrong.',
     '`fluxion COMMAND --help` tells the options of a command; `fluxion --version` the version.',
   ].join('\n');
 }
 
-export function helpOf(name: string, { summary, options, example }: Command): string {
+export function helpOf(name: string, { summary, options, example, takesNoFile }: Command): string {
   const lines = Object.entries({ ...options, ...shared }).map(
     ([option, { takes, help }]) => [`--${option}${takes === undefined ? '' : ` ${takes}`}`, help] as const,
   );
   return [
-    `Usage: fluxion ${name} [options] FILE [-- arguments of FILE]`,
+    `Usage: fluxion ${name} [options]${takesNoFile ? '' : ' FILE[:name] [-- arguments of FILE]'}`,
     '',
     `${summary}.`,
     '',

@@ -1,6 +1,7 @@
 // The commands of `fluxion`: one table, from which parsing and help follow. What a command needs is loaded when it runs.
 import type { Commands, Option } from './arguments.ts';
 
+const device: Option = { takes: 'NAME', help: 'run on this device (js, wasm)' };
 const json: Option = {
   help: 'print data: { programs: [{ graph, kernels: [{ name, flops, bytesRead, bytesWritten }], arenaBytes, liveBytes }] }',
 };
@@ -9,8 +10,17 @@ export const commands: Commands = {
   ir: {
     summary: 'Prints each distinct graph that FILE compiles, with the source line of each node',
     options: {
-      stage: { takes: 'NAME', help: 'the graph after this pass (recorded, simplify, ..., fuse)' },
+      stage: {
+        takes: 'NAME',
+        help: 'recorded (or joint), a pass (simplify, ..., dce or simplified, fuse or fused), loops (as lowered), scheduled (as emitted)',
+      },
+      diff: { help: 'what that stage changed; the last pass unless --stage names another' },
+      device,
       json,
+      dot: { help: 'a picture for Graphviz' },
+      mermaid: { help: 'a picture for Markdown' },
+      html: { help: 'a page with a column for each pass; a value is highlighted in all of them' },
+      format: { takes: 'NAME', help: 'one of text, json, dot, mermaid, html, model-explorer' },
     },
     example: 'npx fluxion ir --stage fuse train.ts',
     run: async (invocation) => (await import('./ir.ts')).ir(invocation),
@@ -18,10 +28,12 @@ export const commands: Commands = {
   kernels: {
     summary: 'Prints the code generated for FILE: per kernel its flops and bytes, per Program its kernels, bytes moved and memory',
     options: {
+      target: { takes: 'NAME', help: 'the code for this target: js prints JavaScript, wasm the loop nests and the WebAssembly (WAT)' },
       why: { help: 'tell why neighbours were not fused' },
+      device,
       json,
     },
-    example: 'npx fluxion kernels --why train.ts -- --epochs 1',
+    example: 'npx fluxion kernels --target wasm train.ts -- --epochs 1',
     run: async (invocation) => (await import('./kernels.ts')).kernels(invocation),
   },
   explain: {
@@ -29,5 +41,34 @@ export const commands: Commands = {
     options: { json: { help: 'print data: { functions: [{ name, calls, traces, specialisations, retraces }] }' } },
     example: 'npx fluxion explain train.ts',
     run: async (invocation) => (await import('./explain.ts')).explain(invocation),
+  },
+  memory: {
+    summary: 'Draws the arena over time: which intermediates lie where, the peak against the lower bound, and what is saved for backward',
+    options: { device, json: { help: 'print data: { programs: [{ arenaBytes, liveBytes, launches, blocks, saved }] }' } },
+    example: 'npx fluxion memory train.ts',
+    run: async (invocation) => (await import('./memory.ts')).memory(invocation),
+  },
+  profile: {
+    summary: "Times each kernel of FILE, with its share of the machine's limit",
+    options: {
+      trace: { takes: 'OUT.json', help: 'write Chrome trace events, which Perfetto and speedscope open' },
+      device,
+      json: { help: 'print data: { ms, limits, programs: [{ name, runs, ms, kernels }] }' },
+    },
+    example: 'npx fluxion profile --trace trace.json train.ts',
+    run: async (invocation) => (await import('./profile.ts')).profile(invocation),
+  },
+  bisect: {
+    summary: 'Compares what FILE computes with the float64 reference, and names the pass that changed a result',
+    options: { device, json: { help: 'print data: { programs: [{ name, kind, passes, disagreement }] }' } },
+    example: 'npx fluxion bisect train.ts',
+    run: async (invocation) => (await import('./bisect.ts')).bisectCommand(invocation),
+  },
+  doctor: {
+    summary: 'Tells what this machine has of what Fluxion can use, what is missing, and how to get it',
+    options: { json: { help: 'print data: { findings: [{ what, state, detail, fix }] }' } },
+    example: 'npx fluxion doctor',
+    takesNoFile: true,
+    run: async (invocation) => (await import('./doctor.ts')).doctor(invocation),
   },
 };

@@ -1,14 +1,11 @@
-// Programs as text for people. Kernels print as JavaScript, all else around them as comments, so that what is printed is itself a program.
+// Programs as text for people. Kernels print as JavaScript or WebAssembly, all else around them as comments of that language.
 import { type KernelCode, launchesOf, type Program } from '../../runtime/program.ts';
-import type { Target } from '../../runtime/target.ts';
 import { print } from '../ir/print.ts';
 import type { Inspected } from './programs.ts';
-import { functionText, type ProgramReport, reportOf } from './report.ts';
-import { graphAt, stages } from './stages.ts';
-
-/** How parts of a text stand out: on a terminal by colour, elsewhere not at all. */
-export type Style = { readonly heading: (text: string) => string; readonly aside: (text: string) => string };
-export const plain: Style = { heading: (text) => text, aside: (text) => text };
+import { functionText, intensityOf, type ProgramReport, reportOf } from './report.ts';
+import { graphAt, type NestStage, nestsAt, stages } from './stages.ts';
+import { count, plain, type Style } from './style.ts';
+import { moduleText } from './wat.ts';
 
 export type DescribeOptions = {
   readonly style?: Style;
@@ -17,13 +14,23 @@ export type DescribeOptions = {
 };
 
 /** The graphs of `programs` after a stage, one after another: text that `parseModule` reads. */
-export function describeGraphs(programs: readonly Inspected[], target: Target, stage = 'recorded', style = plain): string {
-  const texts = programs.map(({ name, graph }) => {
-    const [header = '', ...lines] = print(graphAt(graph, target, stage), { name }).split('\n');
-    const dimmed = lines.map((line) => line.replace(/ loc\("[^"]*"\)/, (loc) => style.aside(loc)));
-    return `${[style.heading(header), ...dimmed].join('\n')}\n`;
+export function describeGraphs(programs: readonly Inspected[], stage = 'recorded', style = plain): string {
+  return programs.map((inspected) => `${describeGraph(inspected, stage, style)}\n`).join('\n');
+}
+
+function describeGraph({ name, graph, target }: Inspected, stage: string, style: Style): string {
+  const [header = '', ...lines] = print(graphAt(graph, target, stage), { name }).split('\n');
+  const dimmed = lines.map((line) => line.replace(/ loc\("[^"]*"\)/, (loc) => style.aside(loc)));
+  return [style.heading(header), ...dimmed].join('\n');
+}
+
+/** The loop nests of a Program, launch by launch: text that the parser of nests reads. */
+export function describeNests(inspected: Inspected, stage: NestStage, style = plain): string {
+  const nests = nestsAt(inspected, stage).map((text) => {
+    const [header = '', ...lines] = text.trimEnd().split('\n');
+    return [style.heading(header), ...lines.map((line) => (/^ *comment /.test(line) ? style.aside(line) : line))].join('\n');
   });
-  return texts.join('\n');
+  return `${nests.join('\n\n')}\n`;
 }
 
 /** The generated code and the costs of `programs`. */
@@ -33,10 +40,17 @@ export function describePrograms(programs: readonly Inspected[], { style = plain
 
 function describeProgram(program: Program, name: string, style: Style, why: boolean): string {
   const report = reportOf(program, name);
+  const mark = program.target === 'js' ? '//' : ';;';
   const launches = launchesByKernel(program);
+  const module = moduleText(program);
   const comments = [...summary(report), ...(why ? reasons(report) : [])];
-  const kernels = program.kernels.map((kernel, i) => `\n${style.aside(costs(kernel, launches[i]!))}\n${codeText(kernel, style)}\n`);
-  return `${comments.map((line, i) => (i === 0 ? style.heading : style.aside)(`// ${line}`)).join('\n')}\n${kernels.join('')}`;
+  const parts = [comments.map((line, i) => (i === 0 ? style.heading : style.aside)(`${mark} ${line}`)).join('\n')];
+  program.kernels.forEach((kernel, i) => {
+    const code = module === undefined ? codeText(kernel, style) : nestText(kernel, module.kernels[i]!, style);
+    parts.push(`${style.aside(`${mark} ${costs(kernel, launches[i]!)}`)}\n${code}`);
+  });
+  if (module !== undefined) parts.push([style.aside(`${mark} shared by all kernels, and run`), ...module.shared].join('\n'));
+  return `${parts.join('\n\n')}\n`;
 }
 
 function summary({ name, kernels, flops, bytesMoved, arenaBytes, liveBytes }: ProgramReport): string[] {
@@ -52,9 +66,11 @@ function reasons({ unfused }: ProgramReport): string[] {
     : [`not fused (values as at the stage ${stages.at(-2)}):`, ...unfused.map((reason) => `  ${reason}`)];
 }
 
-function costs({ flops, bytesRead, bytesWritten }: KernelCode, launches: readonly number[]): string {
+function costs(kernel: KernelCode, launches: readonly number[]): string {
+  const { flops, bytesRead, bytesWritten } = kernel;
   const which = launches.length === 1 ? `launch ${launches[0]}` : `launches ${launches.join(', ')}, each`;
-  return `// ${which}: reads ${count(bytesRead, 'byte')}, writes ${count(bytesWritten, 'byte')}, ${count(flops, 'flop')}`;
+  const work = `reads ${count(bytesRead, 'byte')}, writes ${count(bytesWritten, 'byte')}, ${count(flops, 'flop')}`;
+  return `${which}: ${work}, ${intensityOf(kernel).toFixed(2)} flops per byte`;
 }
 
 /** The head of the function stands out, its comments stand back. */
@@ -63,11 +79,16 @@ function codeText(kernel: KernelCode, style: Style): string {
   return [style.heading(head), ...lines.map((line) => (/^\s*\/\//.test(line) ? style.aside(line) : line))].join('\n');
 }
 
+/** What the kernel came from, its loop nest as a comment, and the functions that it became. */
+function nestText({ name, origin, source }: KernelCode, functions: readonly string[], style: Style): string {
+  const nest = source.trimEnd().replace('@kernel(', `@${name}(`).split('\n');
+  const comments = [...origin, ...nest].map((line, i) => (i === origin.length ? style.heading : style.aside)(`;; ${line}`));
+  return [...comments, ...functions].join('\n');
+}
+
 /** For each kernel its places among the launches, counted from 1. */
 function launchesByKernel({ kernels, steps }: Program): number[][] {
   const places = kernels.map((): number[] => []);
   launchesOf(steps).forEach(({ launch }, i) => void places[launch.kernel]!.push(i + 1));
   return places;
 }
-
-const count = (n: number, what: string): string => `${n.toLocaleString('en-US')} ${what}${n === 1 ? '' : 's'}`;

@@ -1,5 +1,6 @@
 // What a Program costs, as data: per kernel the work and the traffic, per Program their sums and the memory of its intermediates.
 import { type KernelCode, launchesOf, type Program } from '../../runtime/program.ts';
+import { moduleText } from './wat.ts';
 
 export type KernelReport = {
   readonly name: string;
@@ -9,10 +10,14 @@ export type KernelReport = {
   /** Distinct bytes, whatever the number of times that they are touched. */
   readonly bytesRead: number;
   readonly bytesWritten: number;
+  /** Flops for each byte moved: what decides whether arithmetic or memory is the limit. */
+  readonly intensity: number;
   /** The ops it came from, each with the user's line where known. */
   readonly origin: readonly string[];
-  /** The generated function. */
+  /** For js the generated function, for wasm the loop nest. */
   readonly source: string;
+  /** For wasm: the functions that the nest became. */
+  readonly wat?: string;
 };
 
 export type ProgramReport = {
@@ -35,12 +40,22 @@ export function functionText({ name, params, source }: KernelCode): string {
   return `function ${name}(${params.join(', ')}) {\n${body}\n}`;
 }
 
+export const intensityOf = ({ flops, bytesRead, bytesWritten }: Pick<KernelCode, 'flops' | 'bytesRead' | 'bytesWritten'>): number =>
+  flops / Math.max(1, bytesRead + bytesWritten);
+
+/** What each kernel costs in one launch, by its name. */
+export const kernelCosts = ({ kernels }: Program): Map<string, { readonly flops: number; readonly bytes: number }> =>
+  new Map(kernels.map(({ name, flops, bytesRead, bytesWritten }) => [name, { flops, bytes: bytesRead + bytesWritten }]));
+
 /** The costs of a Program; `graph` is the text to show for it, by default what was recorded. */
 export function reportOf(program: Program, name: string = program.name, graph: string = program.notes.graph): ProgramReport {
+  const module = moduleText(program);
   const kernels = launchesOf(program.steps).map(({ launch, times }): KernelReport => {
     const kernel = program.kernels[launch.kernel]!;
     const { name, flops, bytesRead, bytesWritten, origin } = kernel;
-    return { name, times, flops, bytesRead, bytesWritten, origin, source: functionText(kernel) };
+    const costs = { name, times, flops, bytesRead, bytesWritten, intensity: intensityOf(kernel), origin };
+    if (module === undefined) return { ...costs, source: functionText(kernel) };
+    return { ...costs, source: kernel.source, wat: module.kernels[launch.kernel]!.join('\n') };
   });
   return {
     name,

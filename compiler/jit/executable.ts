@@ -18,7 +18,7 @@ const capacity = 4096;
 export function load(program: Program): Executable {
   switch (program.target) {
     case 'js':
-      return bind(program, program.kernels.map(functionOf), faults);
+      return bind(program, functionsOf(program), faults);
     case 'wasm':
       return bindWasm(program, wasmMachine(), faults);
     case 'webgpu':
@@ -28,6 +28,9 @@ export function load(program: Program): Executable {
       });
   }
 }
+
+/** The functions of a Program of JavaScript, in the order of its kernels. */
+export const functionsOf = ({ kernels }: Program): KernelFunction[] => kernels.map(functionOf);
 
 function functionOf(kernel: KernelCode): KernelFunction {
   const key = `${kernel.params.join()}\n${kernel.source}`;

@@ -31,6 +31,8 @@ export type CompileOptions = {
   readonly onRule?: (rule: string) => void;
   /** Called for each kernel node, in the order of launches, with the nest that it is lowered to, and that nest as it is scheduled. */
   readonly onKernel?: (node: KernelNode, nest: Kernel, scheduled: Kernel) => void;
+  /** For wasm: whether `run` tells the host when a launch is over, for profiles. */
+  readonly marks?: boolean;
 };
 
 /** The Program that computes a graph on a target. */
@@ -85,7 +87,7 @@ export function lowerGraph(graph: Graph, target: Target, name: string, options: 
   };
   if (target.name !== 'wasm') return program;
   const nests = kernels.map((_, k) => planned.launches[indexOf.indexOf(k)]!.lowered.kernel);
-  return { ...program, module: wasmModule(program, nests, target) };
+  return { ...program, module: wasmModule(program, nests, target, options.marks) };
 }
 
 const stepsOf = (steps: readonly PlannedStep[], kernelOf: ReadonlyMap<PlannedLaunch, number>): Step<Place>[] =>

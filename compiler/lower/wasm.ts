@@ -9,9 +9,10 @@ export function wasmModule(
   program: Pick<Program, 'inputs' | 'outputs' | 'constants' | 'steps'>,
   kernels: readonly Kernel[],
   target: Target,
+  marks = false,
 ): WasmModule {
   const steps = mapSteps(program.steps, (ref) => placeOf(program, ref));
-  const { binary, ...module } = emitModule(kernels, steps, slotsAt(program), target.numerics === 'madd');
+  const { binary, ...module } = emitModule(kernels, steps, slotsAt(program), target.numerics === 'madd', marks);
   return { ...module, base64: base64Of(binary) };
 }
 

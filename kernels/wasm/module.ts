@@ -23,13 +23,25 @@ export type EmittedModule = {
 
 const most = (xs: readonly number[]): number => xs.reduce((a, b) => Math.max(a, b), 0);
 
-/** `slotsAt`: where the numbers of the launch stand in the argument block. */
-export function emitModule(kernels: readonly Kernel[], steps: readonly Step<Place>[], slotsAt: number, fused: boolean): EmittedModule {
+/**
+ * `slotsAt`: where the numbers of the launch stand in the argument block. `marks`: whether thread 0 calls `env.mark`, with -1 before all
+ * launches and with its index after each, when it is over on all threads: for profiles.
+ */
+export function emitModule(
+  kernels: readonly Kernel[],
+  steps: readonly Step<Place>[],
+  slotsAt: number,
+  fused: boolean,
+  marks = false,
+): EmittedModule {
   const module = buildModule();
   module.importMemory('env', 'memory', { min: 1, max: 65536, shared: false });
   const unit = newUnit(module, fused);
   const emitted = kernels.map((kernel) => emitKernel(unit, kernel, slotsAt));
-  const work = workOf(steps, (launch) => turnsOf(kernels[launch.kernel]!, emitted[launch.kernel]!, launch));
+  const mark = (launch: number): Flow[] => (marks ? [{ kind: 'mark', launch }] : []);
+  let launches = 0;
+  const phases = workOf(steps, (l) => [...turnsOf(kernels[l.kernel]!, emitted[l.kernel]!, l), ...mark(launches++)]);
+  const work = [...mark(-1), ...phases];
   const isParallel = work.some(isShared);
   const threadScratchBytes = most(emitted.map((e) => e.threadScratchBytes));
   const run = module.function('run', ['i32', 'i32', 'i32'], [], (f) => {
@@ -56,9 +68,13 @@ type Work = {
   readonly start: number;
 };
 
+/** Where a profile looks at the clock. */
+type Mark = { readonly kind: 'mark'; readonly launch: number };
+
 /** Phases in order, and control flow over them; `isShared` says whether threads share any of the phases inside. */
 type Flow =
   | Work
+  | Mark
   | {
       readonly kind: 'branch';
       readonly isShared: boolean;
@@ -81,11 +97,22 @@ type Flow =
       readonly body: readonly Flow[];
     };
 
-const isShared = (flow: Flow): boolean => (flow.kind === 'phase' ? flow.phase.group !== undefined : flow.isShared);
+const isShared = (flow: Flow): boolean => {
+  switch (flow.kind) {
+    case 'phase':
+      return flow.phase.group !== undefined;
+    case 'mark':
+      return false;
+    default:
+      return flow.isShared;
+  }
+};
 const canFail = (flow: Flow): boolean => {
   switch (flow.kind) {
     case 'phase':
       return flow.phase.canFail;
+    case 'mark':
+      return false;
     case 'branch':
       return [...flow.then, ...flow.else].some(canFail);
     case 'while':
@@ -97,7 +124,7 @@ const canFail = (flow: Flow): boolean => {
   }
 };
 
-function workOf(steps: readonly Step<Place>[], phasesOf: (launch: Launch<Place>) => readonly Work[]): Flow[] {
+function workOf(steps: readonly Step<Place>[], phasesOf: (launch: Launch<Place>) => readonly Flow[]): Flow[] {
   return steps.flatMap((step): readonly Flow[] => {
     switch (step.kind) {
       case 'launch':
@@ -157,7 +184,7 @@ function sequence(unit: Unit, f: FunctionBuilder, flows: readonly Flow[], isPara
   let mayHaveFailed = false;
 
   /** Loops and branches; `inside` goes through their bodies, `look` gives what stands at a test once it may be looked at. */
-  const control = (flow: Exclude<Flow, Work>, inside: (flows: readonly Flow[]) => void, look: (test: Place) => Node): void => {
+  const control = (flow: Exclude<Flow, Work | Mark>, inside: (flows: readonly Flow[]) => void, look: (test: Place) => Node): void => {
     mayHaveFailed ||= canFail(flow);
     switch (flow.kind) {
       case 'branch':
@@ -204,6 +231,10 @@ function sequence(unit: Unit, f: FunctionBuilder, flows: readonly Flow[], isPara
   /** What one thread does; it leaves the block `out` once something has failed. */
   const alone = (flows: readonly Flow[], out: Label): void => {
     for (const flow of flows) {
+      if (flow.kind === 'mark') {
+        f.call(host(unit, 'mark', ['i32'], []), [f.i32(flow.launch)]);
+        continue;
+      }
       if (flow.kind !== 'phase') {
         control(flow, (inner) => alone(inner, out), holds);
         continue;
@@ -221,7 +252,7 @@ function sequence(unit: Unit, f: FunctionBuilder, flows: readonly Flow[], isPara
     let last: 'nothing' | 'alone' | NonNullable<Phase['group']> = 'nothing';
     for (let i = 0; i < flows.length; ) {
       const flow = flows[i]!;
-      if (!isShared(flow)) {
+      if (flow.kind === 'mark' || !isShared(flow)) {
         let end = i;
         while (end < flows.length && !isShared(flows[end]!)) end++;
         const part = flows.slice(i, end);

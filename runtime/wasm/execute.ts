@@ -78,15 +78,15 @@ function layoutOf(program: Program, moduleBytes: number): Layout {
 }
 const aligned = (bytes: number): number => Math.ceil(bytes / grain) * grain;
 
-/** Checks the Program, compiles its module, and lays out its arguments and constants. */
-export function bindWasm(data: Program, machine: Machine, faults?: Faults): Executable {
+/** Checks the Program, compiles its module, and lays out its arguments and constants. `mark` hears of launches, if the module tells of them. */
+export function bindWasm(data: Program, machine: Machine, faults?: Faults, mark?: (launch: number) => void): Executable {
   const program = checkProgram(data);
   const { module } = program;
   if (module === undefined) throw new ProgramError(`${program.name} has no WebAssembly`, { op: 'load' });
   const { residency } = machine;
   const { linear } = residency;
   const code = bytesFor(module, linear.isShared);
-  const call = instantiate(program.name, code, module.imports, machine);
+  const call = instantiate(program.name, code, module.imports, machine, mark);
   const layout = layoutOf(program, module.isParallel ? code.length : 0);
   const own = reserve(residency, layout.bytes, `the arguments and constants of ${program.name}`);
   const at = own.address;
@@ -219,9 +219,10 @@ function instantiate(
   code: BufferSource,
   imports: readonly string[],
   { residency, routines, threads }: Machine,
+  mark: ((launch: number) => void) | undefined,
 ): (args: number, thread: number, threads: number) => void {
   const { linear } = residency;
-  const env: Record<string, unknown> = { memory: linear.memory, stalled: () => threads.pool && stalled(threads.pool) };
+  const env: Record<string, unknown> = { memory: linear.memory, mark, stalled: () => threads.pool && stalled(threads.pool) };
   for (const wanted of imports) env[wanted] ??= mathematical(wanted) ?? routines(wanted, linear);
   const missing = imports.find((wanted) => env[wanted] === undefined);
   if (missing !== undefined) throw new ProgramError(`${name} calls '${missing}', which is no function of this device`, { op: 'load' });

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test, vi } from 'vitest';
+import { commands } from '../../compiler/cli/commands.ts';
 import { main } from '../../compiler/cli/main.ts';
 import { pipeline } from '../../compiler/passes/pipeline.ts';
 
@@ -11,6 +12,8 @@ const program = join(folder, 'program.ts');
 const broken = join(folder, 'broken.ir');
 writeFileSync(program, '');
 writeFileSync(broken, 'graph @g(%x: f32[2]) -> (%y: f32[2]) {\n  %y: f32[3] = neg(%x)\n}');
+const several = join(folder, 'several.ir');
+writeFileSync(several, ['one', 'two'].map((name) => `graph @${name}(%x: f32[2]) -> (%y: f32[2]) { %y: f32[2] = neg(%x) }`).join('\n'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 async function fluxion(...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
@@ -25,20 +28,32 @@ async function fluxion(...args: string[]): Promise<{ status: number; stdout: str
   }
 }
 
+const all = Object.keys(commands).join(', ');
+const irOptions = '--stage, --diff, --device, --json, --dot, --mermaid, --html, --format, --help';
+const allStages = ['recorded', ...pipeline.map((p) => p.name), 'loops', 'scheduled', 'joint', 'simplified', 'fused'].join(', ');
+
 describe('a wrong command line is one line and exit code 2', () => {
   test.each([
-    [['frobnicate'], "fluxion: there is no command 'frobnicate'; use ir, kernels, explain or --help"],
-    [['--frobnicate'], "fluxion: there is no option '--frobnicate'; use ir, kernels, explain or --help"],
-    [['toString'], "fluxion: there is no command 'toString'; use ir, kernels, explain or --help"],
+    [['frobnicate'], `fluxion: there is no command 'frobnicate'; use ${all} or --help`],
+    [['--frobnicate'], `fluxion: there is no option '--frobnicate'; use ${all} or --help`],
+    [['toString'], `fluxion: there is no command 'toString'; use ${all} or --help`],
     [['ir'], 'fluxion: ir wants a FILE, as in `npx fluxion ir --stage fuse train.ts`'],
     [['ir', 'nowhere.ts'], 'fluxion: there is no file nowhere.ts'],
     [['ir', folder], `fluxion: ${folder} is not a file`],
-    [['ir', '--size', program], 'fluxion: ir has no option --size; it has --stage, --json, --help'],
-    [['ir', '-x', program], 'fluxion: ir has no option -x; it has --stage, --json, --help'],
+    [['ir', '--size', program], `fluxion: ir has no option --size; it has ${irOptions}`],
+    [['ir', '-x', program], `fluxion: ir has no option -x; it has ${irOptions}`],
     [['kernels', '--why=yes', program], 'fluxion: --why takes no value'],
-    [['ir', program, '--stage'], 'fluxion: --stage wants NAME: the graph after this pass (recorded, simplify, ..., fuse)'],
+    [['ir', program, '--stage'], `fluxion: --stage wants NAME: ${commands.ir!.options.stage!.help}`],
     [['ir', program, '3'], `fluxion: ir takes one FILE, not '3' too; arguments for ${program} go behind \`--\``],
-    [['ir', '--stage', '-1', program], `fluxion: there is no stage '-1'; use recorded, ${pipeline.map((p) => p.name).join(', ')}`],
+    [['ir', '--stage', '-1', program], `fluxion: there is no stage '-1'; use ${allStages}`],
+    [['ir', '--format', 'png', program], "fluxion: there is no format 'png'; use text, json, dot, mermaid, model-explorer, html"],
+    [['ir', '--dot', '--json', program], 'fluxion: --json and --dot cannot be had at once'],
+    [['ir', '--diff', '--dot', program], 'fluxion: --diff is text; --dot shows whole graphs'],
+    [['ir', '--stage', 'loops', '--json', program], 'fluxion: loops are loop nests, no graph; --json is for graphs'],
+    [['kernels', '--target', 'webgpu', program], "fluxion: there is no target 'webgpu'; use js or wasm"],
+    [['memory', '--device', 'tpu', program], "fluxion: there is no device 'tpu'; use js or wasm"],
+    [['doctor', program], `fluxion: doctor takes no FILE, not '${program}'`],
+    [['ir', `${several}:three`], `fluxion: ${several} has no graph 'three'; it has one, two`],
   ])('%j', async (args, line) => {
     expect(await fluxion(...args)).toEqual({ status: 2, stdout: '', stderr: line });
   });

@@ -1,10 +1,12 @@
 // The `fluxion` command as users run it: a process of its own.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
+import { helpOf } from '../../compiler/cli/arguments.ts';
+import { commands } from '../../compiler/cli/commands.ts';
 import { parseModule } from '../../compiler/ir/parse.ts';
 import { print } from '../../compiler/ir/print.ts';
 
@@ -57,10 +59,12 @@ describe('fluxion ir', () => {
 });
 
 test('fluxion kernels prints JavaScript, with costs as comments', () => {
-  const { status, stdout } = fluxion('kernels', 'program.ts');
+  const { status, stdout } = fluxion('kernels', '--target', 'js', 'program.ts');
   expect(status).toBe(0);
   expect(stdout).toMatch(/^\/\/ program1: 1 kernel, 20 bytes moved, 12 flops\n\/\/ arena 0 bytes, lower bound 0 bytes\n/);
-  expect(stdout).toContain('// launch 1: reads 16 bytes, writes 4 bytes, 12 flops\nfunction add_mul_sum_1(x, y, slots, fail) {\n');
+  expect(stdout).toContain(
+    '// launch 1: reads 16 bytes, writes 4 bytes, 12 flops, 0.60 flops per byte\nfunction add_mul_sum_1(x, y, slots, fail) {\n',
+  );
   expect(() => new Function(stdout)).not.toThrow();
 });
 
@@ -83,8 +87,52 @@ test('--why tells what was kept apart, and why', () => {
     'two.ir',
     'graph @two(%x: f32[4,8]) -> (%b: f32[4], %c: f32[8]) { %b: f32[4] = sum(%x) {axes: [1]} %c: f32[8] = sum(%x) {axes: [0]} }',
   );
-  expect(fluxion('kernels', '--why', 'two.ir').stdout).toMatch(/^\/\/ not fused \(values as at the stage dce\):\n\/\/ {3}\S.*b.*c/m);
+  expect(fluxion('kernels', '--why', '--target', 'js', 'two.ir').stdout).toMatch(
+    /^\/\/ not fused \(values as at the stage dce\):\n\/\/ {3}\S.*b.*c/m,
+  );
   expect(fluxion('kernels', 'two.ir').stdout).not.toContain('not fused');
+});
+
+describe('a name behind the file', () => {
+  test('of a program is an exported function: what it compiles is shown, and nothing else', () => {
+    write(
+      'exports.ts',
+      `import { tensor } from 'fluxion';\ntensor([1]).add(1).itemSync();\nexport const step = () => tensor([2]).exp().itemSync();\nexport const size = 3;`,
+    );
+    const { status, stdout } = fluxion('ir', 'exports.ts:step');
+    expect(stdout.match(/^graph @/gm)).toHaveLength(1);
+    expect(stdout).toContain('exp(');
+    expect(status).toBe(0);
+    expect(fluxion('ir', 'exports.ts:size')).toMatchObject({
+      status: 2,
+      stdout: '',
+      stderr: expect.stringContaining("exports.ts exports no function 'size'; it has step"),
+    });
+    expect(fluxion('ir', 'exports.ts:pace').stderr).toContain("exports.ts has no export 'pace'; it has step");
+  });
+
+  test('of an .ir file is a graph', () => {
+    expect(fluxion('ir', 'program.ir:program1').stdout).toBe(recorded);
+  });
+});
+
+test('fluxion kernels --target shows the code for another target than the one it ran on', () => {
+  const { status, stdout } = fluxion('kernels', '--target', 'wasm', 'program.ts');
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/^;; program1: 1 kernel/);
+  expect(stdout).toContain('(func $add_mul_sum_1 ');
+});
+
+test('fluxion profile writes a trace that is one JSON document', () => {
+  const { status, stdout } = fluxion('profile', '--trace', 'trace.json', '--device', 'wasm', 'program.ts');
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/program1 .* 3 runs\n {2}add_mul_sum_1 .* 3 launches\n/);
+  const { traceEvents } = JSON.parse(readFileSync(join(folder, 'trace.json'), 'utf8')) as { traceEvents: { ph: string }[] };
+  expect(traceEvents.filter((e) => e.ph === 'X')).toHaveLength(6);
+});
+
+test('fluxion bisect says whether results are right, as an exit code too', () => {
+  expect(fluxion('bisect', 'program.ts')).toMatchObject({ status: 0, stdout: 'program1: agrees with the float64 reference\n' });
 });
 
 describe('the program that is looked at', () => {
@@ -127,16 +175,14 @@ setTimeout(() => console.log(tensor([1]).add(tensor([1])).itemSync(), process.ar
   });
 });
 
-test('help is for the asking, and its examples are commands that exist', () => {
+test.each(Object.entries(commands))('the example in the help of %s is a command line that works', (name, command) => {
+  write('train.ts', `import { tensor } from 'fluxion';\ntensor([1]).add(1).itemSync();`);
+  const [, example] = /^Example: npx fluxion (.*)$/m.exec(helpOf(name, command))!;
+  expect(fluxion(...example!.split(' '))).toMatchObject({ status: 0 });
+});
+
+test('help lists all commands', () => {
   const { status, stdout } = fluxion('--help');
   expect(status).toBe(0);
-  const names = [...stdout.matchAll(/^ {2}fluxion (\w+) FILE/gm)].map((m) => m[1]!);
-  expect(names).toEqual(['ir', 'kernels']);
-  for (const name of names) {
-    const help = fluxion(name, '--help');
-    expect(help.status).toBe(0);
-    const [, example] = /^Example: npx fluxion (.*)$/m.exec(help.stdout)!;
-    write('train.ts', `import { tensor } from 'fluxion';\ntensor([1]).add(1).itemSync();`);
-    expect(fluxion(...example!.split(' ')).status).toBe(0);
-  }
+  expect([...stdout.matchAll(/^ {2}fluxion (\w+)/gm)].map((m) => m[1])).toEqual(Object.keys(commands));
 });

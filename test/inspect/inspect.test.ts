@@ -6,6 +6,7 @@ import {
   describePrograms,
   graphAt,
   inspectedGraph,
+  plain,
   reportOf,
   stages,
   type Watch,
@@ -87,12 +88,12 @@ describe('reports', () => {
   test('show its code once, saying which launches run it', () => {
     const text = describePrograms([inspected]);
     expect(text).toContain('// twice: 2 kernels, 1,024 bytes moved, 2,048 flops\n// arena 256 bytes, lower bound 256 bytes\n');
-    expect(text).toContain('// launches 1, 2, each: reads 256 bytes, writes 256 bytes, 1,024 flops\n');
+    expect(text).toContain('// launches 1, 2, each: reads 256 bytes, writes 256 bytes, 1,024 flops, 2.00 flops per byte\n');
     expect(text.match(/^function /gm)).toHaveLength(1);
   });
 
   test('style headings and asides, and nothing of the code', () => {
-    const style = { heading: (s: string) => `<h>${s}</h>`, aside: (s: string) => `<a>${s}</a>` };
+    const style = { ...plain, heading: (s: string) => `<h>${s}</h>`, aside: (s: string) => `<a>${s}</a>` };
     const styled = describePrograms([inspected], { style, why: true });
     expect(styled).toContain('<h>// twice:');
     expect(styled.replaceAll(/<\/?[ha]>/g, '')).toBe(describePrograms([inspected], { why: true }));
@@ -102,7 +103,7 @@ describe('reports', () => {
 test('graphs of several Programs are one text that parses', () => {
   const graphs = [inspectedGraph('one', parse(twice), jsTarget), inspectedGraph('two', parse(twice), jsTarget)];
   for (const stage of ['recorded', 'fuse']) {
-    const read = parseModule(describeGraphs(graphs, jsTarget, stage));
+    const read = parseModule(describeGraphs(graphs, stage));
     expect(read.map(({ name, graph }) => [name, print(graph)])).toEqual(
       ['one', 'two'].map((name) => [name, print(graphAt(parse(twice), jsTarget, stage))]),
     );

@@ -1,0 +1,131 @@
+// What this process has of what Fluxion can use, found by trying, and how to get what is missing.
+
+import { jsTarget, wasmTarget } from '../../runtime/target.ts';
+import { hasWasm, wasmNumerics } from '../../runtime/wasm/features.ts';
+import { availableParallelism } from '../../runtime/wasm/threads.ts';
+import { getDefaultDevice } from '../frontend/device.ts';
+import { parse } from '../ir/parse.ts';
+import { environment } from '../jit/environment.ts';
+import { load } from '../jit/executable.ts';
+import { threadCount } from '../jit/machine.ts';
+import { compileGraph } from '../lower/compile.ts';
+import type { Platform } from './platform.ts';
+
+export type Finding = {
+  readonly what: string;
+  /** `missing` costs speed or a device, `broken` makes a device useless. */
+  readonly state: 'ok' | 'missing' | 'broken';
+  readonly detail: string;
+  /** The way out. */
+  readonly fix?: string;
+};
+
+/** Everything that is there or missing, in the order in which one would look for it. */
+export async function examine(): Promise<readonly Finding[]> {
+  return [engine(), device('js'), ...wasm(), ...threads(), await webgpu(), cache()];
+}
+
+const ok = (what: string, detail: string): Finding => ({ what, state: 'ok', detail });
+
+function engine(): Finding {
+  const { process, navigator } = globalThis as { process?: Platform; navigator?: { userAgent?: string } };
+  if (process?.versions?.node === undefined) return ok('engine', navigator?.userAgent ?? 'unknown');
+  const { node, v8 } = process.versions;
+  const detail = `Node ${node}, V8 ${v8}, ${process.platform} ${process.arch}`;
+  return Number(node.split('.')[0]) >= 20 ? ok('engine', detail) : { what: 'engine', state: 'broken', detail, fix: 'use Node 20 or later' };
+}
+
+const probe = `graph @probe(%x: f32[16,16]) -> (%s: f32[]) {
+  %y: f32[16,16] = dot(%x, %x) {batch: []x[], contract: [1]x[0]}
+  %s: f32[] = sum(%y) {axes: [0,1]}
+}`;
+
+/** Whether a small Program gives the right number. */
+function device(name: 'js' | 'wasm'): Finding {
+  const isDefault = getDefaultDevice() === name ? ', the default' : `; FLUXION_DEVICE=${name} or setDefaultDevice('${name}') chooses it`;
+  try {
+    const target = name === 'js' ? jsTarget : wasmTarget(wasmNumerics());
+    const [sum] = load(compileGraph(parse(probe), target)).run([new Float32Array(256).fill(1)], new Float64Array(0));
+    if (sum?.[0] === 16 ** 3) return ok(`device ${name}`, `computes${isDefault}`);
+    return { what: `device ${name}`, state: 'broken', detail: `a probe gave ${sum?.[0]} instead of ${16 ** 3}`, fix: 'report this' };
+  } catch (error) {
+    return { what: `device ${name}`, state: 'broken', detail: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function wasm(): Finding[] {
+  if (!hasWasm())
+    return [
+      {
+        what: 'device wasm',
+        state: 'missing',
+        detail: 'no WebAssembly with vectors, or a policy forbids to compile any',
+        fix: "allow 'wasm-unsafe-eval' in the content security policy, or use a newer engine",
+      },
+    ];
+  const numerics = wasmNumerics();
+  const relaxed: Finding =
+    numerics === 'madd'
+      ? ok('relaxed SIMD', 'multiply and add round once (numerics class madd)')
+      : {
+          what: 'relaxed SIMD',
+          state: 'missing',
+          detail: 'multiply and add round twice (numerics class mul+add)',
+          fix: 'use Node 20 or later on a processor with fused multiply-add',
+        };
+  return [device('wasm'), ok('SIMD', '128-bit vectors'), relaxed];
+}
+
+function threads(): Finding[] {
+  const shared: Finding =
+    typeof SharedArrayBuffer === 'undefined'
+      ? {
+          what: 'SharedArrayBuffer',
+          state: 'missing',
+          detail: 'wasm runs on one thread',
+          fix: 'send the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp',
+        }
+      : ok('SharedArrayBuffer', 'there, so wasm may use threads');
+  const [wanted] = environment('FLUXION_NUM_THREADS');
+  const why =
+    wanted === undefined
+      ? `of ${availableParallelism()} processors`
+      : `as FLUXION_NUM_THREADS says, of ${availableParallelism()} processors`;
+  return [shared, ok('threads', `${threadCount()} ${why}`)];
+}
+
+type Gpu = { requestAdapter(): Promise<{ readonly info?: { readonly vendor?: string; readonly architecture?: string } } | null> };
+
+/** In Node through the optional package `webgpu`. */
+async function webgpu(): Promise<Finding> {
+  const what = 'WebGPU adapter';
+  try {
+    const gpu = (globalThis.navigator as { gpu?: Gpu } | undefined)?.gpu ?? (await dawn());
+    if (gpu === undefined)
+      return { what, state: 'missing', detail: "the package 'webgpu' is not installed", fix: 'npm install webgpu (134 MB)' };
+    const adapter = await gpu.requestAdapter();
+    if (adapter === null)
+      return { what, state: 'missing', detail: 'no adapter is found', fix: 'install a Vulkan, Metal or Direct3D driver' };
+    return ok(what, [adapter.info?.vendor, adapter.info?.architecture].filter(Boolean).join(' ') || 'there');
+  } catch (error) {
+    return { what, state: 'missing', detail: `cannot be asked for: ${error instanceof Error ? error.message : String(error)}` };
+  }
+}
+
+async function dawn(): Promise<Gpu | undefined> {
+  // Not a constant, so that no bundler looks for it.
+  const name = 'webgpu';
+  let create: (flags: readonly string[]) => Gpu;
+  try {
+    ({ create } = await import(/* @vite-ignore */ name));
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ERR_MODULE_NOT_FOUND') return undefined;
+    throw error;
+  }
+  // Dawn ends the process if this object is collected.
+  const gpu = create([]);
+  (globalThis as { fluxionDawn?: Gpu }).fluxionDawn = gpu;
+  return gpu;
+}
+
+const cache = (): Finding => ok('cache', 'compiled Programs are kept in memory, for as long as the process lives');
