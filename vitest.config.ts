@@ -6,6 +6,16 @@ const source = (path: string): string => fileURLToPath(new URL(path, import.meta
 
 const onEveryDevice = ['frontend', 'oracle', 'linalg', 'composite', 'hostile', 'counts'].map((folder) => `test/${folder}/**/*.test.ts`);
 
+/**
+ * `npm run check` (mode `check`) leaves out the dear tests, which are end to end, of thousands of steps or in processes of their own, and tries
+ * less hard in random and deep ones. Most code then runs a few times only: optimised as early as V8 does it, it costs more than it saves.
+ */
+const quick = {
+  exclude: ['test/**/*.slow.test.ts'],
+  env: { FLUXION_TEST_EFFORT: process.env.FLUXION_TEST_EFFORT ?? '0.1' },
+  execArgv: ['--max-semi-space-size=64', '--interrupt-budget=1000000'],
+};
+
 export default defineConfig(({ mode }) => ({
   resolve: {
     alias: [
@@ -14,19 +24,13 @@ export default defineConfig(({ mode }) => ({
     ],
   },
   test: {
-    // `npm run check` (mode `check`) leaves out the dear tests, which are end to end, of thousands of steps or in processes of their own,
-    // and tries less hard in random and deep ones.
-    ...(mode === 'check' && {
-      exclude: ['test/**/*.slow.test.ts'],
-      env: { FLUXION_TEST_EFFORT: process.env.FLUXION_TEST_EFFORT ?? '0.1' },
-    }),
     // Files share a process, which halves the time: loading the compiler anew costs more than most files do.
     // So each file leaves the process as it found it (mocks, generators, environment); a crash takes one process with it, not the run.
     pool: 'forks',
     isolate: false,
     // Sources stripped of their types are kept in node_modules from run to run, by a hash of their text.
     experimental: { fsModuleCache: true },
-    setupFiles: ['test/fresh.ts'],
+    setupFiles: ['test/stack-traces.ts', 'test/fresh.ts'],
     maxWorkers: '100%',
     // Recording makes many short-lived objects: with more room for young ones, far fewer live long enough to be copied.
     execArgv: ['--max-semi-space-size=64'],
@@ -36,7 +40,7 @@ export default defineConfig(({ mode }) => ({
     // Everything runs on the default device, wasm. What users rely on whatever the device runs once more on the reference; what is about one
     // device (emitters, conformance, random graphs) names it.
     projects: [
-      { extends: true, test: { name: 'wasm', include: ['test/**/*.test.ts'] } },
+      { extends: true, test: { name: 'wasm', include: ['test/**/*.test.ts'], ...(mode === 'check' && quick) } },
       ...(mode === 'check'
         ? []
         : [{ extends: true as const, test: { name: 'js', include: onEveryDevice, env: { FLUXION_DEVICE: 'js' } } }]),

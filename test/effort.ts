@@ -2,6 +2,9 @@
 // (vitest.config.ts sets it), and FLUXION_TEST_EFFORT=10 ten times harder.
 const effort = Number(process.env.FLUXION_TEST_EFFORT ?? 1);
 
+/** Whether the dear tests of files that are cheap otherwise run: those of long chains, of processes and of hundreds of steps. */
+export const isThorough = effort >= 1;
+
 /** How many random runs, of so many in a whole test run. */
 export const runs = (whole: number): number => Math.max(1, Math.ceil(whole * effort));
 

@@ -1,6 +1,7 @@
 // Every hash is the same number: whatever is found by hash must be confirmed by equality.
 import { afterAll, expect, it, vi } from 'vitest';
 import type * as codec from '../../compiler/ir/codec.ts';
+import { runs } from '../effort.ts';
 
 // The modules are loaded anew with that hash, and forgotten afterwards: other files share this process.
 vi.resetModules();
@@ -33,7 +34,7 @@ it('graphs mean what they mean', () => {
       graphsWithData({ dtypes: ['f64', 'i32', 'bool'], maxOps: 20, finite: true, continuous: true, regions: ['composite'] }),
       ({ graph, data }) => expectClose(run(graph, data), evaluate(graph, data)),
     ),
-    { seed: 3, numRuns: 60 },
+    { seed: 3, numRuns: runs(60) },
   );
 });
 

@@ -15,6 +15,7 @@ import { faults } from '../../../runtime/faults.ts';
 import { argumentBlock } from '../../../runtime/program.ts';
 import { bindWasm, type Machine, makeMachine } from '../../../runtime/wasm/execute.ts';
 import { openMemory } from '../../../runtime/wasm/memory.ts';
+import { isThorough } from '../../effort.ts';
 import { element, f32, failing, loop, scaling, wasmProgram } from './programs.ts';
 
 const machineOf = (pages = 1024, isShared = true): Machine => makeMachine(openMemory(pages, isShared), () => undefined, 1);
@@ -127,7 +128,7 @@ test('memory given back is used again', () => {
   expect(readSync(again)[7]).toBe(14);
 });
 
-test('ten thousand steps leave linear memory as it was after the first two hundred', () => {
+test.runIf(isThorough)('ten thousand steps leave linear memory as it was after the first two hundred', () => {
   const machine = machineOf();
   const executable = bindWasm(scaling(large), machine);
   let state = floats(large);
@@ -223,7 +224,7 @@ test.each([true, false])(
   },
 );
 
-test('memory that cannot be shared grows under buffers that are in it', () => {
+test.runIf(isThorough)('memory that cannot be shared grows under buffers that are in it', () => {
   const machine = machineOf(65536, false);
   const small = bindWasm(scaling(large), machine);
   const x = apply(small, floats(large));
