@@ -50,7 +50,7 @@ export const jsTarget: Target = {
 /** What V8 11 (Node 20) is fastest with: fused sums need no register for the product. */
 const defaultTiles = {
   madd: { rows: 5, columns: 8, spread: 'shuffle' },
-  'mul+add': { rows: 4, columns: 8, spread: 'load' },
+  'mul+add': { rows: 2, columns: 16, spread: 'load' },
 } as const satisfies Record<string, RegisterTile>;
 
 /** WebAssembly with 128-bit vectors. What differs between engines is its numerics: whether `relaxed_madd` is there and rounds once. */

@@ -4,6 +4,7 @@ import { jsTarget, type Target, wasmTarget } from '../../runtime/target.ts';
 import { hasWasm, wasmNumerics } from '../../runtime/wasm/features.ts';
 import { environment } from '../jit/environment.ts';
 import { setThreadCount, threadCount } from '../jit/machine.ts';
+import { machineTile } from '../jit/tile.ts';
 
 const deviceNames = ['js', 'wasm'] as const;
 /** `js`: plain JavaScript, the reference. `wasm`: WebAssembly with vectors. Both are the CPU, and take each other's tensors. */
@@ -38,8 +39,14 @@ function checked(op: string, name: string): DeviceName {
 /** The target that graphs are compiled for. */
 export function defaultTarget(): Target {
   const name = getDefaultDevice();
-  targets[name] ??= wasmTarget(wasmNumerics());
+  targets[name] ??= wasmHere();
   return targets[name];
+}
+
+/** Asked for once per process: what fits the engine and the processor. */
+function wasmHere(): Target {
+  const numerics = wasmNumerics();
+  return wasmTarget(numerics, machineTile(numerics));
 }
 
 /**

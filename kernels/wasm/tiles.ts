@@ -12,8 +12,8 @@ export const tiles = {
     { rows: 4, columns: 8, spread: 'load' },
   ],
   'mul+add': [
-    { rows: 4, columns: 8, spread: 'load' },
     { rows: 2, columns: 16, spread: 'load' },
+    { rows: 4, columns: 8, spread: 'load' },
   ],
 } as const satisfies Readonly<Record<string, readonly Tile[]>>;
 
