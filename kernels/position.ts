@@ -2,6 +2,7 @@
 //
 // A position is kept as a sum of terms `atom * sizes * scale`, in order of first appearance, the constant last. `div` rounds to minus
 // infinity and `mod` is never negative, which makes every rule here hold for the negative positions that padding produces.
+import { keyOfPosition } from './keys.ts';
 import type { Expr, Extent, Position } from './loop.ts';
 
 /** Extents of axes: `0 <= axis < extent`. */
@@ -19,7 +20,11 @@ export const axis = (name: string): Position => ({ kind: 'axis', axis: name });
 /** The position that an integer expression computes; an integer constant or a position in disguise is seen through. */
 export const valuePosition = (value: Expr): Position => (value.kind === 'position' ? value.at : { kind: 'value', value });
 
-export const add = (...positions: readonly Position[]): Position => sum(positions.flatMap(termsOf), noRanges);
+export function add(...positions: readonly Position[]): Position {
+  const terms: Term[] = [];
+  for (const position of positions) terms.push(...termsOf(position));
+  return sum(terms, noRanges);
+}
 export const sub = (a: Position, b: Position): Position => add(a, mul(b, -1));
 export const mul = (a: Position, by: Extent): Position => sum(scaled(termsOf(a), by), noRanges);
 /** Quotient rounded to minus infinity; `by` is positive. */
@@ -136,7 +141,7 @@ export function boundsOf(position: Position, ranges: Ranges): { readonly low: nu
   return boundsOfTerms(termsOf(position), ranges);
 }
 
-export const samePosition = (a: Position, b: Position): boolean => a === b || keyOf(a) === keyOf(b);
+export const samePosition = (a: Position, b: Position): boolean => a === b || keyOfPosition(a) === keyOfPosition(b);
 
 /** A position without unknowns is a number. */
 export const asConstant = (position: Position): number | undefined =>
@@ -168,11 +173,13 @@ function negated(p: Position): Position | undefined {
 
 // ---- terms
 
-function termsOf(position: Position): Term[] {
+const noSizes: readonly string[] = [];
+
+function termsOf(position: Position): readonly Term[] {
   switch (position.kind) {
     case 'const':
       if (typeof position.value !== 'number') return [{ atom: undefined, sizes: [position.value.size], scale: 1 }];
-      return position.value === 0 ? [] : [{ atom: undefined, sizes: [], scale: position.value }];
+      return position.value === 0 ? [] : [{ atom: undefined, sizes: noSizes, scale: position.value }];
     case 'add':
       return [...termsOf(position.a), ...termsOf(position.b)];
     case 'mul':
@@ -181,7 +188,7 @@ function termsOf(position: Position): Term[] {
     case 'div':
     case 'mod':
     case 'value':
-      return [{ atom: position, sizes: [], scale: 1 }];
+      return [{ atom: position, sizes: noSizes, scale: 1 }];
     default:
       return position satisfies never;
   }
@@ -190,35 +197,53 @@ function termsOf(position: Position): Term[] {
 /** `t` times the factors of `by`, whose atom does not count. */
 const product = (t: Term, by: Omit<Term, 'atom'>): Term => ({
   atom: t.atom,
-  sizes: [...t.sizes, ...by.sizes].sort(),
+  sizes: by.sizes.length === 0 ? t.sizes : [...t.sizes, ...by.sizes].sort(),
   scale: t.scale * by.scale,
 });
 
-const scaled = (terms: readonly Term[], by: Extent): Term[] =>
-  terms.map((t) => (typeof by === 'number' ? { ...t, scale: t.scale * by } : { ...t, sizes: [...t.sizes, by.size].sort() }));
+const scaled = (terms: readonly Term[], by: Extent): readonly Term[] =>
+  by === 1
+    ? terms
+    : terms.map(({ atom, sizes, scale }) =>
+        typeof by === 'number' ? { atom, sizes, scale: scale * by } : { atom, sizes: [...sizes, by.size].sort(), scale },
+      );
 
 /** Adds like terms, joins `x div n * n + x mod n` to `x`, and writes the sum down. */
 function sum(terms: readonly Term[], ranges: Ranges): Position {
-  const merged = new Map<string, Term>();
-  for (const term of terms) {
-    const key = termKey(term);
-    const seen = merged.get(key);
-    merged.set(key, seen === undefined ? term : { ...term, scale: seen.scale + term.scale });
-  }
-  const live = [...merged.values()].filter((t) => t.scale !== 0);
+  const live = merged(terms);
   const joined = joinDivMod(live, ranges);
   if (joined !== undefined) return sum(joined, ranges);
   let result: Position | undefined;
-  for (const term of [...live.filter((t) => t.atom !== undefined), ...live.filter(isSymbolic), ...live.filter(isNumber)]) {
+  for (const term of constantsLast(live)) {
     const written = writeTerm(term);
     result = result === undefined ? written : { kind: 'add', a: result, b: written };
   }
   return result ?? zero;
 }
 
+const constantsLast = (terms: readonly Term[]): readonly Term[] =>
+  terms.some((t, i) => t.atom === undefined && i < terms.length - 1)
+    ? [...terms.filter((t) => t.atom !== undefined), ...terms.filter(isSymbolic), ...terms.filter(isNumber)]
+    : terms;
+
+/** Like terms added up; none of nothing. */
+function merged(terms: readonly Term[]): readonly Term[] {
+  if (terms.length < 2) return terms[0]?.scale === 0 ? [] : terms;
+  const byKey = new Map<string, Term>();
+  for (const term of terms) {
+    const key = termKey(term);
+    const seen = byKey.get(key);
+    byKey.set(key, seen === undefined ? term : { atom: term.atom, sizes: term.sizes, scale: seen.scale + term.scale });
+  }
+  return [...byKey.values()].filter((t) => t.scale !== 0);
+}
+
 const isSymbolic = (t: Term): boolean => t.atom === undefined && t.sizes.length > 0;
 const isNumber = (t: Term): boolean => t.atom === undefined && t.sizes.length === 0;
-const termKey = (t: Term): string => `${t.atom === undefined ? '' : keyOf(t.atom)}*${t.sizes.join('*')}`;
+function termKey({ atom, sizes }: Term): string {
+  const key = atom === undefined ? '*' : keyOfPosition(atom);
+  return sizes.length === 0 ? key : `${key}*${sizes.join('*')}`;
+}
 
 function writeTerm({ atom, sizes, scale }: Term): Position {
   if (atom === undefined && sizes.length === 0) return constant(scale);
@@ -275,7 +300,7 @@ function quotient(terms: readonly Term[], by: Extent, ranges: Ranges): Position 
     const { low, high } = boundsOfTerms(rest, ranges);
     const q = Math.floor(low / by);
     if (q === Math.floor(high / by) && Number.isFinite(q)) {
-      return sum([...multiples, { atom: undefined, sizes: [], scale: q }], ranges);
+      return sum([...multiples, { atom: undefined, sizes: noSizes, scale: q }], ranges);
     }
     const factor = commonFactor(rest, by, ranges);
     if (factor !== undefined) {
@@ -286,7 +311,7 @@ function quotient(terms: readonly Term[], by: Extent, ranges: Ranges): Position 
       return sum([...multiples, ...termsOf(quotient(termsOf(inner.a), inner.by * by, ranges))], ranges);
     }
   }
-  return sum([...multiples, { atom: { kind: 'div', a: sum(rest, ranges), by }, sizes: [], scale: 1 }], ranges);
+  return sum([...multiples, { atom: { kind: 'div', a: sum(rest, ranges), by }, sizes: noSizes, scale: 1 }], ranges);
 }
 
 function remainder(terms: readonly Term[], by: Extent, ranges: Ranges): Position {
@@ -296,7 +321,8 @@ function remainder(terms: readonly Term[], by: Extent, ranges: Ranges): Position
   if (typeof by === 'number') {
     const { low, high } = boundsOfTerms(rest, ranges);
     const q = Math.floor(low / by);
-    if (q === Math.floor(high / by) && Number.isFinite(q)) return sum([...rest, { atom: undefined, sizes: [], scale: -q * by }], ranges);
+    if (q === Math.floor(high / by) && Number.isFinite(q))
+      return sum([...rest, { atom: undefined, sizes: noSizes, scale: -q * by }], ranges);
     const factor = commonFactor(rest, by, ranges);
     if (factor !== undefined) {
       const high = scaled(termsOf(remainder(factor.quotient, by / factor.g, ranges)), factor.g);
@@ -305,7 +331,7 @@ function remainder(terms: readonly Term[], by: Extent, ranges: Ranges): Position
     const inner = rest.length === 1 && rest[0]!.scale === 1 && rest[0]!.sizes.length === 0 ? rest[0]!.atom : undefined;
     if (inner?.kind === 'mod' && typeof inner.by === 'number' && inner.by % by === 0) return remainder(termsOf(inner.a), by, ranges);
   }
-  return sum([{ atom: { kind: 'mod', a: sum(rest, ranges), by }, sizes: [], scale: 1 }], ranges);
+  return sum([{ atom: { kind: 'mod', a: sum(rest, ranges), by }, sizes: noSizes, scale: 1 }], ranges);
 }
 
 /** Whether a sum is one axis that runs to exactly the (symbolic) extent. */
@@ -420,10 +446,4 @@ function axesOfExpr(expr: Expr, into: Set<string>): void {
     default:
       expr satisfies never;
   }
-}
-
-/** A text that two positions share only if they are the same tree. */
-function keyOf(position: Position): string {
-  if (position.kind === 'axis') return position.axis;
-  return JSON.stringify(position, (_, v: unknown) => (typeof v === 'bigint' ? `${v}n` : v));
 }

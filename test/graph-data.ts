@@ -40,7 +40,7 @@ function indexBounds(graph: Graph): ReadonlyMap<Value, number> {
   const lower = (v: Value, bound: number | undefined): void => {
     if (bound !== undefined) bounds.set(v, Math.min(bound, bounds.get(v) ?? bound));
   };
-  for (const node of nodesOf(graph).reverse()) {
+  for (const node of nodesOf(graph).toReversed()) {
     switch (node.op) {
       case 'gather':
       case 'scatterAdd':

@@ -180,8 +180,16 @@ export function storedAs(value: Value): Value {
   return v;
 }
 
-/** Nodes of a graph without its inputs, inputs before users. */
-export const nodesOf = (g: Graph): Node[] => postorder(g.outputs, g.inputs);
+const nodesKnown = new WeakMap<Graph, readonly Node[]>();
+/** Nodes of a graph without its inputs, inputs before users. Walked once: every pass asks for them, some several times. */
+export function nodesOf(g: Graph): readonly Node[] {
+  let nodes = nodesKnown.get(g);
+  if (nodes === undefined) {
+    nodes = postorder(g.outputs, g.inputs);
+    nodesKnown.set(g, nodes);
+  }
+  return nodes;
+}
 
 const graphHashes = new WeakMap<Graph, number>();
 /** Structural hash of a graph: its inputs are numbered, so that it does not depend on their identity. */

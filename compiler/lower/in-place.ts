@@ -1,5 +1,6 @@
 // Which operand of a kernel a result may be written over: one of which every element is read for the last time before it is written.
 
+import { keyOfPosition } from '../../kernels/keys.ts';
 import type { Expr, Kernel, Position, Stmt } from '../../kernels/loop.ts';
 import { axesOf } from '../../kernels/position.ts';
 import { memberBody } from '../../kernels/schedule/members.ts';
@@ -65,8 +66,7 @@ function tracesOf(body: readonly Stmt[], extents: Extents): Trace[] {
 
 /** The position as text, with how far its axes run: loops that follow each other may share a name. */
 function placeText(at: Position, extents: Extents): string {
-  const text = JSON.stringify(at, (_, v: unknown) => (typeof v === 'bigint' ? `${v}n` : v));
-  return [text, ...[...axesOf(at)].map((axis) => extents.get(axis))].join(' ');
+  return [keyOfPosition(at), ...[...axesOf(at)].map((axis) => extents.get(axis))].join(' ');
 }
 
 function accessesOf(stmt: Exclude<Stmt, { kind: 'loop' }>, extents: Extents): Access[] {

@@ -1,4 +1,5 @@
 // A loop nest while it is written: the open loops, what each of them has bound, and names that stay unique.
+import { keyOfPosition } from '../../kernels/keys.ts';
 import type { Expr, Param, Position, Stmt } from '../../kernels/loop.ts';
 import { axis, constant, mul, zero } from '../../kernels/position.ts';
 import type { Value } from '../ir/node.ts';
@@ -112,13 +113,10 @@ export function axisFor(nest: Nest, base: string, extent: number): Axis {
   return { name, extent };
 }
 
-const text = (position: Position): string =>
-  position.kind === 'axis' ? position.axis : JSON.stringify(position, (_, v: unknown) => (typeof v === 'bigint' ? `${v}n` : v));
-
 /** The one object for these coordinates. */
 export function placeOf(nest: Nest, at: readonly Position[]): Place {
   if (nest.interned.has(at)) return at;
-  const key = at.map(text).join(';');
+  const key = at.map(keyOfPosition).join(';');
   const known = nest.places.get(key);
   if (known !== undefined) return known;
   nest.places.set(key, at);

@@ -52,9 +52,10 @@ function dtypeOf({ inputs, outputs, constants }: Ports, ref: BufferRef): DType {
   }
 }
 
-/** In pieces, since the arguments of a call must fit the stack. */
+/** In pieces, since the arguments of a call must fit the stack; applied, since a spread would go by an iterator. */
 function base64Of(bytes: Uint8Array): string {
   const pieces: string[] = [];
-  for (let at = 0; at < bytes.length; at += 8192) pieces.push(String.fromCharCode(...bytes.subarray(at, at + 8192)));
+  for (let at = 0; at < bytes.length; at += 8192)
+    pieces.push(String.fromCharCode.apply(null, bytes.subarray(at, at + 8192) as unknown as number[]));
   return btoa(pieces.join(''));
 }

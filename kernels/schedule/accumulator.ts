@@ -8,7 +8,7 @@ import type { Expr, Stmt } from '../loop.ts';
 import { add, axis, constant } from '../position.ts';
 import type { ScalarName } from '../scalar.ts';
 import { known, moveAxis, peel, refuse, split, withBody } from './loops.ts';
-import { effectsOf, freshName, type Loop, rename } from './rewrite.ts';
+import { effectsOf, freshName, type Loop, mentioned, rename } from './rewrite.ts';
 
 type Accumulator = { readonly name: string; readonly fn: ScalarName; readonly dtype: DType };
 
@@ -40,14 +40,15 @@ export function identityOf(fn: ScalarName, dtype: DType): Expr | undefined {
  */
 function accumulatorsOf(loop: Loop): Accumulator[] {
   const found = new Map<string, Accumulator>();
-  const { reads, writes, declares } = effectsOf(loop.body.filter((s) => s.kind !== 'accumulate'));
+  const { reads: others, writes, declares } = effectsOf(loop.body.filter((s) => s.kind !== 'accumulate'));
+  const reads = new Set(others);
   for (const s of loop.body) {
     if (s.kind !== 'accumulate' || declares.has(s.name)) continue;
     const seen = found.get(s.name);
     if (identityOf(s.fn, s.value.dtype) === undefined) throw refuse('split accumulator', `${s.fn} may not be combined in another order`);
     if (seen !== undefined && seen.fn !== s.fn) throw refuse('split accumulator', `${s.name} is accumulated by ${seen.fn} and ${s.fn}`);
     found.set(s.name, { name: s.name, fn: s.fn, dtype: s.value.dtype });
-    for (const name of effectsOf([{ kind: 'let', name: s.name, value: s.value }]).reads) reads.add(name);
+    mentioned(s.value, reads);
   }
   for (const { name } of found.values()) {
     if (reads.has(name) || writes.has(name)) throw refuse('split accumulator', `${name} is carried from one iteration to the next`);

@@ -10,12 +10,12 @@
 // Rows side by side keep value and place of each column in scratch; a branch becomes a choice between old and new, several rows at a time.
 // The first of several equal elements is found, and a NaN beats all others: `max` and `min` keep it, and the first of them is the answer.
 import { type DType, greatest, isFloat, least } from '../../runtime/dtype.ts';
+import { keyOfExpr } from '../keys.ts';
 import { literal } from '../literal.ts';
 import type { Expr, Kernel, Position, Stmt } from '../loop.ts';
 import { add, axis, constant, mul, samePosition } from '../position.ts';
 import { moveAxis, withBody } from './loops.ts';
 import { effectsOf, freshName, type Loop, mentioned, namesIn, replaceIn } from './rewrite.ts';
-import { keyOfExpr } from './stage.ts';
 import { workOf } from './work.ts';
 
 /** Elements of a block along a row. It is read a second time, from the first cache. */

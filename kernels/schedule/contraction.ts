@@ -3,11 +3,13 @@
 // Measured on V8 11.3 (Zen 5, float32 data with float64 sums, 128x784x256): plain nest 1.4 GF/s, 2x4 sums side by side 4.8, 4x4 4.3, 1x8 4.1.
 // Eight sums, their operands and a product fit the sixteen registers. Packing operands into panels gains nothing at any size tried
 // (4.8 at 512, 4.5 against 4.8 at 1024), so operands are staged only where a prologue would be computed again for every tile.
+
+import { keyOfExpr } from '../keys.ts';
 import type { Expr, Stmt } from '../loop.ts';
 import { unrollAndJam } from './jam.ts';
 import { chainOf, reorder, withBody } from './loops.ts';
 import { effectsOf, freshName, type Loop, mentioned, namesIn, replaceIn } from './rewrite.ts';
-import { axesIn, keyOfExpr, stage } from './stage.ts';
+import { axesIn, stage } from './stage.ts';
 
 export type TileOptions = {
   /** Sums side by side along the two tiled axes, the longer count first. */

@@ -82,7 +82,7 @@ const checksOf = (statements: readonly Stmt[]): number => statements.filter((s) 
 
 /** Those of the lets that the statements read, and that these read, in order. Checks are not read. */
 function neededBy(statements: readonly Stmt[], lets: readonly Let[]): Let[] {
-  const read = effectsOf(statements).reads;
+  const read = new Set(effectsOf(statements).reads);
   const needed: Let[] = [];
   for (const s of [...lets].reverse()) {
     if (s.kind !== 'let' || !read.has(s.name)) continue;

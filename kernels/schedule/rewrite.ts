@@ -150,6 +150,52 @@ export function mentioned(e: Expr, into: Set<string> = new Set()): Set<string> {
   }
 }
 
+/** Whether an expression reads any of these axes, scalars and buffers. */
+export function mentionsAny(e: Expr, names: ReadonlySet<string>): boolean {
+  switch (e.kind) {
+    case 'literal':
+    case 'slot':
+      return false;
+    case 'ref':
+      return names.has(e.name);
+    case 'load':
+      return names.has(e.buffer) || positionMentionsAny(e.at, names);
+    case 'position':
+      return positionMentionsAny(e.at, names);
+    case 'call':
+      for (const a of e.args) if (mentionsAny(a, names)) return true;
+      return false;
+    case 'cast':
+    case 'bitcast':
+      return mentionsAny(e.value, names);
+    case 'choose':
+      for (const b of e.when) if (positionMentionsAny(b.at, names)) return true;
+      return mentionsAny(e.then, names) || mentionsAny(e.else, names);
+    default:
+      return e satisfies never;
+  }
+}
+
+/** The same of a position, the values in it included. */
+export function positionMentionsAny(p: Position, names: ReadonlySet<string>): boolean {
+  switch (p.kind) {
+    case 'const':
+      return false;
+    case 'axis':
+      return names.has(p.axis);
+    case 'add':
+      return positionMentionsAny(p.a, names) || positionMentionsAny(p.b, names);
+    case 'mul':
+    case 'div':
+    case 'mod':
+      return positionMentionsAny(p.a, names);
+    case 'value':
+      return mentionsAny(p.value, names);
+    default:
+      return p satisfies never;
+  }
+}
+
 function mentionedIn(p: Position, into: Set<string> = new Set()): Set<string> {
   axesOf(p, into);
   for (const e of valuesIn(p)) mentioned(e, into);
@@ -176,14 +222,33 @@ export function valuesIn(p: Position): Expr[] {
 }
 
 /** What statements mention: axes, scalars and buffers that they read, and names that they write or declare. */
-export type Effects = { readonly reads: Set<string>; readonly writes: Set<string>; readonly declares: Set<string> };
+export type Effects = { readonly reads: ReadonlySet<string>; readonly writes: ReadonlySet<string>; readonly declares: ReadonlySet<string> };
+type Found = { readonly [K in keyof Effects]: Set<string> };
 
-export function effectsOf(body: readonly Stmt[], into: Effects = { reads: new Set(), writes: new Set(), declares: new Set() }): Effects {
+const effectsKnown = new WeakMap<readonly Stmt[], Effects>();
+
+/** Of several statements found once: the loops around them ask again and again. */
+export function effectsOf(body: readonly Stmt[]): Effects {
+  const known = body.length > 1 ? effectsKnown.get(body) : undefined;
+  if (known !== undefined) return known;
+  const found: Found = { reads: new Set(), writes: new Set(), declares: new Set() };
+  gather(body, found);
+  if (body.length > 1) effectsKnown.set(body, found);
+  return found;
+}
+
+const parts = ['reads', 'writes', 'declares'] as const;
+function gatherFrom(body: readonly Stmt[], into: Found): void {
+  const inner = effectsOf(body);
+  for (const part of parts) for (const name of inner[part]) into[part].add(name);
+}
+
+function gather(body: readonly Stmt[], into: Found): void {
   for (const s of body) {
     switch (s.kind) {
       case 'loop':
         into.declares.add(s.axis);
-        effectsOf(s.body, into);
+        gatherFrom(s.body, into);
         break;
       case 'let':
         into.declares.add(s.name);
@@ -219,8 +284,8 @@ export function effectsOf(body: readonly Stmt[], into: Effects = { reads: new Se
         break;
       case 'if':
         mentioned(s.test, into.reads);
-        effectsOf(s.then, into);
-        effectsOf(s.else, into);
+        gatherFrom(s.then, into);
+        gatherFrom(s.else, into);
         break;
       case 'check':
         mentioned(s.value, into.reads);
@@ -233,7 +298,7 @@ export function effectsOf(body: readonly Stmt[], into: Effects = { reads: new Se
             if (inner.reads.has(name)) into.reads.add(b);
             if (inner.writes.has(name)) into.writes.add(b);
           });
-        for (const set of ['reads', 'writes', 'declares'] as const) for (const n of inner[set]) into[set].add(n);
+        gatherFrom(s.body, into);
         for (const { name } of s.buffers) into.declares.add(name);
         break;
       }
@@ -259,7 +324,6 @@ export function effectsOf(body: readonly Stmt[], into: Effects = { reads: new Se
         s satisfies never;
     }
   }
-  return into;
 }
 
 /** All names that a kernel or nest has in use, so that steps can make new ones. */

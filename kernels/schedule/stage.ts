@@ -1,4 +1,5 @@
 // Stages an expression: its values are computed once into scratch, in loops of their own, and loaded where they are used.
+import { keyOfExpr } from '../keys.ts';
 import type { Expr, Stmt } from '../loop.ts';
 import { axis, linearize } from '../position.ts';
 import { refuse } from './loops.ts';
@@ -65,9 +66,6 @@ function mapExprs(body: readonly Stmt[], f: (e: Expr) => Expr | undefined): Stmt
     }
   });
 }
-
-/** A text that two expressions share only if they are the same tree. */
-export const keyOfExpr = (e: Expr): string => JSON.stringify(e, (_, v: unknown) => (typeof v === 'bigint' ? `${v}n` : v));
 
 /** The loops among `chain` that an expression moves with. */
 export const axesIn = (e: Expr, chain: readonly Loop[]): Loop[] => {

@@ -9,11 +9,11 @@
 // A column of a matrix touches a cache line per element, and where rows lie a power of two apart those lines evict each other. Rows of the
 // scratch are therefore a few elements longer than the block. A copy whose rows are short is transposed in place of being read.
 import { bytesPerElement, type DType } from '../../runtime/dtype.ts';
+import { keyOfExpr } from '../keys.ts';
 import type { Expr, Kernel, Position, Stmt } from '../loop.ts';
 import { add, axis, constant, mul, strideOf, substitute, zero } from '../position.ts';
 import { chainOf } from './loops.ts';
 import { effectsOf, freshName, type Loop, namesIn, rename, replaceIn, valuesIn } from './rewrite.ts';
-import { keyOfExpr } from './stage.ts';
 
 /** Bytes of a row of a block: a few cache lines. Elements of one byte get no longer rows than these have elements. */
 const rowBytes = 256;

@@ -7,7 +7,7 @@ import type { Expr, Kernel, Position, Stmt } from '../loop.ts';
 import { strideOf } from '../position.ts';
 import type { ScalarName } from '../scalar.ts';
 import { identityOf } from './accumulator.ts';
-import { effectsOf, type Loop, mentioned, valuesIn } from './rewrite.ts';
+import { effectsOf, type Loop, mentioned, mentionsAny, valuesIn } from './rewrite.ts';
 import { costOf } from './work.ts';
 
 const lanes = 4;
@@ -182,10 +182,7 @@ function laneCost(j: Judged, s: Stmt, declared: ReadonlySet<string>): number {
 /** Whether a function may be combined in any order. */
 const isFree = (fn: ScalarName, dtype: DType): boolean => identityOf(fn, dtype) !== undefined;
 
-function varies(j: Judged, e: Expr): boolean {
-  for (const name of mentioned(e)) if (j.varying.has(name)) return true;
-  return false;
-}
+const varies = (j: Judged, e: Expr): boolean => mentionsAny(e, j.varying);
 
 /** Elements from lane to lane; undefined where they lie in no regular way. */
 function strideIn(j: Judged, at: Position): number | undefined {

@@ -2,7 +2,7 @@
 import { bytesPerElement } from '../../runtime/dtype.ts';
 import type { Expr, Position, Stmt } from '../loop.ts';
 import { asConstant, boundsOf, constant, sub } from '../position.ts';
-import { effectsOf, type Loop, mentioned, valuesIn } from '../schedule/rewrite.ts';
+import { effectsOf, type Loop, mentionsAny, valuesIn } from '../schedule/rewrite.ts';
 import { positionValue, scaledBy } from './expression.ts';
 import { invariantLanes } from './lane-expression.ts';
 import { accessOf, constantOf, splitBy } from './place.ts';
@@ -51,13 +51,9 @@ const readsMemory = (at: Position): boolean => valuesIn(at).some((e) => e.kind !
 
 function moveValues(s: Scope, { values, hasChecks }: Contents, inside: ReadonlySet<string>): (() => void)[] {
   const undo: (() => void)[] = [];
-  const isFixed = (e: Expr): boolean => {
-    for (const name of mentioned(e)) if (inside.has(name)) return false;
-    return true;
-  };
   const visit = (e: Expr): void => {
     if (e.kind === 'literal' || s.splats.has(e)) return;
-    if (isFixed(e) && !(hasChecks && loadsAnything(e))) {
+    if (!mentionsAny(e, inside) && !(hasChecks && loadsAnything(e))) {
       s.splats.set(
         e,
         invariantLanes(s, e).map((part) => s.f.bind(part)),

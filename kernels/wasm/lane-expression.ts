@@ -3,7 +3,7 @@ import type { DType } from '../../runtime/dtype.ts';
 import { literalValue } from '../literal.ts';
 import type { Expr } from '../loop.ts';
 import { scalar } from '../scalar.ts';
-import { mentioned } from '../schedule/rewrite.ts';
+import { mentionsAny } from '../schedule/rewrite.ts';
 import { addressOf, computedIn, inBounds, positionValue, scalarChoice, scalarLoad, scalarValue } from './expression.ts';
 import type { FunctionBuilder, Node } from './function.ts';
 import { type Lanes, loadLanes, partsOf, splat } from './lanes.ts';
@@ -13,10 +13,7 @@ import { bindingOf, type Scope } from './scope.ts';
 import { applyLanes, bitcastLanes, castLanes, laneByLane, markNumber } from './vector.ts';
 
 /** Whether an expression differs from lane to lane. */
-export function varies(s: Scope, e: Expr): boolean {
-  for (const name of mentioned(e)) if (s.vector!.varying.has(name)) return true;
-  return false;
-}
+export const varies = (s: Scope, e: Expr): boolean => mentionsAny(e, s.vector!.varying);
 
 export function laneValues(s: Scope, e: Expr): Lanes {
   const { f } = s;

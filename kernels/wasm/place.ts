@@ -1,7 +1,7 @@
 // Positions taken apart: what of them changes in a loop, what is constant, and how they move from lane to lane.
 import type { Position } from '../loop.ts';
-import { add, axesOf, strideOf, sub, summandsOf, zero } from '../position.ts';
-import { mentioned, valuesIn } from '../schedule/rewrite.ts';
+import { add, strideOf, sub, summandsOf, zero } from '../position.ts';
+import { mentionsAny, positionMentionsAny, valuesIn } from '../schedule/rewrite.ts';
 import { type Access, bufferOf, type Scope, type VectorLoop } from './scope.ts';
 
 export const accessOf = (s: Scope, buffer: string, at: Position): Access => ({
@@ -21,24 +21,17 @@ export function splitBy(at: Position, names: ReadonlySet<string>): { readonly fi
   let varying: Position = zero;
   for (const { isNegative, term } of summandsOf(at)) {
     const signed = isNegative ? sub(zero, term) : term;
-    if (mentionsAny(term, names)) varying = add(varying, signed);
+    if (positionMentionsAny(term, names)) varying = add(varying, signed);
     else fixed = add(fixed, signed);
   }
   return { fixed, varying };
-}
-
-/** Whether a position depends on an axis or name of `names`. */
-export function mentionsAny(at: Position, names: ReadonlySet<string>): boolean {
-  for (const a of axesOf(at)) if (names.has(a)) return true;
-  for (const e of valuesIn(at)) for (const name of mentioned(e)) if (names.has(name)) return true;
-  return false;
 }
 
 /** How a position moves from lane to lane: by a number of elements, or in no regular way. */
 export const laneStride = (s: Scope, at: Position): number | undefined => regularStride(s.vector!, at);
 
 export function regularStride({ axis, varying }: VectorLoop, at: Position): number | undefined {
-  for (const e of valuesIn(at)) for (const name of mentioned(e)) if (varying.has(name)) return undefined;
+  for (const e of valuesIn(at)) if (mentionsAny(e, varying)) return undefined;
   const stride = strideOf(at, axis);
   return typeof stride === 'number' ? stride : undefined;
 }

@@ -96,14 +96,14 @@ export function startGrouping({ units, unitOf }: Units, target: Target): Groupin
     const inside = new Set(units);
     const misplaced = misplacedRead(units, inside, unitOf, of, form);
     if (misplaced !== undefined) return misplaced;
-    const nodes = new Set([...a.nodes, ...b.nodes]);
-    if (nodes.size > target.maxOpsPerKernel) return `${nodes.size} ops together, ${target.maxOpsPerKernel} at most`;
+    const ops = countTogether(a.nodes, b.nodes);
+    if (ops > target.maxOpsPerKernel) return `${ops} ops together, ${target.maxOpsPerKernel} at most`;
     const buffers = countBuffers(units, inside, unitOf);
     if (buffers > target.maxBuffersPerKernel) return `${buffers} buffers together, ${target.maxBuffersPerKernel} at most`;
     const scratch = scratchBytes(units, inside, form);
     if (scratch > target.maxScratchBytes) return `${scratch} bytes of row scratch, ${target.maxScratchBytes} at most`;
     if (waitsForItself(a, b)) return 'another kernel must run between them';
-    const group: Group = { ...form, units, nodes, depth: 0 };
+    const group: Group = { ...form, units, nodes: new Set([...a.nodes, ...b.nodes]), depth: 0 };
     for (const unit of units) groups[unit.index] = group;
     for (const producer of before(group)) group.depth = Math.max(group.depth, producer.depth + 1);
     settleDepths(group);
@@ -111,6 +111,13 @@ export function startGrouping({ units, unitOf }: Units, target: Target): Groupin
   };
 
   return { of, before, after, join, all: () => [...new Set(groups)] };
+}
+
+function countTogether(a: ReadonlySet<Node>, b: ReadonlySet<Node>): number {
+  const [more, fewer] = a.size < b.size ? [b, a] : [a, b];
+  let count = more.size;
+  for (const node of fewer) if (!more.has(node)) count++;
+  return count;
 }
 
 type FormAndSpace = Pick<Group, 'form' | 'space' | 'reduce'>;
