@@ -95,7 +95,7 @@ function withoutUnread(body: readonly Stmt[]): Stmt[] {
 
 /** Names that a body declares, without the axes of its loops. */
 function declared(body: readonly Stmt[]): Set<string> {
-  const { declares } = effectsOf(body);
+  const declares = new Set(effectsOf(body).declares);
   const dropAxes = (inner: readonly Stmt[]): void =>
     inner.forEach((s) => {
       if (s.kind !== 'loop') return;
