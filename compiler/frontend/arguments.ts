@@ -28,3 +28,11 @@ export function demandIntegers(op: string, what: string, given: unknown): void {
     if (!Number.isInteger(n))
       throw new ArgumentError(`${what} holds ${typeof n === 'symbol' ? 'a symbol' : String(n)}, which is no integer`, { op });
 }
+
+/** Throws ArgumentError unless it is an object of options with no other names than these: a misspelt option would be ignored in silence. */
+export function demandOptions(op: string, given: unknown, names: readonly string[]): void {
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    throw new ArgumentError(`options must be an object, but they are ${kindOf(given)}`, { op, fix: `write { ${names[0]}: ... }` });
+  for (const name in given)
+    if (!names.includes(name)) throw new ArgumentError(`has no option '${name}'`, { op, fix: `it takes ${names.join(', ')}` });
+}

@@ -4,7 +4,7 @@ import { allocate, bytesPerElement, type DType, isFloat, type TypedArray } from 
 import { ArgumentError, DTypeError, OutOfMemoryError, ShapeError } from '../../runtime/errors.ts';
 import { b, lit } from '../ir/builder.ts';
 import type { avalOf, Value } from '../ir/node.ts';
-import { demandTensors, kindOf as wordFor } from './arguments.ts';
+import { demandOptions, demandTensors, kindOf as wordFor } from './arguments.ts';
 import { defaultTarget } from './device.ts';
 import { drawn as oneDraw } from './drawTape.ts';
 import { type DTypeName, demandFits, elementOf, truthOf } from './dtypes.ts';
@@ -56,7 +56,12 @@ export function checkedShape(op: string, shape: readonly number[], dtype: DType)
   return [...shape];
 }
 
-function checkedElement(op: string, name: DTypeName | undefined, otherwise: DType): DType {
+const optionNames: readonly string[] = ['dtype', 'requiresGrad'];
+const randomOptionNames = [...optionNames, 'generator'];
+
+function checkedElement(op: string, options: CreationOptions, otherwise: DType, names = optionNames): DType {
+  demandOptions(op, options, names);
+  const name = options.dtype;
   const dtype = name === undefined ? otherwise : elementOf(name, op);
   if (!defaultTarget().dtypes.includes(dtype)) throw new DTypeError(`this device has no ${name}`, { op, fix: "use 'float32'" });
   return dtype;
@@ -77,7 +82,7 @@ function leaf(t: Tensor, options: CreationOptions, op: string): Tensor {
  */
 export function tensor(data: Nested | TypedArray, options: CreationOptions = {}): Tensor {
   const { values, shape, element } = parseNested('tensor', data);
-  const dtype = checkedElement('tensor', options.dtype, element);
+  const dtype = checkedElement('tensor', options, element);
   if (dtype !== element && Array.isArray(values)) for (const v of values) demandFits('tensor', v, dtype);
   return leaf(newTensor(storageOfData(convert(values, dtype), dtype, shape)), options, 'tensor');
 }
@@ -90,7 +95,7 @@ export function fromTypedArray(data: TypedArray, shape: readonly number[], optio
   const op = 'fromTypedArray';
   if (!ArrayBuffer.isView(data))
     throw new ArgumentError(`expected a typed array, but it is ${wordFor(data)}`, { op, fix: 'use tensor() for nested arrays' });
-  const dtype = checkedElement(op, options.dtype, kindOf(data));
+  const dtype = checkedElement(op, options, kindOf(data));
   const sizes = checkedShape(op, shape, dtype);
   const count = sizes.reduce((n, d) => n * d, 1);
   if (count !== data.length) throw new ShapeError(`shape [${sizes}] is invalid for ${data.length} elements`, { op });
@@ -131,7 +136,7 @@ function constant(
   otherwise: DType,
   value: (dtype: DType) => Value,
 ): Tensor {
-  const dtype = checkedElement(op, options.dtype, otherwise);
+  const dtype = checkedElement(op, options, otherwise);
   const sizes = checkedShape(op, shape, dtype);
   const t = apply(op, [], () => spread(value(dtype), sizes));
   return leaf(t, options, op);
@@ -194,7 +199,7 @@ export function arange(...given: readonly (number | CreationOptions | undefined)
       fix: 'give the step the sign of end - start',
     });
   const whole = [from, to, step].every(Number.isInteger);
-  const dtype = checkedElement(op, options.dtype, whole ? 'i64' : 'f32');
+  const dtype = checkedElement(op, options, whole ? 'i64' : 'f32');
   if (dtype === 'bool') throw new DTypeError('counts in no bool', { op, fix: "use dtype: 'int64' and compare" });
   const shape = checkedShape(op, [Math.ceil((to - from) / step)], dtype);
   if (!whole) {
@@ -218,7 +223,7 @@ function numbersAndOptions(
 ): { numbers: number[]; options: CreationOptions } {
   const list = given.filter((v) => v !== undefined);
   const last = list.at(-1);
-  const options = typeof last === 'object' && last !== null ? last : {};
+  const options = typeof last === 'object' ? last : {};
   const numbers = typeof last === 'object' ? list.slice(0, -1) : list;
   numbers.forEach((v, i) => {
     if (typeof v !== 'number') throw new ArgumentError(`argument ${i} is ${wordFor(v)}, not a number`, { op });
@@ -228,7 +233,7 @@ function numbersAndOptions(
 }
 /** `count` numbers from `start` to `end`, both included. */
 export function linspace(start: number, end: number, count: number, options: CreationOptions = {}): Tensor {
-  const dtype = checkedElement('linspace', options.dtype, 'f32');
+  const dtype = checkedElement('linspace', options, 'f32');
   const [n] = checkedShape('linspace', [count], dtype) as [number];
   const step = n > 1 ? (end - start) / (n - 1) : 0;
   // From both ends, as PyTorch, so that the last is `end` exactly.
@@ -238,10 +243,11 @@ export function linspace(start: number, end: number, count: number, options: Cre
 
 /** `count` numbers from base ** start to base ** end, equally spaced in the exponent. */
 export const logspace = (start: number, end: number, count: number, options: CreationOptions & { readonly base?: number } = {}): Tensor => {
+  demandOptions('logspace', options, [...optionNames, 'base']);
   const { base = 10, ...rest } = options;
   const exponents = linspace(start, end, count, { dtype: 'float64' });
   const values = Float64Array.from(exponents.dataSync() as Float64Array, (e) => base ** e);
-  const dtype = checkedElement('logspace', rest.dtype, 'f32');
+  const dtype = checkedElement('logspace', rest, 'f32');
   return leaf(newTensor(storageOfData(convert(values, dtype), dtype, [values.length])), rest, 'logspace');
 };
 
@@ -250,7 +256,7 @@ export function eye(n: number, options?: CreationOptions): Tensor;
 export function eye(n: number, m: number, options?: CreationOptions): Tensor;
 export function eye(...given: readonly (number | CreationOptions | undefined)[]): Tensor {
   const { numbers, options } = numbersAndOptions('eye', given, 2);
-  const dtype = checkedElement('eye', options.dtype, 'f32');
+  const dtype = checkedElement('eye', options, 'f32');
   const shape = checkedShape('eye', [numbers[0]!, numbers[1] ?? numbers[0]!], dtype);
   const position = (axis: number): Value => b.iota({ dtype: 'i32', shape, axis });
   return leaf(
@@ -268,7 +274,7 @@ function drawn(
   otherwise: DType,
   fill: (out: TypedArray, g: Generator) => void,
 ): Tensor {
-  const dtype = checkedElement(op, options.dtype, otherwise);
+  const dtype = checkedElement(op, options, otherwise, randomOptionNames);
   const sizes = checkedShape(op, shape, dtype);
   const generator = options.generator ?? defaultGenerator;
   const draw = (): TypedArray => {
@@ -283,18 +289,20 @@ function drawn(
   return leaf(newTensor(storageOf(value)), options, op);
 }
 
-function demandFloat(op: string, name: DTypeName | undefined): void {
+function demandFloat(op: string, options: RandomOptions): void {
+  demandOptions(op, options, randomOptionNames);
+  const name = options.dtype;
   if (name !== undefined && !isFloat(elementOf(name, op))) throw new DTypeError(`does not draw ${name}`, { op, fix: 'use randint' });
 }
 
 /** Uniform in [0, 1); PyTorch's numbers for a seed. */
 export function rand(shape: readonly number[], options: RandomOptions = {}): Tensor {
-  demandFloat('rand', options.dtype);
+  demandFloat('rand', options);
   return drawn('rand', shape, options, 'f32', (out, g) => fillUniform(out, 0, 1, g));
 }
 /** Standard normal; PyTorch's numbers for a seed. */
 export function randn(shape: readonly number[], options: RandomOptions = {}): Tensor {
-  demandFloat('randn', options.dtype);
+  demandFloat('randn', options);
   return drawn('randn', shape, options, 'f32', (out, g) => fillNormal(out, 0, 1, g));
 }
 /** Integers in [low, high), int64; PyTorch's numbers for a seed. */
@@ -310,7 +318,7 @@ export function randperm(n: number, options: RandomOptions = {}): Tensor {
 
 /** Normally distributed around `mean` with deviation `std`; PyTorch's numbers for a seed. */
 export function normal(mean: number, std: number, shape: readonly number[], options: RandomOptions = {}): Tensor {
-  demandFloat('normal', options.dtype);
+  demandFloat('normal', options);
   if (!(std >= 0)) throw new ArgumentError(`standard deviation ${std} must not be negative`, { op: 'normal' });
   return drawn('normal', shape, options, 'f32', (out, g) => fillNormal(out, mean, std, g));
 }

@@ -15,6 +15,43 @@ const error = (f: () => unknown): fx.FluxionError => {
   throw new Error('was not refused');
 };
 
+describe('options of creation', () => {
+  const makers: Readonly<Record<string, (options: never) => unknown>> = {
+    tensor: (o) => tensor([1], o),
+    zeros: (o) => zeros([1], o),
+    full: (o) => full([1], 2, o),
+    arange: (o) => fx.arange(3, o),
+    eye: (o) => fx.eye(3, o),
+    linspace: (o) => fx.linspace(0, 1, 3, o),
+    logspace: (o) => fx.logspace(0, 1, 3, o),
+    randn: (o) => fx.randn([1], o),
+    randint: (o) => fx.randint(0, 3, [1], o),
+  };
+  it.each(Object.entries(makers))('of %s that it does not have, or that are none, are refused', (op, make) => {
+    expect(error(() => make({ dtpye: 'int32' } as never)).message).toMatch(
+      new RegExp(`^${op}: has no option 'dtpye'; it takes dtype, requiresGrad`),
+    );
+    expect(error(() => make(null as never)).message).toMatch(new RegExp(`^${op}: options must be an object, but they are null`));
+    expect(() => make({ dtype: 'float32' } as never)).not.toThrow();
+  });
+});
+
+describe('a number that uint8 cannot hold', () => {
+  it('is compared as its remainder, as PyTorch does it', () => {
+    const u = tensor([1, 44, 255], { dtype: 'uint8' });
+    expect([300, -1, 256].map((n) => list(u.eq(n)))).toEqual([
+      [false, true, false],
+      [false, false, true],
+      [false, false, false],
+    ]);
+    expect([300, -1, 256].map((n) => list(u.lt(n)))).toEqual([
+      [true, false, false],
+      [true, true, false],
+      [false, false, false],
+    ]);
+  });
+});
+
 describe('literals', () => {
   const sparse: unknown = Object.assign(new Array(3), { 0: 1, 2: 3 });
   const throwing = Object.defineProperty([1, 2], 1, {
