@@ -15,12 +15,17 @@ export class Storage {
   owned: boolean;
   /** An owned buffer that the current one replaced: compiled code may write the next value into it. */
   spare: Buffer | undefined;
+  /** Where the last check of guards met it first, and which check that was. */
+  met: number;
+  check: number;
   constructor(value: Value) {
     this.value = value;
     this.version = 0;
     this.born = currentInterval();
     this.owned = false;
     this.spare = undefined;
+    this.met = 0;
+    this.check = 0;
   }
 }
 

@@ -25,7 +25,8 @@ import type { Backward, Source } from './tree.ts';
 type Border = { readonly edge: Edge; readonly from: number[] };
 
 /** Walks over the functions that the call made, from its outputs on. */
-function borderOf(r: Recording, outputs: readonly Tensor[]): readonly Border[] | Refusal {
+function borderOf(r: Recording, outputs: readonly Tensor[]): { border: readonly Border[]; spent: ReadonlySet<number> } | Refusal {
+  const spent = new Set<number>();
   const border = new Map<GradFn, Map<number, Border>>();
   for (const [output, t] of outputs.entries()) {
     const inside = new Set<GradFn>();
@@ -52,10 +53,11 @@ function borderOf(r: Recording, outputs: readonly Tensor[]): readonly Border[] |
           'it registers a hook on gradients, which must be called each time',
           'register it outside, or call backward() inside',
         );
+      if (fn.saved === undefined && fn.custom === undefined) spent.add(output);
       for (const e of fn.next) if (e !== null) enter(e);
     }
   }
-  return [...border.values()].flatMap((places) => [...places.values()]);
+  return { border: [...border.values()].flatMap((places) => [...places.values()]), spent };
 }
 
 /** The tensor that gradients for a place outside belong to: a replay asks it for its place anew. */
@@ -89,8 +91,9 @@ class LookedAt extends Error {}
 
 /** Records the gradients of `outputs` over leaves without data. The interval that they are recorded in never runs. */
 export function recordBackward(r: Recording, outputs: readonly Tensor[]): Backward | Refusal {
-  const border = borderOf(r, outputs);
-  if (border instanceof Refusal) return border;
+  const walk = borderOf(r, outputs);
+  if (walk instanceof Refusal) return walk;
+  const { border, spent } = walk;
   const edges = border.map((place) => place.edge);
   const owners = edges.map((e) => ownerOfEdge(r, e));
   if (owners.includes(undefined)) return new Refusal('its results depend on a tensor by a way that a replay would not find');
@@ -105,7 +108,9 @@ export function recordBackward(r: Recording, outputs: readonly Tensor[]): Backwa
   };
   const before = observedBy({ number: refuse, other: refuse });
   try {
-    const roots = outputs.map((t, i) => ({ edge: edgeOf(t)!, gradient: newTensor(storageOf(cotangents[i]!)) }));
+    const roots = outputs
+      .map((t, i) => ({ edge: edgeOf(t)!, gradient: newTensor(storageOf(cotangents[i]!)) }))
+      .filter((_, i) => !spent.has(i));
     const gradients = withoutHooks(edges, () =>
       deferSteps(() =>
         runBackward({ roots, createGraph: false, retainGraph: true, inputs: edges, accumulates: false }).map((ct) =>
@@ -114,9 +119,10 @@ export function recordBackward(r: Recording, outputs: readonly Tensor[]): Backwa
         ),
       ),
     );
-    return describe(r, outputs, cotangents, gradients, border, owners as readonly Tensor[]);
+    return { ...describe(r, outputs, cotangents, gradients, border, owners as readonly Tensor[]), spent };
   } catch (error) {
-    if (error instanceof LookedAt) return new Refusal('a hook looks at gradients');
+    if (error instanceof LookedAt) return new Refusal('the backward of a custom function looks at gradients');
+    if (error instanceof AutogradError) return new Refusal(`backward cannot be recorded: ${error.what}`);
     throw error;
   } finally {
     observedBy(before);
@@ -131,7 +137,7 @@ function describe(
   gradients: readonly (Value | undefined)[],
   border: readonly Border[],
   owners: readonly Tensor[],
-): Backward {
+): Omit<Backward, 'spent'> {
   const { nodes } = currentInterval();
   const stretch = survey(nodes);
   const position = new Map(nodes.map((n, i) => [n, i]));
@@ -181,7 +187,7 @@ export function residualsFor(walk: Walk, backward: Backward): Residuals {
 
 /** The function that stands for one call in the graph of gradients. */
 export function functionOf(backward: Backward, residuals: Residuals, found: readonly Tensor[]): GradFn {
-  const { structure, roots, leaves, outputs, inputs } = backward;
+  const { structure, roots, leaves, outputs, inputs, spent } = backward;
   const fn = new GradFn(
     'CompiledFunctionBackward',
     inputs.map(({ of }) => edgeOf(tensorOf(of, found))),
@@ -190,7 +196,7 @@ export function functionOf(backward: Backward, residuals: Residuals, found: read
   let saved: Residuals | undefined = residuals;
   fn.custom = {
     run: (gradOutputs) => {
-      if (saved === undefined) throw freed(fn.name);
+      if (saved === undefined || [...spent].some((i) => gradOutputs[i] != null)) throw freed(fn.name);
       if (isGradEnabled())
         throw new AutogradError('the backward of a compiled function cannot be differentiated again', {
           op: 'backward',

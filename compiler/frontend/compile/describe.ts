@@ -4,7 +4,7 @@ import { type ValueId, valueId } from '../../jit/structure.ts';
 import { isInferenceModeEnabled } from '../autograd/mode.ts';
 import type { Ended } from '../boundary.ts';
 import { edgeOf, requiresGradOf } from '../handle.ts';
-import { flatten, type Rest } from '../pytree.ts';
+import { flatten, isTensor, type Rest } from '../pytree.ts';
 import { bufferOf, type Call, type HostAction, type Interval, leafRecordOf, recordedOf, slotRecordOf } from '../record.ts';
 import type { Storage } from '../storage.ts';
 import type { Tensor } from '../tensor.ts';
@@ -157,7 +157,7 @@ function propertiesOf({ call, guarded }: Recording): Guards['state'][number][] {
     if (guarded.modules.has(module)) continue;
     guarded.modules.add(module);
     for (const [what, value] of properties)
-      if (value === null || typeof value === 'function' || (typeof value === 'object' && call.used.has(value)))
+      if (value === null || typeof value === 'function' || isTensor(value))
         guards.push({ owner: module, what, read: () => (module as Record<string, unknown>)[what], value });
   }
   return guards;

@@ -21,6 +21,7 @@ export const guardOf = (t: Tensor, index: number, all: readonly Tensor[]): Argum
 
 /** Whether the arguments fit; then they lie in `found`, which `forget` empties again. */
 export function admits(s: Specialisation, args: readonly unknown[]): boolean {
+  check++;
   return (
     s.target === defaultTarget() &&
     s.gradMode === isGradEnabled() &&
@@ -31,15 +32,27 @@ export function admits(s: Specialisation, args: readonly unknown[]): boolean {
   );
 }
 
-export function forget(s: Specialisation): void {
-  s.found.length = 0;
+export function forget({ found }: Specialisation): void {
+  // An array that is shortened would have to be allocated anew.
+  for (let i = 0; i < found.length; i++) found[i] = undefined;
+}
+
+let prototype: unknown;
+/** As isTensor, which walks over all the classes of a tensor; here most tensors are of one. */
+function isTensorAgain(value: unknown): value is Tensor {
+  if (typeof value !== 'object' || value === null) return false;
+  const own: unknown = Object.getPrototypeOf(value);
+  if (own === prototype) return true;
+  if (!isTensor(value)) return false;
+  prototype = own;
+  return true;
 }
 
 /** Same structure, and the same in all places but those of tensors, which go into `found`. */
 export function fits(rest: Rest, value: unknown, found: Found): boolean {
   switch (rest.kind) {
     case 'tensor':
-      if (!isTensor(value)) return false;
+      if (!isTensorAgain(value)) return false;
       found[rest.index] = value;
       return true;
     case 'static':
@@ -86,12 +99,16 @@ function argumentsHold(guards: readonly ArgumentGuard[], found: Found): boolean 
   return true;
 }
 
-/** Whether `alias` is the first found tensor that shares storage with the one at `index`. */
-export function isFirst(found: Found, index: number, alias: number): boolean {
+let check = 0;
+
+/** Whether `alias` is the first found tensor that shares storage with the one at `index`; asked in order, so that storages remember. */
+function isFirst(found: Found, index: number, alias: number): boolean {
   const { storage } = found[index]!;
-  if (found[alias]!.storage !== storage) return false;
-  for (let i = 0; i < alias; i++) if (found[i]!.storage === storage) return false;
-  return true;
+  if (storage.check !== check) {
+    storage.check = check;
+    storage.met = index;
+  }
+  return storage.met === alias;
 }
 
 export const ownerIn = (of: Owner, found: Found): Tensor => ('found' in of ? found[of.found]! : of.tensor);

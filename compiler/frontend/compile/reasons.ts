@@ -5,7 +5,7 @@ import { dtypeName } from '../dtypes.ts';
 import { requiresGradOf } from '../handle.ts';
 import { isTensor, type Rest } from '../pytree.ts';
 import { isKept } from '../storage.ts';
-import { type Found, fits, holds, isFirst, isPlain, ownerIn } from './guards.ts';
+import { type Found, fits, holds, isPlain, ownerIn } from './guards.ts';
 import type { ArgumentGuard, Guards, Owner, Segment, Specialisation } from './tree.ts';
 
 /** A guard that failed, for people. */
@@ -58,8 +58,8 @@ export function mismatch(s: Specialisation, args: readonly unknown[]): Mismatch 
     if ((t.via !== undefined) !== g.isView) return differs(`whether ${name} is a view`, g.isView, t.via !== undefined);
     if ((isKept(t.storage) ? t : undefined) !== g.itself)
       return { guard: name, expected: g.itself === undefined ? 'a tensor that is no state' : 'the same state', actual: 'another tensor' };
-    if (!isFirst(found, i, g.alias)) {
-      const first = found.findIndex((u) => u!.storage === t.storage);
+    const first = found.findIndex((u) => u!.storage === t.storage);
+    if (first !== g.alias) {
       return differs(`storage of ${name}`, `as of ${names[g.alias]}`, `as of ${names[first]}`);
     }
   }

@@ -124,6 +124,8 @@ export type Backward = {
   /** By leaf of the structure; a number stands for the gradient of that output. */
   readonly leaves: readonly (Source | number)[];
   readonly outputs: readonly Aval[];
+  /** Outputs that the call itself went backward from, without keeping the graph. */
+  readonly spent: ReadonlySet<number>;
   /** Into what the gradients flow: as which root (undefined: nothing does), and from which outputs. */
   readonly inputs: readonly { readonly of: Owner; readonly root: number | undefined; readonly from: readonly number[] }[];
 };

@@ -330,6 +330,24 @@ describe('whole steps', () => {
     expect(f.traces()).toBe(traces);
   });
 
+  test('may return the loss as it is: its graph is gone, as without compile', () => {
+    const w = tensor([1, 2], { requiresGrad: true });
+    const f = compile((x: Tensor) => {
+      w.grad = null;
+      const loss = w.mul(x).square().sum();
+      loss.backward();
+      return { loss, again: w.mul(3).sum() };
+    });
+    for (let i = 1; i < 4; i++) {
+      const { loss, again } = f(tensor([i, 1]));
+      expect([loss.requiresGrad, loss.itemSync(), list(w.grad!)]).toEqual([true, i * i + 4, [2 * i * i, 4]]);
+      expect(() => loss.backward()).toThrow(/a second time/);
+      again.backward();
+      expect(list(w.grad!)).toEqual([2 * i * i + 3, 7]);
+    }
+    expect(f.traces()).toBe(1);
+  });
+
   test('a compiled function inside of another is a part of it', () => {
     const inner = compile((x: Tensor) => x.mul(2));
     const outer = compile((x: Tensor) => inner(x).add(inner(x)));
