@@ -58,6 +58,12 @@ export const commands: Commands = {
     example: 'npx fluxion profile --trace trace.json train.ts',
     run: async (invocation) => (await import('./profile.ts')).profile(invocation),
   },
+  view: {
+    summary: 'Writes one HTML file with everything: graph, passes, kernels beside the source, memory and time',
+    options: { out: { takes: 'PATH', help: 'where to write it; NAME.html for NAME.ts by default' }, device },
+    example: 'npx fluxion view --out report.html train.ts',
+    run: async (invocation) => (await import('./view.ts')).view(invocation),
+  },
   bisect: {
     summary: 'Compares what FILE computes with the float64 reference, and names the pass that changed a result',
     options: { device, json: { help: 'print data: { programs: [{ name, kind, passes, disagreement }] }' } },

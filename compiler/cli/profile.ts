@@ -38,7 +38,8 @@ export async function profile(invocation: Invocation): Promise<number> {
   });
 }
 
-function runOnSeeds(inspected: Inspected, { executableOf }: Profiler): void {
+/** Runs a graph that no program runs, on data of ours. */
+export function runOnSeeds(inspected: Inspected, { executableOf }: Profiler): void {
   const executable = executableOf(inspected);
   const data = seededData(inspected.graph);
   const inputs = data.filter((_, i) => !isSlot(inspected.graph.inputs[i]!)).map(arrayOf);
