@@ -50,6 +50,7 @@ type Carry = { readonly place: Place; readonly next: Place };
 export function planSteps(graph: Graph, homes: ReadonlyMap<Value, Home>, lower: (node: KernelNode) => Lowered): Plan {
   const buffers: Buffer[] = [];
   const launches: PlannedLaunch[] = [];
+  const makerOf = new Map<Buffer, PlannedLaunch>();
   let now = 0;
 
   const made = (value: Value, loops: readonly Loop[]): Place => {
@@ -150,6 +151,7 @@ export function planSteps(graph: Graph, homes: ReadonlyMap<Value, Home>, lower: 
     for (const { buffer } of results) extend(buffer, loops);
     const planned: PlannedLaunch = { kind: 'launch', at: now, lowered: lower(node), operands, results };
     launches.push(planned);
+    for (const { buffer } of results) makerOf.set(buffer, planned);
     return planned;
   }
 
@@ -194,7 +196,7 @@ export function planSteps(graph: Graph, homes: ReadonlyMap<Value, Home>, lower: 
 
   /** Whether the launch that makes the next value may write it over the one of this turn, which begins after `start`. */
   function mayReplace({ place, next }: Carry, start: number): boolean {
-    const maker = launches.find((l) => l.results.some((r) => r.buffer === next.buffer))!;
+    const maker = makerOf.get(next.buffer)!;
     const last = place.buffer.reads.reduce((a, b) => (b > start ? Math.max(a, b) : a), 0);
     if (last < maker.at) return true;
     if (last > maker.at) return false;
@@ -235,8 +237,12 @@ function copyOfNext(value: Value): KernelNode {
 /** Lets results lie where operands lay that are read for the last time, each once, where the kernel allows it. */
 function shareBytes({ at, lowered, operands, results }: PlannedLaunch): void {
   const isFree = ({ buffer, rows }: Place): boolean => rows.length === 0 && holderOf(buffer).home === undefined;
-  const boundOnce = (o: number): boolean => operands.filter((p) => holderOf(p.buffer) === holderOf(operands[o]!.buffer)).length === 1;
-  const dying = operands.flatMap((place, o) => (isFree(place) && holderOf(place.buffer).last === at && boundOnce(o) ? [o] : []));
+  const bound = new Map<Buffer, number>();
+  for (const { buffer } of operands) bound.set(holderOf(buffer), (bound.get(holderOf(buffer)) ?? 0) + 1);
+  const dying = operands.flatMap((place, o) => {
+    const holder = holderOf(place.buffer);
+    return isFree(place) && holder.last === at && bound.get(holder) === 1 ? [o] : [];
+  });
   if (dying.length === 0) return;
   const inPlace = inPlaceOf(lowered.kernel);
   const taken = new Set<number>();

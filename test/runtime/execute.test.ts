@@ -155,6 +155,8 @@ describe('faults', () => {
   });
 });
 
+const nested = (depth: number): object[] => (depth === 0 ? [] : [{ kind: 'repeat', times: 1, reverse: false, body: nested(depth - 1) }]);
+
 describe('inconsistent programs are refused at load', () => {
   const last = program.steps.at(-1) as Launch;
   const withLast = (launch: object): Program => ({ ...program, steps: [...program.steps.slice(0, -1), { ...last, ...launch }] });
@@ -173,6 +175,38 @@ describe('inconsistent programs are refused at load', () => {
       withLast({ buffers: last.buffers.map(() => ({ space: 'arena', offset: 4, length: 1, dtype: 'f32' })) }),
       /not a multiple of 64/,
     ],
+    ['an unknown step', { ...program, steps: [{ kind: 'jump' }] }, /a step is of no known kind/],
+    [
+      'a loop without a number of turns',
+      { ...program, steps: [{ kind: 'repeat', times: -1, reverse: false, body: [] }] },
+      /repeated -1 times/,
+    ],
+    [
+      'a loop that looks at nothing',
+      { ...program, steps: [{ kind: 'while', test: [], holds: { space: 'input', index: 9 }, body: [] }] },
+      /a loop reads input 9/,
+    ],
+    [
+      'rows by a loop that is not there',
+      withLast({ buffers: last.buffers.map((ref) => ({ ...ref, rows: [{ loop: 0, length: 1 }] })) }),
+      /rows by a loop that is not around it/,
+    ],
+    [
+      'rows beyond the end',
+      {
+        ...program,
+        steps: [
+          {
+            kind: 'repeat',
+            times: 1000,
+            reverse: false,
+            body: [{ ...last, buffers: last.buffers.map(() => ({ space: 'input', index: 0, rows: [{ loop: 0, length: 1 }] })) }],
+          },
+        ],
+      },
+      /reads input 0 of 1/,
+    ],
+    ['steps without end', { ...program, steps: nested(100) }, /nest more than 64 deep/],
     ['an unknown dtype', { ...program, inputs: [{ name: 'x', dtype: 'f8', shape: [12] }] }, /inputs\[0\] has no dtype/],
     ['a negative size', { ...program, inputs: [{ name: 'x', dtype: 'f32', shape: [-12] }] }, /inputs\[0\] has no shape/],
     [
