@@ -3,7 +3,7 @@ import { allocate, type DType, type TypedArray } from '../../runtime/dtype.ts';
 import { realise } from './boundary.ts';
 import { convert } from './creation.ts';
 import { newTensor } from './op.ts';
-import { leafOf, recording } from './record.ts';
+import { currentInterval, leafOf, recording } from './record.ts';
 import { keep, storageOfData, write } from './storage.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -30,6 +30,8 @@ export const stateCopy = (t: Tensor, dtype: DType = t.element): Tensor =>
 /** Replaces the elements of a tensor that is no view by those of `array`, which the caller gives away; history plays no part. */
 export function overwrite(t: Tensor, array: TypedArray): void {
   write(t.storage, leafOf(array, { dtype: t.element, shape: t.shape }));
+  // Where the elements came from, a replay of compiled code would not know.
+  currentInterval().repeatable = false;
 }
 
 /** Converts a tensor in place, its gradient as well; views of it that exist are left behind. */

@@ -8,6 +8,7 @@ import { zero_ } from '../functional/indexing.ts';
 import { axpy, hostScalars, type Scalars } from '../hostScalars.ts';
 import { apply } from '../op.ts';
 import { isTensor } from '../pytree.ts';
+import { guarded } from '../record.ts';
 import { kept, stateCopy } from '../state.ts';
 import type { Tensor } from '../tensor.ts';
 
@@ -40,6 +41,8 @@ export abstract class Optimizer<O extends { lr: number }, S extends ParamState, 
   readonly state = new Map<Tensor, S>();
   readonly #before: StepHook[] = [];
   readonly #after: StepHook[] = [];
+  /** Counts what replaces parameters or state as a whole. */
+  #version = 0;
 
   /** `defaults` has every option, so its keys are the names that `options` and groups may use. */
   constructor(params: Params<O>, defaults: O, options: Partial<Readonly<O>>) {
@@ -90,6 +93,7 @@ export abstract class Optimizer<O extends { lr: number }, S extends ParamState, 
     // What is optimised outlives a step, whoever made it: the first step is then recorded as all later ones are.
     for (const p of distinct) kept(p);
     this.paramGroups.push(group);
+    this.#version++;
   }
 
   /** Drops all gradients, so that the next backward() writes fresh ones; with `setToNull: false` fills them with zeros. */
@@ -121,7 +125,18 @@ export abstract class Optimizer<O extends { lr: number }, S extends ParamState, 
     return loss;
   }
 
+  /** What decides which ops an update records; numbers are read anew, but for whether they are there at all. */
+  #guard(group: ParamGroup<O>): void {
+    guarded(this, 'parameters or state', () => this.#version);
+    guarded(group, 'number of parameters', () => group.params.length);
+    for (const name of Object.keys(group) as (keyof ParamGroup<O>)[]) {
+      if (typeof group[name] === 'boolean') guarded(group, String(name), () => group[name]);
+      else if (typeof group[name] === 'number') guarded(group, `${String(name)} other than 0`, () => group[name] !== 0);
+    }
+  }
+
   #stepGroup(group: ParamGroup<O>): void {
+    this.#guard(group);
     for (const members of this.#byStep(group)) {
       const scalars = hostScalars(
         () => this.numbers(group, advance(members, this.name)),
@@ -196,6 +211,7 @@ export abstract class Optimizer<O extends { lr: number }, S extends ParamState, 
     groups.forEach((options, i) => void Object.assign(this.paramGroups[i]!, options));
     this.state.clear();
     for (const [p, s] of states) this.state.set(p, s);
+    this.#version++;
   }
 
   #loadedOptions(op: string, group: ParamGroup<O>, saved: object): Partial<O> {

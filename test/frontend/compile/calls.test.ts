@@ -5,6 +5,15 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { kept } from '../../../compiler/frontend/state.ts';
 
 const list = (t: Tensor): unknown => t.tolistSync();
+/** A copy of an optimiser's state that shares nothing with it. */
+function structuredState(adam: optim.Adam): ReturnType<optim.Adam['stateDict']> {
+  const { state, paramGroups } = adam.stateDict();
+  const copied = Object.entries(state).map(([index, entry]) => [
+    index,
+    Object.fromEntries(Object.entries(entry).map(([name, v]) => [name, typeof v === 'number' ? v : v.clone()])),
+  ]);
+  return { state: Object.fromEntries(copied), paramGroups };
+}
 afterEach(() => void vi.restoreAllMocks());
 
 describe('arguments', () => {
@@ -346,6 +355,53 @@ describe('whole steps', () => {
       expect(list(w.grad!)).toEqual([2 * i * i + 3, 7]);
     }
     expect(f.traces()).toBe(1);
+  });
+
+  test('options of an optimiser that change what is recorded, new parameters and loaded state are recorded anew', () => {
+    const make = () => {
+      const [w, v] = [tensor([1, 2], { requiresGrad: true }), tensor([3], { requiresGrad: true })];
+      const adam = new optim.Adam([w], { lr: 0.1 });
+      const step = (): void => {
+        adam.zeroGrad();
+        w.mul(v).square().sum().backward();
+        adam.step();
+      };
+      return { w, v, adam, step };
+    };
+    const [e, c] = [make(), make()];
+    const f = compile(c.step);
+    const changes: ((m: typeof e) => void)[] = [
+      () => {},
+      () => {},
+      (m) => void Object.assign(m.adam.paramGroups[0]!, { lr: 0.2 }),
+      (m) => void Object.assign(m.adam.paramGroups[0]!, { weightDecay: 0.5 }),
+      (m) => void Object.assign(m.adam.paramGroups[0]!, { maximize: true }),
+      (m) => m.adam.loadStateDict(structuredState(m.adam)),
+      (m) => m.adam.addParamGroup({ params: [m.v] }),
+      () => {},
+    ];
+    for (const change of changes) {
+      for (const m of [e, c]) change(m);
+      e.step();
+      f();
+      expect([list(c.w.detach()), list(c.v.detach())]).toEqual([list(e.w.detach()), list(e.v.detach())]);
+    }
+    // The first, one that finds a gradient of v, and one for each change but that of the rate.
+    expect(f.traces()).toBe(6);
+  });
+
+  test('elements that the host draws into a parameter are drawn in every call', () => {
+    const w = new nn.Parameter(zeros([3]));
+    const body = (x: Tensor): Tensor => {
+      nn.init.uniform_(w);
+      return w.detach().add(x);
+    };
+    const [f, x] = [compile(body), zeros([3])];
+    const drawnBy = (g: typeof body): unknown => {
+      manualSeed(5);
+      return [1, 2, 3].map(() => list(g(x)));
+    };
+    expect(drawnBy(f)).toEqual(drawnBy(body));
   });
 
   test('a compiled function inside of another is a part of it', () => {
