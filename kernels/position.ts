@@ -22,7 +22,7 @@ export const valuePosition = (value: Expr): Position => (value.kind === 'positio
 
 export function add(...positions: readonly Position[]): Position {
   const terms: Term[] = [];
-  for (const position of positions) terms.push(...termsOf(position));
+  for (const position of positions) gatherTerms(position, 1, noSizes, terms);
   return sum(terms, noRanges);
 }
 export const sub = (a: Position, b: Position): Position => add(a, mul(b, -1));
@@ -78,7 +78,7 @@ export function mapPositions(expr: Expr, f: (at: Position) => Position): Expr {
 export function strideOf(position: Position, name: string): Extent | undefined {
   let stride: Extent = 0;
   for (const term of termsOf(position)) {
-    if (term.atom === undefined || !axesOf(term.atom).has(name)) continue;
+    if (term.atom === undefined || !dependsOn(term.atom, name)) continue;
     if (term.atom.kind !== 'axis' || stride !== 0) return undefined;
     if (term.sizes.length === 0) stride = term.scale;
     else if (term.sizes.length === 1 && term.scale === 1) stride = { size: term.sizes[0]! };
@@ -136,6 +136,9 @@ export function axesOf(position: Position, into: Set<string> = new Set()): Set<s
   return into;
 }
 
+const dependsOn = (position: Position, name: string): boolean =>
+  position.kind === 'axis' ? position.axis === name : axesOf(position).has(name);
+
 /** Smallest and largest value, both inclusive; infinite where sizes or values are unknown. */
 export function boundsOf(position: Position, ranges: Ranges): { readonly low: number; readonly high: number } {
   return boundsOfTerms(termsOf(position), ranges);
@@ -176,21 +179,34 @@ function negated(p: Position): Position | undefined {
 const noSizes: readonly string[] = [];
 
 function termsOf(position: Position): readonly Term[] {
+  const terms: Term[] = [];
+  gatherTerms(position, 1, noSizes, terms);
+  return terms;
+}
+
+/** Appends the terms of `position * scale * sizes`. */
+function gatherTerms(position: Position, scale: number, sizes: readonly string[], into: Term[]): void {
   switch (position.kind) {
     case 'const':
-      if (typeof position.value !== 'number') return [{ atom: undefined, sizes: [position.value.size], scale: 1 }];
-      return position.value === 0 ? [] : [{ atom: undefined, sizes: noSizes, scale: position.value }];
+      if (typeof position.value !== 'number') into.push({ atom: undefined, sizes: [...sizes, position.value.size].sort(), scale });
+      else if (position.value !== 0) into.push({ atom: undefined, sizes, scale: position.value * scale });
+      return;
     case 'add':
-      return [...termsOf(position.a), ...termsOf(position.b)];
+      gatherTerms(position.a, scale, sizes, into);
+      gatherTerms(position.b, scale, sizes, into);
+      return;
     case 'mul':
-      return scaled(termsOf(position.a), position.by);
+      if (typeof position.by === 'number') gatherTerms(position.a, scale * position.by, sizes, into);
+      else gatherTerms(position.a, scale, [...sizes, position.by.size].sort(), into);
+      return;
     case 'axis':
     case 'div':
     case 'mod':
     case 'value':
-      return [{ atom: position, sizes: noSizes, scale: 1 }];
+      into.push({ atom: position, sizes, scale });
+      return;
     default:
-      return position satisfies never;
+      position satisfies never;
   }
 }
 
@@ -226,25 +242,40 @@ const constantsLast = (terms: readonly Term[]): readonly Term[] =>
     ? [...terms.filter((t) => t.atom !== undefined), ...terms.filter(isSymbolic), ...terms.filter(isNumber)]
     : terms;
 
-/** Like terms added up; none of nothing. */
+/** Like terms added up; none of nothing. A position has a handful of terms, one for an axis at most. */
 function merged(terms: readonly Term[]): readonly Term[] {
-  if (terms.length < 2) return terms[0]?.scale === 0 ? [] : terms;
-  const byKey = new Map<string, Term>();
+  if (areUnlike(terms)) return terms;
+  const result: Term[] = [];
   for (const term of terms) {
-    const key = termKey(term);
-    const seen = byKey.get(key);
-    byKey.set(key, seen === undefined ? term : { atom: term.atom, sizes: term.sizes, scale: seen.scale + term.scale });
+    const at = result.findIndex((t) => isLike(t, term));
+    if (at < 0) result.push(term);
+    else result[at] = { atom: term.atom, sizes: term.sizes, scale: result[at]!.scale + term.scale };
   }
-  return [...byKey.values()].filter((t) => t.scale !== 0);
+  return result.filter((t) => t.scale !== 0);
+}
+
+/** Whether there is nothing to add up and nothing to drop, as most often. */
+function areUnlike(terms: readonly Term[]): boolean {
+  for (let i = 0; i < terms.length; i++) {
+    if (terms[i]!.scale === 0) return false;
+    for (let j = 0; j < i; j++) if (isLike(terms[i]!, terms[j]!)) return false;
+  }
+  return true;
+}
+
+const isLike = (a: Term, b: Term): boolean =>
+  a.sizes.length === b.sizes.length &&
+  isSameAtom(a.atom, b.atom) &&
+  (a.sizes.length === 0 || a.sizes.every((size, i) => size === b.sizes[i]));
+
+function isSameAtom(a: Position | undefined, b: Position | undefined): boolean {
+  if (a === b) return true;
+  if (a === undefined || b === undefined || a.kind !== b.kind) return false;
+  return a.kind === 'axis' && b.kind === 'axis' ? a.axis === b.axis : samePosition(a, b);
 }
 
 const isSymbolic = (t: Term): boolean => t.atom === undefined && t.sizes.length > 0;
 const isNumber = (t: Term): boolean => t.atom === undefined && t.sizes.length === 0;
-function termKey({ atom, sizes }: Term): string {
-  const key = atom === undefined ? '*' : keyOfPosition(atom);
-  return sizes.length === 0 ? key : `${key}*${sizes.join('*')}`;
-}
-
 function writeTerm({ atom, sizes, scale }: Term): Position {
   if (atom === undefined && sizes.length === 0) return constant(scale);
   let result = atom;
@@ -260,7 +291,7 @@ function joinDivMod(terms: readonly Term[], ranges: Ranges): Term[] | undefined 
     const high = termsOf(quotient(termsOf(x), by, ranges));
     if (high.length !== 1) continue;
     const wanted = product(scaled(high, by)[0]!, low);
-    const match = terms.find((t) => termKey(t) === termKey(wanted) && t.scale === wanted.scale);
+    const match = terms.find((t) => isLike(t, wanted) && t.scale === wanted.scale);
     if (match === undefined) continue;
     const whole = termsOf(x).map((t) => product(t, low));
     return terms.flatMap((t) => (t === match ? whole : t === low ? [] : [t]));

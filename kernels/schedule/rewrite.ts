@@ -203,19 +203,21 @@ function mentionedIn(p: Position, into: Set<string> = new Set()): Set<string> {
 }
 
 /** Expressions that a position takes its value from. */
-export function valuesIn(p: Position): Expr[] {
+export function valuesIn(p: Position, into: Expr[] = []): Expr[] {
   switch (p.kind) {
     case 'const':
     case 'axis':
-      return [];
+      return into;
     case 'add':
-      return [...valuesIn(p.a), ...valuesIn(p.b)];
+      valuesIn(p.a, into);
+      return valuesIn(p.b, into);
     case 'mul':
     case 'div':
     case 'mod':
-      return valuesIn(p.a);
+      return valuesIn(p.a, into);
     case 'value':
-      return [p.value];
+      into.push(p.value);
+      return into;
     default:
       return p satisfies never;
   }
