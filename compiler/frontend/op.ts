@@ -31,7 +31,7 @@ function record(
   op: string,
   inputs: readonly Tensor[],
   build: (values: readonly Value[]) => readonly Value[],
-): { operands: Value[]; results: readonly Value[] } {
+): { operands: readonly Value[]; results: readonly Value[] } {
   beginOp();
   flushBefore(op);
   return recording(() => {
@@ -47,8 +47,8 @@ function record(
 }
 
 /** A reshape to its own shape is a new name for a value; simplification takes it out again. */
-export function distinct(values: readonly Value[]): Value[] {
-  if (values.length < 2 || (values.length === 2 && values[0] !== values[1])) return [...values];
+export function distinct(values: readonly Value[]): readonly Value[] {
+  if (values.length < 2 || (values.length === 2 && values[0] !== values[1])) return values;
   const seen = new Set<Value>();
   return values.map((v) => {
     const own = seen.has(v) ? b.reshape(v, { shape: avalOf(v).shape }) : v;
@@ -108,7 +108,11 @@ export function applyToList(op: string, inputs: readonly Tensor[], build: (value
 
 /** An op with one result. */
 export function apply(op: string, inputs: readonly Tensor[], build: (...values: Value[]) => Value): Tensor {
-  return applyMany(op, inputs, (...values) => [build(...values)])[0]!;
+  const { operands, results } = record(op, inputs, (values) => [build(...values)]);
+  const v = results[0]!;
+  const t = make(storageOf(v));
+  t.edge = edge(gradFn(op, inputs, operands, results), v, 0);
+  return t;
 }
 
 /** A view of `x` through one movement op, sharing its storage. Undefined where no strides describe it: then only a copy will do. */
@@ -249,7 +253,7 @@ function store(self: Tensor, written: Value, from: Edge | undefined): void {
   }
   const before = read(self.storage);
   const chain = self.via!.chain;
-  const [old, part] = recording(() => distinct([before, value])) as [Value, Value];
+  const [old, part] = recording(() => distinct([before, value])) as readonly [Value, Value];
   const after = recording(() => writeThrough(old, chain, part));
   const into = recordsHistory() ? edgeOf(base) : null;
   write(self.storage, after);

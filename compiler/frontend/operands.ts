@@ -112,7 +112,13 @@ function isUniform(operands: readonly Operand[]): operands is readonly Tensor[] 
 }
 
 /** A 0-d value in a shape. */
-const spread = (v: Value, shape: readonly number[]): Value => (shape.length === 0 ? v : b.expand(v, { shape, at: axesOf(shape.length) }));
+const spread = (v: Value, shape: readonly number[]): Value => {
+  if (shape.length === 0) return v;
+  if (latest.shape !== shape) latest = { shape, at: axesOf(shape.length) };
+  return b.expand(v, latest);
+};
+/** Numbers come in runs that meet one shape: they share the attributes of their expansion. */
+let latest: { readonly shape: readonly number[]; readonly at: readonly number[] } = { shape: [], at: [] };
 const axes: (readonly number[])[] = [];
 /** 0 to rank - 1; one list for each rank, since every number that meets a tensor needs one. */
 function axesOf(rank: number): readonly number[] {

@@ -22,6 +22,8 @@ export type Guard = { readonly owner: object; readonly what: string; readonly re
 export type Call = {
   /** In order; the last one is running. */
   readonly intervals: Interval[];
+  /** Whether every op is located. In a call that is known in part, only those that are not expected are. */
+  readonly locates: boolean;
   /** Leaves that stand for values of the call's own, earlier intervals. */
   readonly origins: Map<Node, Value>;
   /** The storage that each leaf was read from first: a replay reads it anew. */
@@ -150,8 +152,9 @@ export function nextInterval(): Interval {
   return startInterval(pending.call);
 }
 
-export const newCall = (views: ReadonlySet<Node>): Call => ({
+export const newCall = (views: ReadonlySet<Node>, locates: boolean): Call => ({
   intervals: [],
+  locates,
   origins: new Map(),
   sources: new Map(),
   views,
@@ -270,8 +273,17 @@ export function hostSlot(source: () => number, dtype: Value['node']['outputs'][n
   return slotLeaf({ value: source(), source }, dtype);
 }
 
+/** What all slots of a dtype have in common: there is one for each number that meets a tensor. */
+const slotParts = new Map<string, { readonly attrs: object; readonly outputs: Node['outputs'] }>();
+const none: readonly never[] = [];
+
 function slotLeaf(record: SlotRecord, dtype: Value['node']['outputs'][number]['dtype']): Value {
-  const node = makeNode('slot', [], { dtype }, [], [{ dtype, shape: [] }]);
+  let parts = slotParts.get(dtype);
+  if (parts === undefined) {
+    parts = { attrs: { dtype }, outputs: [{ dtype, shape: [] }] };
+    slotParts.set(dtype, parts);
+  }
+  const node = makeNode('slot', none, parts.attrs, none, parts.outputs);
   node.record = record;
   return node.values[0]!;
 }
@@ -334,7 +346,7 @@ function made(node: Node): void {
   if (isLeaf(node.op)) return;
   const position = current.nodes.length;
   if (position === 0) expected = startsWith.get(node.localHash);
-  if (alwaysLocate || current.call !== undefined || expected?.nodes[position]?.localHash !== node.localHash) {
+  if (alwaysLocate || current.call?.locates || expected?.nodes[position]?.localHash !== node.localHash) {
     site ??= currentBackward() === undefined ? { site: deepStack() } : { site: deepStack(), isBackward: true };
     node.loc = site;
   }

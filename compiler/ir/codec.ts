@@ -27,7 +27,11 @@ export function hashText(text: string): number {
 }
 
 export const dimKey = (d: Dim): number => (typeof d === 'number' ? d | 0 : hashText(d.text));
-export const hashDims = (dims: Shape): number => dims.reduce<number>((h, d) => mix(h, dimKey(d)), dims.length);
+export function hashDims(dims: Shape): number {
+  let h = dims.length;
+  for (const d of dims) h = mix(h, dimKey(d));
+  return h;
+}
 
 /** A text in quotes as it stands in the graph's text form: JSON without raw line ends of any kind. */
 export const quote = (text: string): string => JSON.stringify(text).replace(/[\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16)}`);

@@ -55,16 +55,19 @@ export const codecsOf = (op: OpName): Readonly<Record<string, Codec<unknown>>> =
   opset[op].attrs as unknown as Record<string, Codec<unknown>>;
 
 let leaves = 0;
-const opHash = new Map<OpName, number>(Object.keys(opset).map((name) => [name as OpName, hashText(name)]));
+/** What hashing a node of an op starts from: its name, and its attributes with their codecs. */
+const hashed = new Map(
+  (Object.keys(opset) as OpName[]).map((name) => [name, { name: hashText(name), attrs: Object.entries(codecsOf(name)) }]),
+);
 
 /** Leaves are equal only to themselves: `input` and `slot` stand for different things however alike they look. */
 export const isLeaf = (op: OpName): boolean => op === 'input' || op === 'slot';
 
 /** The one place where nodes are made. `outputs` must be what the signature infers; `build` in builder.ts sees to that. */
 export function makeNode(op: OpName, inputs: readonly Value[], attrs: object, regions: readonly Graph[], outputs: readonly Aval[]): Node {
-  let local = opHash.get(op)!;
-  const codecs = codecsOf(op);
-  for (const key in codecs) local = mix(local, codecs[key]!.key((attrs as Record<string, unknown>)[key]));
+  const known = hashed.get(op)!;
+  let local = known.name;
+  for (const [key, codec] of known.attrs) local = mix(local, codec.key((attrs as Record<string, unknown>)[key]));
   for (const region of regions) local = mix(local, graphHash(region));
   for (const o of outputs) local = mix(mix(local, hashDims(o.shape)), o.dtype.charCodeAt(0) * 256 + o.dtype.charCodeAt(1));
   let hash = local;
@@ -109,7 +112,8 @@ class MadeNode {
     this.loc = undefined;
     this.name = undefined;
     this.record = undefined;
-    this.values = outputs.map((_, index) => new MadeValue(this as unknown as Node, index));
+    const node = this as unknown as Node;
+    this.values = outputs.length === 1 ? [new MadeValue(node, 0)] : outputs.map((_, index) => new MadeValue(node, index));
   }
 }
 

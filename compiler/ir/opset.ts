@@ -262,10 +262,11 @@ const structural = {
   }),
   /** Inserts axes `at` (positions in the result) of the sizes that `shape` has there: the inverse of a sum over them. */
   expand: op(['x'], { shape: dims, at: ints }, ([x], { shape, at }) => {
+    const result = aval(x.dtype, shape);
     demandShape(shape);
-    demandAxes(aval(x.dtype, shape), at);
+    demandAxes(result, at);
     demand(sameShape(without(shape, at), x.shape), () => `${avalText(x)} does not expand to ${shapeText(shape)} at [${at}]`);
-    return aval(x.dtype, shape);
+    return result;
   }),
   /** Surrounds with `fill`, and puts `interior` of it between neighbours. */
   pad: op(['x', 'fill'], { low: ints, high: ints, interior: ints }, ([x, fill], { low, high, interior }) => {
