@@ -43,25 +43,27 @@ export function build(op: OpName, operands: readonly Value[], attrs: object = {}
   if (names !== 'many' && names.length !== operands.length)
     throw new IRError(`${op} takes ${names.length} operands, got ${operands.length}`);
   const inputs = recorder === undefined ? operands : operands.map(recorder.resolve);
-  const avals = inputs.map(avalOf);
   const inferred = (opset[op].infer as LooseInfer)(
-    avals,
+    inputs.map(avalOf),
     attrs,
     regions.length === 0 ? noResults : regions.map((g) => g.outputs.map(avalOf)),
   );
-  const node = makeNode(op, inputs, attrs, regions, outputsOf(inferred, avals, inputs));
+  const node = makeNode(op, inputs, attrs, regions, outputsOf(inferred));
   recorder?.made(node);
   return node;
 }
 
 const noResults: readonly (readonly Aval[])[] = [];
 
-/** The list of results. Most ops keep the dtype and shape of their first operand; they share its list, since one is made for every op recorded. */
-function outputsOf(inferred: Aval | readonly Aval[], avals: readonly Aval[], inputs: readonly Value[]): readonly Aval[] {
+/** The list of results. Runs of ops give one dtype and shape; they share a list, since one is kept for every op recorded. */
+function outputsOf(inferred: Aval | readonly Aval[]): readonly Aval[] {
   if (Array.isArray(inferred)) return inferred as readonly Aval[];
-  const outputs = inputs[0]?.node.outputs;
-  return inferred === avals[0] && outputs?.length === 1 ? outputs : [inferred as Aval];
+  const { dtype, shape } = inferred as Aval;
+  const before = latest[0];
+  if (before === undefined || before.dtype !== dtype || before.shape !== shape) latest = [inferred as Aval];
+  return latest;
 }
+let latest: readonly Aval[] = [];
 
 /** Ops whose number of results is part of their data, so that the builder always gives a list. */
 const listResults: ReadonlySet<string> = new Set<OpName>([

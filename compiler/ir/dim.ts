@@ -57,7 +57,11 @@ export function dimMul(a: Dim, b: Dim): Dim {
 }
 
 export const dimSub = (a: Dim, b: Dim): Dim => dimAdd(a, dimMul(-1, b));
-export const numel = (shape: Shape): Dim => shape.reduce<Dim>(dimMul, 1);
+export function numel(shape: Shape): Dim {
+  let n: Dim = 1;
+  for (const d of shape) n = dimMul(n, d);
+  return n;
+}
 export const sameShape = (a: Shape, b: Shape): boolean => a === b || (a.length === b.length && a.every((d, i) => d === b[i]));
 
 /** The size as a number; for places where only a fixed size makes sense. */
