@@ -1,5 +1,5 @@
 // Kernels of the form `library`: sorting and factorisations by a routine, running sums and products by a carried value, scattering by one writer in order.
-import type { Expr, Position } from '../../kernels/loop.ts';
+import type { Expr, Position, Stmt } from '../../kernels/loop.ts';
 import { add, constant, linearize, mul, zero } from '../../kernels/position.ts';
 import { type LibraryRoutine, routines } from '../../kernels/routines.ts';
 import { bytesPerElement } from '../../runtime/dtype.ts';
@@ -10,7 +10,7 @@ import { rules } from '../ops/table.ts';
 import { identity } from './accumulator.ts';
 import { converted } from './epilogue.ts';
 import { expression, expressions } from './expression.ts';
-import { axesFor, declare, emit, loop, loops, type Nest } from './nest.ts';
+import { type Axis, axesFor, declare, emit, innermost, loop, loops, type Mode, type Nest } from './nest.ts';
 import { elements, type Region } from './region.ts';
 
 export function lowerLibrary(nest: Nest, region: Region): void {
@@ -164,12 +164,14 @@ function scatter(nest: Nest, region: Region, node: NodeOf<'scatterAdd'> | NodeOf
   const buffer = widened ? declare(nest, 'sums') : out.name;
   if (widened) emit(nest, { kind: 'scratch', name: buffer, dtype, length: elements(shape) });
   copy(nest, shape, buffer, (at) => converted(expression(nest, region.known, x, at), dtype));
-  loops(nest, axesFor(nest, fixedShape(shapeOf(index))), 'serial', (at) => {
+  // Two updates meet in an element only if they differ along the axis alone.
+  const modes = axesFor(nest, fixedShape(shapeOf(index))).map((a, d) => ({ axis: a, mode: d === axis ? 'serial' : 'par' }) as const);
+  nestedLoops(nest, modes, (at) => {
     const [where, value] = expressions(nest, region.known, [
       { value: index, at, bind: true },
       { value: updates, at },
     ]) as [Expr, Expr];
-    if (mode === 'checked') emit(nest, { kind: 'check', value: where, below: fixed(shapeOf(x)[axis]!), op: node.op });
+    if (mode === 'checked') checkOnce(nest, { kind: 'check', value: where, below: fixed(shapeOf(x)[axis]!), op: node.op });
     const target = linearize(
       at.map((p, d) => (d === axis ? { kind: 'value', value: where } : p)),
       shape,
@@ -185,6 +187,23 @@ function scatter(nest: Nest, region: Region, node: NodeOf<'scatterAdd'> | NodeOf
   });
   if (widened)
     copy(nest, shape, out.name, (at) => converted({ kind: 'load', dtype, buffer, at: linearize(at, shape, nest.extents) }, out.dtype));
+}
+
+/** A check stands where what it checks is bound: further inside it would be made again and again. */
+function checkOnce(nest: Nest, check: Extract<Stmt, { kind: 'check' }>): void {
+  const level = check.value.kind === 'ref' ? nest.depth.get(check.value.name) : undefined;
+  nest.levels[level ?? innermost(nest)]!.body.push(check);
+}
+
+function nestedLoops(
+  nest: Nest,
+  axes: readonly { readonly axis: Axis; readonly mode: Mode }[],
+  body: (at: readonly Position[]) => void,
+  at: readonly Position[] = [],
+): void {
+  const next = axes[at.length];
+  if (next === undefined) body(at);
+  else loop(nest, next.axis, next.mode, (p) => nestedLoops(nest, axes, body, [...at, p]));
 }
 
 function copy(nest: Nest, shape: readonly number[], into: string, from: (at: readonly Position[]) => Expr): void {

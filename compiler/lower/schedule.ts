@@ -6,6 +6,7 @@ import { mergeMembers } from '../../kernels/schedule/members.ts';
 import { splitReductions } from '../../kernels/schedule/partials.ts';
 import { scheduleProducts } from '../../kernels/schedule/product.ts';
 import { splitResidues } from '../../kernels/schedule/residues.ts';
+import { shareScatters } from '../../kernels/schedule/scatter.ts';
 import { transposeReads } from '../../kernels/schedule/transpose.ts';
 import { vectorise } from '../../kernels/schedule/vectorise.ts';
 import type { Target } from '../../runtime/target.ts';
@@ -13,12 +14,14 @@ import type { NodeOf } from '../ir/node.ts';
 
 export function scheduleKernel(kernel: Kernel, form: NodeOf<'kernel'>['attrs']['form'], target: Target): Kernel {
   const scheduled = scheduleForm(kernel, form, target);
-  return target.name === 'wasm' ? splitReductions(vectorise(transposeReads(splitResidues(searchInLanes(scheduled))))) : scheduled;
+  return target.name === 'wasm'
+    ? shareScatters(splitReductions(vectorise(transposeReads(splitResidues(searchInLanes(scheduled))))))
+    : scheduled;
 }
 
 function scheduleForm(kernel: Kernel, form: NodeOf<'kernel'>['attrs']['form'], target: Target): Kernel {
-  if (form === 'members') return mergeMembers(kernel);
-  if (form !== 'contraction') return kernel;
+  if (form === 'members') return target.name === 'webgpu' ? kernel : mergeMembers(kernel);
+  if (form !== 'contraction' || target.name === 'webgpu') return kernel;
   if (target.tile !== undefined) return scheduleProducts(kernel, { tile: target.tile, threads: target.threads });
   const params = kernel.params.map((p) => p.name);
   return { ...kernel, body: tileContractions(kernel.body, params) };

@@ -5,6 +5,7 @@ import type { Stmt } from '../loop.ts';
 import { identityOf } from '../schedule/accumulator.ts';
 import { effectsOf, type Loop } from '../schedule/rewrite.ts';
 import { workOf } from '../schedule/work.ts';
+import { bulkLoop } from './bulk.ts';
 import type { Local, Node } from './function.ts';
 import { hoisted } from './hoist.ts';
 import { invariantLanes } from './lane-expression.ts';
@@ -34,6 +35,7 @@ type Accumulator = {
 export function vectorLoop(s: Scope, loop: Loop, from: Node, to: Node, write: Write): void {
   if (loop.extent === 0) return;
   if (s.vector !== undefined) throw new InternalError('a vector loop stands in a vector loop', { op: 'emit' });
+  if (bulkLoop(s, loop, from, to)) return;
   s.ranges.set(loop.axis, loop.extent);
   s.vector = { axis: loop.axis, count: laneCount, varying: new Set([loop.axis]), start: undefined, lane: undefined };
   const { f } = s;

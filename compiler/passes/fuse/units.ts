@@ -128,6 +128,13 @@ const isSplatLiteral = (value: Value): boolean => {
   return node.op === 'literal';
 };
 
+/** What a repeated value is made of. A loop nest reads it as it is; a routine must find it in memory. */
+function beforeExpand(value: Value): Value {
+  let before = value;
+  while (before.node.op === 'expand') before = before.node.inputs[0]!;
+  return before;
+}
+
 /** Nodes whose values must lie in memory: graph outputs and operands of what is no loop nest. Reshapes are aliases of what they reshape. */
 function requiredOf(graph: Graph, nodes: readonly Node[]): Set<Node> {
   const required = new Set<Node>();
@@ -142,7 +149,8 @@ function requiredOf(graph: Graph, nodes: readonly Node[]): Set<Node> {
   for (const node of nodes) {
     const role = roleOf(node);
     if (role !== 'library' && role !== 'barrier') continue;
-    for (const value of node.inputs) if (role === 'barrier' || !isSplatLiteral(value)) require(value);
+    const isNest = node.op === 'scatterAdd' || node.op === 'scatterSet';
+    for (const value of node.inputs) if (role === 'barrier' || !isSplatLiteral(value)) require(isNest ? beforeExpand(value) : value);
   }
   return required;
 }
