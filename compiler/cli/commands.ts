@@ -37,8 +37,11 @@ export const commands: Commands = {
     run: async (invocation) => (await import('./kernels.ts')).kernels(invocation),
   },
   explain: {
-    summary: 'Tells what became of each compiled function: specialisations, guards, segments, and why it was recorded again',
-    options: { json: { help: 'print data: { functions: [{ name, calls, traces, specialisations, retraces }] }' } },
+    summary: 'Tells what became of each compiled function and why it was recorded again, and why neighbouring ops were not fused',
+    options: {
+      device,
+      json: { help: 'print data: { functions: [{ name, calls, traces, specialisations, retraces }], programs: [{ name, unfused }] }' },
+    },
     example: 'npx fluxion explain train.ts',
     run: async (invocation) => (await import('./explain.ts')).explain(invocation),
   },

@@ -1,21 +1,23 @@
-// `fluxion explain`: what became of each compiled function of a program, and why it was recorded again.
-import { watchFunctions } from '../inspect/compiled.ts';
+// `fluxion explain`: what became of each compiled function of a program, why it was recorded again, and why neighbours were not fused.
+import { describeUnfused, unfusedOf, watchFunctions } from '../inspect/index.ts';
 import type { Invocation } from './arguments.ts';
+import { dataText } from './json.ts';
 import { styleOf } from './style.ts';
 import { reportOn } from './subject.ts';
 
 export async function explain(invocation: Invocation): Promise<number> {
   const functions = watchFunctions();
-  return reportOn(invocation, () => {
+  return reportOn(invocation, (programs) => {
+    functions.stop();
     const found = functions.explanations();
-    if (invocation.options.has('json')) return JSON.stringify({ functions: found }, undefined, 2);
-    if (found.length === 0) return 'The program compiles no function; wrap one in compile().';
-    const { heading } = styleOf(process.stdout);
-    return found
-      .map((explanation) => {
-        const [head = '', ...lines] = String(explanation).split('\n');
-        return [heading(head), ...lines].join('\n');
-      })
-      .join('\n\n');
+    if (invocation.options.has('json'))
+      return dataText({ functions: found, programs: programs.map((p) => ({ name: p.name, unfused: unfusedOf(p) })) });
+    const style = styleOf(process.stdout);
+    const texts = found.map((explanation) => {
+      const [head = '', ...lines] = String(explanation).split('\n');
+      return [style.heading(head), ...lines].join('\n');
+    });
+    if (texts.length === 0) texts.push('The program compiles no function; wrap one in compile().');
+    return [...texts, ...programs.map((p) => describeUnfused(p, style).trimEnd())].join('\n\n');
   });
 }

@@ -2,6 +2,7 @@
 export { type Anatomy, anatomyOf, type Launched, type Stage } from './anatomy.ts';
 export { bisect, type Disagreement, describeVerdict, passesToBlame, type Verdict } from './bisect.ts';
 export { describeChanges } from './changes.ts';
+export { type FunctionWatch, watchFunctions } from './compiled.ts';
 export { seededData } from './data.ts';
 export { type DescribeOptions, describeGraphs, describeNests, describePrograms } from './describe.ts';
 export { examine, type Finding } from './doctor.ts';
@@ -26,4 +27,5 @@ export { graphAt, nestStages, nestsAt, stageAliases, stages } from './stages.ts'
 export { plain, type Style } from './style.ts';
 export { type KernelTime, type ProgramTime, type Timing, timingOf } from './timing.ts';
 export { describeTiming } from './timing-text.ts';
+export { describeUnfused, type Unfused, unfusedOf } from './unfused.ts';
 export { type ModuleText, moduleText } from './wat.ts';

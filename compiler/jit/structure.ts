@@ -8,7 +8,7 @@ import { type Graph, isLeaf, makeNode, type Node, postorder, sameLocally, type V
 import { compileGraph } from '../lower/compile.ts';
 import { environment } from './environment.ts';
 import { type Executable, load } from './executable.ts';
-import { logKernels, logStage } from './log.ts';
+import { logProgram, logStage } from './log.ts';
 
 /**
  * What a stretch of recording looks like, whatever tensors it ran on. `nodes` is a copy over fresh leaves, so that no user's buffer stays alive.
@@ -189,7 +189,7 @@ export function partOf(structure: Structure, roots: readonly ValueId[]): Part {
   const reads = leavesRead(structure, outputs);
   const graph: Graph = { inputs: reads.map((i) => structure.leaves[i]!.values[0]!), outputs };
   const program = compileGraph(graph, structure.target, { disable: environment('FLUXION_DISABLE'), onStage: logStage });
-  logKernels(program);
+  logProgram(program);
   const part: Part = { executable: loader(program, graph, structure.target), reads };
   structure.compiled.set(key, part);
   for (const listener of listeners) listener(part.executable, graph, structure.target);

@@ -29,6 +29,22 @@ test('of kernels: the generated functions', () => {
   expect(shown.join('\n')).toMatch(/^function mul_sum_\w+\(.*\) \{\n/);
 });
 
+test('of fusion: which neighbours were kept apart, and why', () => {
+  vi.stubEnv('FLUXION_LOG', 'fusion');
+  const x = tensor([
+    [1, 2],
+    [3, 4],
+  ]);
+  x.sum(0).mul(x.matmul(x).sum(1)).sum().itemSync();
+  expect(shown.join('\n')).toMatch(/^not fused:\n {2}%\S+ \(\w+\) and %\S+ \(\w+\): .+/);
+});
+
+test('of memory: the arena against its lower bound', () => {
+  vi.stubEnv('FLUXION_LOG', 'memory');
+  tensor([1, 2]).mul(3).sum().itemSync();
+  expect(shown).toEqual(['arena 0 bytes, lower bound 0 bytes, kernels: 1']);
+});
+
 test('of nothing, unless it is asked for', () => {
   tensor([1, 2]).mul(3).sum().itemSync();
   expect(shown).toEqual([]);
@@ -37,5 +53,7 @@ test('of nothing, unless it is asked for', () => {
 test('of what there is no log of is refused', () => {
   vi.stubEnv('FLUXION_LOG', 'kernels,thoughts');
   expect(() => tensor([1, 2]).mul(3).sum().itemSync()).toThrow(ArgumentError);
-  expect(() => tensor([1, 2]).mul(3).sum().itemSync()).toThrow(/FLUXION_LOG: there is no log of 'thoughts'; ask for passes, kernels/);
+  expect(() => tensor([1, 2]).mul(3).sum().itemSync()).toThrow(
+    /FLUXION_LOG: there is no log of 'thoughts'; ask for guards, retraces, passes, fusion, kernels, memory at/,
+  );
 });
