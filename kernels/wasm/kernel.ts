@@ -280,16 +280,17 @@ function phaseFunction(
   const buffers = [...used, ...extra];
   const name = `${kernel.name}${k.count++ === 0 ? '' : `_${k.count}`}`;
   const fn = unit.module.declare(name, ['i32', 'i32', ...buffers.map((): Type => 'i32'), ...more], []);
+  const { slots, canFail } = gatherNeeds(body, { slots: new Set(), canFail: false });
   unit.module.define(fn, (f) => {
-    const s = scopeOf(k, f, body);
+    const s = scopeOf(k, f, body, slots);
     for (const [i, b] of buffers.entries()) s.buffers.set(b.name, { dtype: b.dtype, address: f.param(2 + i) });
     write(s, (i) => f.param(2 + buffers.length + i));
     f.return_();
   });
-  return { fn, params: buffers.map((b) => b.name), canFail: canFail(body) };
+  return { fn, params: buffers.map((b) => b.name), canFail };
 }
 
-function scopeOf(k: Kernels, f: FunctionBuilder, body: readonly Stmt[]): Scope {
+function scopeOf(k: Kernels, f: FunctionBuilder, body: readonly Stmt[], slots: ReadonlySet<number>): Scope {
   const args = f.param(0);
   const ownScratch = f.param(1);
   let top = 0;
@@ -330,8 +331,6 @@ function scopeOf(k: Kernels, f: FunctionBuilder, body: readonly Stmt[]): Scope {
   const { reads, writes } = effectsOf(body);
   for (const [name, { offset, dtype }] of k.shared)
     if (reads.has(name) || writes.has(name)) s.buffers.set(name, { dtype, address: inShared(offset) });
-  const slots = new Set<number>();
-  gatherSlots(body, slots);
   for (const index of slots) {
     const dtype = k.kernel.slots[index];
     if (dtype === undefined) throw new InternalError(`slot ${index} is not declared`, { op: 'emit', fix: `kernel ${k.kernel.name}` });
@@ -340,18 +339,18 @@ function scopeOf(k: Kernels, f: FunctionBuilder, body: readonly Stmt[]): Scope {
   return s;
 }
 
-/** Slots that statements, which are plain data, mention anywhere. */
-function gatherSlots(x: unknown, into: Set<number>): void {
-  if (typeof x !== 'object' || x === null) return;
-  if ('kind' in x && x.kind === 'slot' && 'index' in x) into.add(x.index as number);
-  for (const value of Object.values(x)) gatherSlots(value, into);
-}
+/** What stands anywhere in statements, which are plain data: slots, and whether anything can fail. */
+type Needs = { readonly slots: Set<number>; canFail: boolean };
 
-function canFail(x: unknown): boolean {
-  if (typeof x !== 'object' || x === null) return false;
-  if ('kind' in x && x.kind === 'check') return true;
-  if ('fn' in x && (x.fn === 'floorDiv' || x.fn === 'rem' || x.fn === 'fmod')) return true;
-  return Object.values(x).some(canFail);
+function gatherNeeds(x: unknown, into: Needs): Needs {
+  if (Array.isArray(x)) for (const element of x) gatherNeeds(element, into);
+  else if (typeof x === 'object' && x !== null) {
+    const { kind, fn, index } = x as { readonly kind?: unknown; readonly fn?: unknown; readonly index?: unknown };
+    if (kind === 'slot') into.slots.add(index as number);
+    into.canFail ||= kind === 'check' || fn === 'floorDiv' || fn === 'rem' || fn === 'fmod';
+    for (const key in x) gatherNeeds(x[key as keyof typeof x], into);
+  }
+  return into;
 }
 
 // ---- scalars that outlive a phase
