@@ -12,7 +12,7 @@ import type { Tensor } from '../tensor.ts';
 import { recordBackward } from './backward.ts';
 import { addSegment, endingOf, guardsOf, leavesOf, needed, type Recording, Refusal, sameLeaves, sameSource, sourceOf } from './describe.ts';
 import { shownBy, type Walked } from './sources.ts';
-import type { End, Segment } from './tree.ts';
+import type { End, Segment, Source } from './tree.ts';
 
 export type TraceOptions = {
   /** What a replay of this call has run already, the last one up to where it left the tree. */
@@ -41,7 +41,7 @@ const placeNow = (): string | undefined => userLine(deepStack().stack);
 export function trace<R>(run: () => R, tensors: readonly Tensor[], { walked, isOpen, refuse, looked }: TraceOptions): Traced<R> {
   boundary();
   const views = viewsAmong(tensors);
-  const call = newCall(new Set(views.keys()));
+  const call = newCall(new Set(views.keys()), walked.length === 0);
   startInterval(call);
   const recording: Recording = {
     call,
@@ -66,54 +66,36 @@ export function trace<R>(run: () => R, tensors: readonly Tensor[], { walked, isO
     leaveCall();
   };
   const number = (v: Value): number | bigint | undefined => {
-    const at = placeNow();
     if (isFloat(avalOf(v).dtype) || v.node.op === 'slot') {
+      const at = placeNow();
       looked('a floating number', at);
-      return void stop({
-        kind: 'open',
-        why: 'it looks at a floating number',
-        at,
-        fix: 'compare on the device and look at the boolean, or return the tensor',
-      });
+      const fix = 'compare on the device and look at the boolean, or return the tensor';
+      return void stop({ kind: 'open', why: 'it looks at a floating number', at, fix });
     }
-    looked('a number', at);
     const depth = path.length;
     const before = known === depth ? walked[depth] : undefined;
     const observed = sourceOf(recording, v);
     const { actions } = currentInterval();
-    const isSame = before !== undefined && before.segment.end.kind === 'branch' && sameSource(observed, before.segment.end.observed);
-    let isKnown = isSame && before.segment.structure === undefined;
     const guards = guardsOf(recording);
-    const known_: Known | undefined = isSame
-      ? (stretch, structure) => {
-          isKnown =
-            structure === before.segment.structure &&
-            sameLeaves(
-              stretch.leaves.map((leaf) => sourceOf(recording, leaf)),
-              before.segment.leaves,
-            );
-          if (!isKnown) return undefined;
-          leavesOf(recording, stretch.leaves, depth);
-          return computedBy(before);
-        }
-      : undefined;
-    const ended = boundary([v], known_);
-    if (isKnown && ended !== undefined && before!.segment.structure === undefined) isKnown = false;
+    const memory = memoryOf(recording, before, observed);
+    const ended = boundary([v], memory.known);
     let value: number;
-    if (isKnown) {
+    if (memory.isRight()) {
       known++;
       path.push(before!.segment);
       value = before!.value;
+      if (isOpen && known === walked.length) stop();
     } else {
+      const at = placeNow();
+      looked('a number', at);
       addSegment(recording, ended, actions, { kind: 'branch', observed, at, branches: [] }, guards);
       needed(recording, observed);
       value = Number(readSync(bufferOf(v)!)[0]!);
     }
     values.push(value);
-    if (isKnown && isOpen && known === walked.length) stop();
-    else if (!isKnown || known === walked.length) {
-      const refusal = refuse(depth, isKnown ? before!.segment : undefined, value);
-      if (refusal !== undefined) stop({ kind: 'open', why: refusal.why, at, fix: refusal.fix });
+    if (listening && (known < path.length || known === walked.length)) {
+      const refusal = refuse(depth, known === path.length ? before!.segment : undefined, value);
+      if (refusal !== undefined) stop({ kind: 'open', why: refusal.why, at: placeNow(), fix: refusal.fix });
     }
     return value;
   };
@@ -135,6 +117,23 @@ export function trace<R>(run: () => R, tensors: readonly Tensor[], { walked, isO
     leaveCall();
     for (const interval of call.intervals) interval.call = undefined;
   }
+}
+
+/** Compares the interval that ends with the segment that a replay has run in its place. `isRight` tells once the interval has ended. */
+function memoryOf(r: Recording, before: Walked | undefined, observed: Source): { known: Known | undefined; isRight: () => boolean } {
+  if (before?.segment.end.kind !== 'branch' || !sameSource(observed, before.segment.end.observed))
+    return { known: undefined, isRight: () => false };
+  const { segment } = before;
+  // Where nothing was recorded, nothing is compared.
+  let isRight = segment.structure === undefined;
+  const known: Known = ({ leaves }, structure) => {
+    const sources = leaves.map((leaf) => sourceOf(r, leaf));
+    isRight = structure === segment.structure && sameLeaves(sources, segment.leaves);
+    if (!isRight) return undefined;
+    leavesOf(r, leaves, segment.depth);
+    return computedBy(before);
+  };
+  return { known, isRight: () => isRight };
 }
 
 /** Arguments that are views count as what they show: where it lies in a storage is nothing to specialise on. */
