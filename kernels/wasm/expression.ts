@@ -9,7 +9,7 @@ import type { FunctionBuilder, LoadName, Node } from './function.ts';
 import { laneOf } from './lanes.ts';
 import { accessOf, constantOf, regularStride } from './place.ts';
 import { noHalf, scalarOf, typeOf } from './scalar.ts';
-import { bindingOf, bufferOf, type Scope, sizeOf } from './scope.ts';
+import { bindingOf, bufferOf, type Scope, sizeOf, type VectorLoop } from './scope.ts';
 
 /** The dtype that decides how a function computes: of the operands, for select of what it selects. */
 export const computedIn = (e: Extract<Expr, { kind: 'call' }>): DType => (e.fn === 'select' ? e.dtype : e.args[0]!.dtype);
@@ -164,7 +164,8 @@ function axisValue(s: Scope, name: string): Node {
   const { vector } = s;
   if (vector?.axis !== name) return value;
   if (vector.start !== undefined) return s.f.i32(vector.start + (vector.lane ?? 0));
-  return vector.lane === undefined || vector.lane === 0 ? value : s.f.op('i32.add', value, s.f.i32(vector.lane));
+  const further = vector.ahead + (vector.lane ?? 0);
+  return further === 0 ? value : s.f.op('i32.add', value, s.f.i32(further));
 }
 
 export function scaledBy(s: Scope, x: Node, by: Extent): Node {
@@ -197,7 +198,7 @@ export function addressOf(s: Scope, place: Expr | Stmt, buffer: string, at: Posi
   const { f } = s;
   const bytes = bytesPerElement[bufferOf(s, buffer).dtype];
   const { base, rest: whole, isBehindStart } = s.accesses.get(place) ?? accessOf(s, buffer, at);
-  const { rest, lane } = inLane(s, whole);
+  const { rest, ...left } = inLane(s, whole);
   const fixed = constantOf(rest);
   const varying = sub(rest, constant(fixed));
   // An offset is never negative, and what it is added to must not be either.
@@ -206,19 +207,21 @@ export function addressOf(s: Scope, place: Expr | Stmt, buffer: string, at: Posi
   const offset = isOffset ? fixed * bytes : 0;
   const elements = asConstant(moved);
   if (elements === 0) return { address: base, offset };
-  const before = s.vector?.lane;
-  if (s.vector !== undefined) s.vector.lane = lane;
+  const { lane, ahead } = s.vector ?? left;
+  if (s.vector !== undefined) Object.assign(s.vector, left);
   const address = f.op('i32.add', base, scaledBy(s, positionValue(s, moved), bytes));
-  if (s.vector !== undefined) s.vector.lane = before;
+  if (s.vector !== undefined) Object.assign(s.vector, { lane, ahead });
   return { address, offset };
 }
 
-/** A position in the lane in use. Where lanes lie at regular distances, that is a constant: `lane` is what is left to be minded. */
-function inLane({ vector }: Scope, at: Position): { readonly rest: Position; readonly lane: number | undefined } {
-  if (vector === undefined) return { rest: at, lane: undefined };
-  const { lane, start } = vector;
-  const stride = vector.lane === undefined && start === undefined ? undefined : regularStride(vector, at);
-  if (stride === undefined) return { rest: at, lane };
-  if (start === undefined) return { rest: add(at, constant(stride * lane!)), lane: undefined };
-  return { rest: add(sub(at, mul(axis(vector.axis), stride)), constant(stride * (start + (lane ?? 0)))), lane: undefined };
+/** A position in the lane in use. Where lanes lie at regular distances, that is a constant: `lane` and `ahead` are what is left to be minded. */
+function inLane({ vector }: Scope, at: Position): { readonly rest: Position } & Pick<VectorLoop, 'lane' | 'ahead'> {
+  const nothingLeft = { lane: undefined, ahead: 0 };
+  if (vector === undefined) return { rest: at, ...nothingLeft };
+  const { lane, start, ahead } = vector;
+  const further = ahead + (lane ?? 0);
+  const stride = lane === undefined && start === undefined && ahead === 0 ? undefined : regularStride(vector, at);
+  if (stride === undefined) return { rest: at, lane, ahead };
+  if (start === undefined) return { rest: add(at, constant(stride * further)), ...nothingLeft };
+  return { rest: add(sub(at, mul(axis(vector.axis), stride)), constant(stride * (start + further))), ...nothingLeft };
 }

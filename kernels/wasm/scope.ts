@@ -23,7 +23,7 @@ export type Access = {
   readonly isBehindStart: boolean;
 };
 
-/** A vector loop that is being written: element `axis` stands in lane 0, and the first `count` lanes are in use. */
+/** A vector loop that is being written: element `axis + ahead` stands in lane 0, and the first `count` lanes are in use. */
 export type VectorLoop = {
   readonly axis: string;
   readonly count: number;
@@ -31,6 +31,8 @@ export type VectorLoop = {
   readonly varying: Set<string>;
   /** The element in lane 0, where it is known: turns of short loops are written out. */
   readonly start: number | undefined;
+  /** Elements of this round that the turns before had. */
+  ahead: number;
   /** Set while something is computed for one lane alone. */
   lane: number | undefined;
 };

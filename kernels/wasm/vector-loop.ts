@@ -37,7 +37,7 @@ export function vectorLoop(s: Scope, loop: Loop, from: Node, to: Node, write: Wr
   if (s.vector !== undefined) throw new InternalError('a vector loop stands in a vector loop', { op: 'emit' });
   if (bulkLoop(s, loop, from, to)) return;
   s.ranges.set(loop.axis, loop.extent);
-  s.vector = { axis: loop.axis, count: laneCount, varying: new Set([loop.axis]), start: undefined, lane: undefined };
+  s.vector = { axis: loop.axis, count: laneCount, varying: new Set([loop.axis]), start: undefined, ahead: 0, lane: undefined };
   const { f } = s;
   const i = f.local('i32');
   f.set(i, from);
@@ -93,10 +93,13 @@ function rounds(s: Scope, loop: Loop, i: Local, to: Node, turns: number, turn: (
   f.block((done) =>
     f.loop((again) => {
       f.brIf(done, f.op('i32.gt_s', f.op('i32.add', f.get(i), f.i32(width)), to));
+      const vector = s.vector!;
       for (let t = 0; t < turns; t++) {
+        s.vector = { ...vector, ahead: t * laneCount };
         turn(t, laneCount);
-        f.set(i, f.op('i32.add', f.get(i), f.i32(laneCount)));
       }
+      s.vector = vector;
+      f.set(i, f.op('i32.add', f.get(i), f.i32(width)));
       f.br(again);
     }),
   );
