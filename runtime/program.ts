@@ -136,6 +136,20 @@ export const argumentBlock = {
 export const slotsAt = ({ inputs, outputs, constants }: Pick<Program, 'inputs' | 'outputs' | 'constants'>): number =>
   argumentBlock.pointers + 8 * Math.ceil((inputs.length + outputs.length + constants.length) / 2);
 
+/** A kernel in WGSL, over buffers as `storageOf` (webgpu/places.ts) numbers those of a launch. */
+export type Shader = {
+  readonly source: string;
+  /** What is dispatched, one after the other: an entry point, how many workgroups, and the bindings of group 0 that it uses. */
+  readonly entries: readonly { readonly name: string; readonly groups: readonly [number, number]; readonly bindings: readonly number[] }[];
+  /** 32-bit words of the arena that it needs for itself. */
+  readonly scratchWords: number;
+  /** What the status means, from 1 on: an index out of range, or a failure told in words. */
+  readonly failures: readonly { readonly op: string; readonly below?: number }[];
+};
+
+/** The shaders of a Program, and which of them each launch uses, in the order in which launches stand in its steps. */
+export type ProgramShaders = { readonly modules: readonly Shader[]; readonly ofLaunch: readonly number[] };
+
 export type Program = {
   readonly version: typeof programVersion;
   readonly target: Target['name'];
@@ -151,6 +165,8 @@ export type Program = {
   readonly steps: readonly Step[];
   /** For wasm: what runs. */
   readonly module?: WasmModule;
+  /** For webgpu: what runs. */
+  readonly shaders?: ProgramShaders;
   /** Texts that inspection prints: the graph before and after the passes, and why neighbours were not fused. */
   readonly notes: { readonly graph: string; readonly fused: string; readonly unfused: readonly string[] };
 };

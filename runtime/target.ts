@@ -67,3 +67,20 @@ export const wasmTarget = (numerics: 'mul+add' | 'madd', tile: RegisterTile = de
   accumulate: { f32: 'f32', f64: 'f64', f16: 'f32', i32: 'i32', i64: 'i64', u8: 'i32', bool: 'i32' },
   templates: [],
 });
+
+/**
+ * A GPU by way of WGSL: what every adapter has. A stage binds 8 storage buffers, of which one reports failures and one may hold scratch.
+ * No float64 and no int64; scratch that is larger than an invocation's own memory would be slow.
+ */
+export const webgpuTarget: Target = {
+  name: 'webgpu',
+  lanes: 1,
+  threads: 1,
+  numerics: 'mul+add',
+  dtypes: ['f32', 'i32', 'u8', 'bool'],
+  maxBuffersPerKernel: 6,
+  maxScratchBytes: 4096,
+  maxOpsPerKernel: 256,
+  accumulate: { f32: 'f32', f64: 'f64', f16: 'f32', i32: 'i32', i64: 'i64', u8: 'i32', bool: 'i32' },
+  templates: [],
+};

@@ -20,6 +20,7 @@ import { scheduleKernel } from './schedule.ts';
 import { type KernelNode, type Lowered, type PlannedLaunch, type PlannedStep, planSteps } from './steps.ts';
 import { trafficOf } from './traffic.ts';
 import { wasmModule } from './wasm.ts';
+import { programShaders } from './webgpu.ts';
 
 export type CompileOptions = {
   readonly name?: string;
@@ -72,7 +73,7 @@ export function lowerGraph(graph: Graph, target: Target, name: string, options: 
   const { plan, refOf } = placeBuffers(planned.buffers);
   const { kernels, indexOf } = distinct(planned.launches.map((l) => l.lowered.code));
   const kernelOf = new Map(planned.launches.map((l, i) => [l, indexOf[i]!]));
-  const program: Omit<Program, 'notes' | 'module'> = {
+  const program: Omit<Program, 'notes' | 'module' | 'shaders'> = {
     version: programVersion,
     target: target.name,
     name,
@@ -85,8 +86,9 @@ export function lowerGraph(graph: Graph, target: Target, name: string, options: 
     kernels,
     steps: mapSteps(stepsOf(planned.steps, kernelOf), refOf),
   };
-  if (target.name !== 'wasm') return program;
+  if (target.name === 'js') return program;
   const nests = kernels.map((_, k) => planned.launches[indexOf.indexOf(k)]!.lowered.kernel);
+  if (target.name === 'webgpu') return { ...program, shaders: programShaders(program, nests) };
   return { ...program, module: wasmModule(program, nests, target, options.marks) };
 }
 
@@ -135,7 +137,7 @@ function compileKernel(node: KernelNode, indices: SlotIndices, slots: readonly D
   return { nest, kernel, code: { ...codeOf(kernel, target), ...trafficOf(node), origin: originOf(node) } };
 }
 
-/** For js what runs; for wasm the loop nest, as the module is made of all kernels at once. */
+/** For js what runs; for the others the loop nest, as what runs depends on the whole Program. */
 function codeOf(kernel: Kernel, target: Target): Pick<KernelCode, 'name' | 'source' | 'params'> {
   if (target.name === 'js') return emit(kernel);
   const { name, params } = kernel;

@@ -1,0 +1,54 @@
+// What all Programs on a WebGPU device share, and whether it still works.
+import type { Home } from '../buffer.ts';
+import { type FluxionError, OutOfMemoryError } from '../errors.ts';
+import { fail } from '../executable.ts';
+import type { Shader } from '../program.ts';
+import type { GpuBlock } from './memory.ts';
+
+/** The bits of `GPUBufferUsage` and `GPUMapMode`, which Node has under no global name. */
+export const usage = { mapRead: 1, copyFrom: 4, copyTo: 8, uniform: 64, storage: 128 } as const;
+export const mapForReading = 1;
+
+export type Machine = {
+  readonly device: GPUDevice;
+  readonly home: Home;
+  /** Two words: which failure came first, and its value. */
+  readonly status: GPUBuffer;
+  /** What the first word of the status means, from 1 on. */
+  readonly failures: Shader['failures'][number][];
+  /** Intermediates of whatever Program runs, as nothing in them outlives a run; and how often it was made anew. */
+  arena: GPUBuffer | undefined;
+  arenas: number;
+  readonly pipelines: Map<string, GPUComputePipeline>;
+  /** Buffers out of use, by their size. */
+  readonly idle: Map<number, GPUBuffer[]>;
+  idleBytes: number;
+  /** Gives the memory of collected buffers back. */
+  readonly registry: FinalizationRegistry<GpuBlock>;
+  /** Why nothing works any more, or what went wrong behind the last call. */
+  broken: FluxionError | undefined;
+};
+
+/** Throws what went wrong before, if anything did. */
+export function checkHealth({ broken }: Machine): void {
+  if (broken !== undefined) throw broken;
+}
+
+/** A buffer of at least `bytes`. What is larger than the device allows is refused before the device hears of it. */
+export function newBuffer({ device }: Machine, label: string, bytes: number, flags: number): GPUBuffer {
+  const most = Math.min(device.limits.maxBufferSize, device.limits.maxStorageBufferBindingSize);
+  if (bytes > most)
+    throw new OutOfMemoryError(`${label} wants ${bytes} bytes, and a buffer of this adapter holds ${most}`, {
+      op: 'webgpu',
+      fix: 'use smaller batches',
+    });
+  return device.createBuffer({ label, size: Math.max(4, Math.ceil(bytes / 4) * 4), usage: flags });
+}
+
+/** Throws the failure that the two words of the status tell of. */
+export function checkStatus(m: Machine, [code, value]: Int32Array): void {
+  if (code === undefined || code === 0) return;
+  m.device.queue.writeBuffer(m.status, 0, new Int32Array(2));
+  const { op, below } = m.failures[code - 1]!;
+  fail(op, below === undefined ? undefined : value, below);
+}
