@@ -9,7 +9,7 @@ import type { Inspected } from './programs.ts';
 
 /** An intermediate in the arena. */
 export type MemoryBlock = {
-  /** Its id in the fused graph, its dtype and shape: `%13: f32[32,128]`. */
+  /** Its id in the fused graph, its dtype and shape: `%13: f32[32,128]`. Within a loop or branch it has no id there. */
   readonly value: string;
   readonly op: string;
   /** The user's line that it comes from. */
@@ -17,7 +17,7 @@ export type MemoryBlock = {
   readonly kernel: string;
   readonly offset: number;
   readonly bytes: number;
-  /** The launches, counted from 0, that write it first and touch it last. */
+  /** The launches as they stand in the Program, counted from 0, that write it first and touch it last: of a loop, those of one turn. */
   readonly first: number;
   readonly last: number;
   /** Whether it takes over the bytes of a block that the same launch reads for the last time. */
@@ -61,7 +61,7 @@ export function memoryOf(inspected: Inspected): MemoryReport {
       const value = node.values[r]!;
       const root = node.regions[0]!.outputs[r]!.node;
       const block: OpenBlock = {
-        value: `%${ids.get(value) ?? '?'}: ${avalText(avalOf(value))}`,
+        value: `${ids.has(value) ? `%${ids.get(value)}: ` : ''}${avalText(avalOf(value))}`,
         op: root.op,
         line: locationText(root.loc ?? node.loc),
         kernel: program.kernels[launch.kernel]!.name,
