@@ -202,6 +202,7 @@ function lanesCost(j: Judged, e: Expr): number {
     case 'load': {
       const stride = strideIn(j, e.at);
       if (stride === 1) return 1;
+      if (stride === -1) return 2;
       return stride === 2 && (e.dtype === 'f32' || e.dtype === 'i32') ? 3 : 2 * lanes;
     }
     case 'position':

@@ -6,7 +6,7 @@ import { scalar } from '../scalar.ts';
 import { mentionsAny } from '../schedule/rewrite.ts';
 import { addressOf, computedIn, inBounds, positionValue, scalarChoice, scalarLoad, scalarValue } from './expression.ts';
 import type { FunctionBuilder, Node } from './function.ts';
-import { type Lanes, loadLanes, partsOf, splat } from './lanes.ts';
+import { type Lanes, loadLanes, partsOf, reversedLanes, splat } from './lanes.ts';
 import { laneStride } from './place.ts';
 import { noHalf } from './scalar.ts';
 import { bindingOf, type Scope } from './scope.ts';
@@ -119,7 +119,19 @@ function loadedLanes(s: Scope, e: Extract<Expr, { kind: 'load' }>): Lanes {
     const at = s.f.bind(address);
     return [s.f.shuffle(s.f.load('v128.load', at, offset), s.f.load('v128.load', at, offset + 16), everyOther)];
   }
+  if (stride === -1) return backwards(s, e);
   return eachLane(s, e.dtype, () => scalarLoad(s, e));
+}
+
+/** Elements that lie side by side the other way round: the last lane's comes first in memory. */
+function backwards(s: Scope, e: Extract<Expr, { kind: 'load' }>): Lanes {
+  const { f } = s;
+  const vector = s.vector!;
+  const before = vector.lane;
+  vector.lane = vector.count - 1;
+  const { address, offset } = addressOf(s, e, e.buffer, e.at);
+  vector.lane = before;
+  return reversedLanes(f, e.dtype, loadLanes(f, e.dtype, address, offset), vector.count);
 }
 
 /** Whether elements two apart come from two loads, of which every other lane is taken. */

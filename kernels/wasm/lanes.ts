@@ -99,6 +99,23 @@ export function loadLanes(f: FunctionBuilder, dtype: DType, address: Node, offse
   }
 }
 
+/** The first `count` lanes in reverse order. */
+export function reversedLanes(f: FunctionBuilder, dtype: DType, x: Lanes, count: number): Lanes {
+  const width = isWide(dtype) ? 8 : 4;
+  const perPart = 16 / width;
+  const [low, high = x[0]!] = x.map((part) => f.bind(part));
+  return x.map((_, part) => {
+    const from = Array.from({ length: perPart }, (_, l) => Math.max(0, count - 1 - part * perPart - l));
+    return f.bind(
+      f.shuffle(
+        low!,
+        x.length === 1 ? low! : high,
+        from.flatMap((element) => Array.from({ length: width }, (_, byte) => element * width + byte)),
+      ),
+    );
+  });
+}
+
 /** Stores the first `count` elements side by side. */
 export function storeLanes(f: FunctionBuilder, dtype: DType, address: Node, offset: number, x: Lanes, count: number): void {
   const at = f.bind(address);
