@@ -130,7 +130,10 @@ describe('scan', () => {
   });
   test('memory for backward grows by the step, not by the square', () => {
     const bytes = (length: number): number => {
-      const g = region([f64(2), f64(2, 2), f64(length, 2)], (xs) => build('scan', xs, { carries: 2, length, reverse: false }, [cell()]).values);
+      const g = region(
+        [f64(2), f64(2, 2), f64(length, 2)],
+        (xs) => build('scan', xs, { carries: 2, length, reverse: false }, [cell()]).values,
+      );
       const { graph } = pullbackGraph(g, [0, 1], (xs) => inline(g, xs));
       return nodesOf(graph).reduce(
         (sum, n) => sum + n.outputs.reduce((s, a) => s + a.shape.reduce<number>((p, d) => p * (d as number), 1), 0),
@@ -161,7 +164,8 @@ describe('scan', () => {
   });
   test('a carry that turns into another is followed through both', () => {
     const swapping = ([x, y]: readonly Value[]): readonly Value[] =>
-      build('scan', [x!, y!], { carries: 2, length: 3, reverse: false }, [region([f64(2), f64(2)], ([p, q]) => [b.sin(q!), b.mul(p!, q!)])]).values;
+      build('scan', [x!, y!], { carries: 2, length: 3, reverse: false }, [region([f64(2), f64(2)], ([p, q]) => [b.sin(q!), b.mul(p!, q!)])])
+        .values;
     const g = region([f64(2), f64(2)], swapping);
     expect(gradcheck(g, data(g), swapping)).toEqual([0, 1]);
     expectTangents(g, swapping, data(g));
@@ -187,7 +191,9 @@ describe('scan', () => {
     const g = region(
       [f64(2), f64(2), f64(3, 2)],
       (xs) =>
-        build('scan', xs, { carries: 2, length: 3, reverse: false }, [region([f64(2), f64(2), f64(2)], ([p, q, x]) => [b.exp(p!), b.add(q!, x!)])]).values,
+        build('scan', xs, { carries: 2, length: 3, reverse: false }, [
+          region([f64(2), f64(2), f64(2)], ([p, q, x]) => [b.exp(p!), b.add(q!, x!)]),
+        ]).values,
     );
     const [p, q, x] = [f64(2), f64(2), f64(5, 3, 2)].map((a) => b.input(a)) as [Value, Value, Value];
     const { values, isBatched } = batched(g, [p, q, x], [false, false, true], 5);

@@ -172,7 +172,10 @@ describe('regions', () => {
   });
   it('are threaded along an axis by scan, which stacks what is no carry', () => {
     const body = region([scalar, scalar], ([sum, x]) => [b.add(sum!, x!), b.mul(sum!, x!)]);
-    expect(run((s, xs) => b.scan([s!, xs!], { carries: 1, length: 3, reverse: false }, [body]), number(1), f64([2, 3, 4]))).toEqual([[10], [2, 9, 24]]);
+    expect(run((s, xs) => b.scan([s!, xs!], { carries: 1, length: 3, reverse: false }, [body]), number(1), f64([2, 3, 4]))).toEqual([
+      [10],
+      [2, 9, 24],
+    ]);
   });
 });
 
