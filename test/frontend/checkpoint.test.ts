@@ -43,7 +43,9 @@ describe('a deep MLP', () => {
   });
 
   it('computes three of the segments twice', () => {
-    expect(launchesOf(checkpointed.program.steps).length - launchesOf(plain.program.steps).length).toBeGreaterThanOrEqual(((depth / 4) * 3) / 2);
+    expect(launchesOf(checkpointed.program.steps).length - launchesOf(plain.program.steps).length).toBeGreaterThanOrEqual(
+      ((depth / 4) * 3) / 2,
+    );
   });
 
   it('gets the same gradients to the last bit', () => {
