@@ -37,7 +37,7 @@ export type Known = (stretch: Stretch, structure: Structure) => ReadonlyMap<Valu
  */
 export function boundary(observed: readonly Value[] = [], known?: Known): Ended | undefined {
   const interval = nextInterval();
-  if (interval.nodes.length === 0 && interval.claims.length === 0) {
+  if (interval.nodes.length === 0 && interval.claims.length === 0 && interval.carried.length === 0) {
     return undefined;
   }
   try {
@@ -48,11 +48,10 @@ export function boundary(observed: readonly Value[] = [], known?: Known): Ended 
     const buffers = known?.(stretch, structure);
     if (buffers !== undefined) {
       for (const [id, buffer] of buffers) realised(valueAt(interval.nodes, id), buffer);
-      // Whoever reads what they stand for reads them again, in an interval that runs.
-      for (const leaf of interval.claims) if (leafRecordOf(leaf).claim !== undefined) currentInterval().claims.push(leaf);
+      carryClaims(interval);
       return { stretch, structure, roots: [] };
     }
-    runClaims(interval.claims);
+    runAllClaims(interval);
     const roots = rootsOf(interval, structure, observed);
     run('interval', stretch, structure, roots, interval.nodes);
     return { stretch, structure, roots };
@@ -116,6 +115,7 @@ export function flushBefore(key: string): void {
 function release(interval: Interval): void {
   interval.nodes = [];
   interval.claims = [];
+  interval.carried = [];
   interval.written = new Map();
   interval.roots = [];
   interval.grads = new Map();
@@ -176,6 +176,18 @@ function realised(v: Value, buffer: Buffer): void {
   r.buffers ??= [];
   r.buffers[v.index] = buffer;
   for (const storage of r.holders ?? []) if (storage.value === v) storage.value = resolve(v);
+}
+
+/** Leaves of an interval that does not run: tensors and later recordings may know them, so the running interval takes over what they claim. */
+export function carryClaims({ carried, claims }: Interval): void {
+  for (const list of [carried, claims])
+    for (const leaf of list) if (leafRecordOf(leaf).claim !== undefined) currentInterval().carried.push(leaf);
+}
+
+/** One after another what was carried, since each may be read by what the next stands for; then the interval's own. */
+function runAllClaims({ carried, claims }: Interval): void {
+  for (const leaf of carried) runClaims([leaf]);
+  runClaims(claims);
 }
 
 /** Computes what leaves of this interval claim of earlier ones, by a Program of its own, so that every other Program has buffers as inputs. */
@@ -252,7 +264,7 @@ export function realise(v: Value): Buffer {
   }
   if (currentTrace() !== undefined) return realiseTraced(v);
   if (v.node.op === 'input') {
-    runClaims(currentInterval().claims);
+    runAllClaims(currentInterval());
     return bufferOf(v)!;
   }
   const r = recordedOf(v.node);

@@ -53,6 +53,8 @@ export type Interval = {
   bytes: number;
   /** Leaves that stand for values of earlier intervals which nobody has computed yet. */
   claims: Node[];
+  /** The same of intervals that never ran, oldest first: what later ones stand for may depend on them. */
+  carried: Node[];
   /** Storages written in place that existed before the interval, with the value to go back to if it fails. */
   written: Map<Storage, Value>;
   /** Values that the boundary must store whoever looks at them: roots of backward(). */
@@ -126,6 +128,7 @@ const newInterval = (trace?: Trace, call?: Call): Interval => ({
   nodes: [],
   bytes: 0,
   claims: [],
+  carried: [],
   written: new Map(),
   roots: [],
   grads: new Map(),

@@ -10,11 +10,11 @@ import { runBackward } from '../autograd/engine.ts';
 import { type Edge, GradFn } from '../autograd/graph.ts';
 import { isGradEnabled } from '../autograd/mode.ts';
 import { freed } from '../autograd/residuals.ts';
-import { deferSteps, observedBy, realise } from '../boundary.ts';
+import { carryClaims, deferSteps, observedBy, realise } from '../boundary.ts';
 import { defaultTarget } from '../device.ts';
 import { edgeOf } from '../handle.ts';
 import { newTensor } from '../op.ts';
-import { currentInterval, type LeafRecord, leafOfBuffer, leafRecordOf, recordedOf, recording, resolve, startInterval } from '../record.ts';
+import { currentInterval, type LeafRecord, leafOfBuffer, recording, resolve, startInterval } from '../record.ts';
 import { storageOf } from '../storage.ts';
 import type { Tensor } from '../tensor.ts';
 import { needed, ownerOf, type Recording, Refusal, sourceOf } from './describe.ts';
@@ -159,13 +159,9 @@ function describe(
   };
 }
 
-/** Lets go of the running interval: what its leaves stand for was never computed. */
+/** Lets go of the running interval. What its leaves stand for is computed at the next boundary: storages may hold such leaves now. */
 function drop(): void {
-  const interval = startInterval(currentInterval().call);
-  for (const leaf of interval.claims) {
-    const { claim } = leafRecordOf(leaf);
-    if (claim !== undefined) recordedOf(claim.node).leaves![claim.index] = undefined;
-  }
+  carryClaims(startInterval(currentInterval().call));
 }
 
 /** What backward will read of a call: by leaf, undefined where a gradient comes in. */
