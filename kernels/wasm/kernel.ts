@@ -23,6 +23,8 @@ export type Phase = {
   readonly fn: FunctionRef;
   /** Which buffers of the kernel it takes, by name. */
   readonly params: readonly string[];
+  /** How many of them, from the first, come as addresses at the start of the thread's scratch: engines limit the number of parameters. */
+  readonly inTable: number;
   readonly sizes: readonly number[];
   /** For a loop that may be cut: its turns, and how many are done by one call. */
   readonly turns: number | undefined;
@@ -36,6 +38,8 @@ export type EmittedKernel = { readonly phases: readonly Phase[]; readonly shared
 
 /** Instructions from which on a loop is a function of its own, which the engine then compiles well early on. */
 const ownFunction = 4_000;
+/** Engines refuse functions of more than a thousand. */
+const mostParameters = 500;
 /** Instructions of one call: engines replace slow code between calls, not within. */
 const perCall = 16_000;
 /** Instructions from which on threads share a loop: about 20 microseconds. */
@@ -273,27 +277,34 @@ function phaseFunction(
   extra: readonly Pick<Param, 'name' | 'dtype'>[],
   more: readonly Type[],
   write: (s: Scope, own: (i: number) => Node) => void,
-): Pick<Phase, 'fn' | 'params' | 'canFail'> {
+): Pick<Phase, 'fn' | 'params' | 'inTable' | 'canFail'> {
   const { unit, kernel } = k;
   const { reads, writes } = effectsOf(body);
   const used: Pick<Param, 'name' | 'dtype'>[] = kernel.params.filter(({ name }) => reads.has(name) || writes.has(name));
   const buffers = [...used, ...extra];
   const name = `${kernel.name}${k.count++ === 0 ? '' : `_${k.count}`}`;
-  const fn = unit.module.declare(name, ['i32', 'i32', ...buffers.map((): Type => 'i32'), ...more], []);
+  const inTable = buffers.length + more.length > mostParameters ? used.length : 0;
+  const passed = buffers.slice(inTable);
+  const fn = unit.module.declare(name, ['i32', 'i32', ...passed.map((): Type => 'i32'), ...more], []);
   const { slots, canFail } = gatherNeeds(body, { slots: new Set(), canFail: false });
   unit.module.define(fn, (f) => {
-    const s = scopeOf(k, f, body, slots);
-    for (const [i, b] of buffers.entries()) s.buffers.set(b.name, { dtype: b.dtype, address: f.param(2 + i) });
-    write(s, (i) => f.param(2 + buffers.length + i));
+    const s = scopeOf(k, f, body, slots, 4 * inTable);
+    for (const [i, b] of buffers.entries()) {
+      const address = i < inTable ? f.load('i32.load', f.param(1), 4 * i) : f.param(2 + i - inTable);
+      s.buffers.set(b.name, { dtype: b.dtype, address });
+    }
+    write(s, (i) => f.param(2 + passed.length + i));
     f.return_();
   });
-  return { fn, params: buffers.map((b) => b.name), canFail };
+  return { fn, params: buffers.map((b) => b.name), inTable, canFail };
 }
 
-function scopeOf(k: Kernels, f: FunctionBuilder, body: readonly Stmt[], slots: ReadonlySet<number>): Scope {
+/** `reserved`: bytes at the start of the thread's scratch that are taken. */
+function scopeOf(k: Kernels, f: FunctionBuilder, body: readonly Stmt[], slots: ReadonlySet<number>, reserved: number): Scope {
   const args = f.param(0);
   const ownScratch = f.param(1);
-  let top = 0;
+  let top = reserved === 0 ? 0 : aligned(reserved);
+  k.threadScratchBytes = Math.max(k.threadScratchBytes, top);
   let sharedBase: Node | undefined;
   const inShared = (offset: number): Node => {
     sharedBase ??= f.bind(f.load('i32.load', args, argumentBlock.sharedScratch));

@@ -174,8 +174,11 @@ function sequence(unit: Unit, f: FunctionBuilder, flows: readonly Flow[], isPara
     for (const { loop, bytes } of place.rows) address = f.op('i32.add', address, f.op('i32.mul', f.get(turns[loop]!), f.i32(bytes)));
     return address;
   };
-  const call = ({ phase, buffers }: Work, ...range: readonly Node[]): void =>
-    f.call(phase.fn, [args, scratch, ...buffers.map(addressOf), ...phase.sizes.map((n) => f.i32(n)), ...range]);
+  const call = ({ phase, buffers }: Work, ...range: readonly Node[]): void => {
+    for (let i = 0; i < phase.inTable; i++) f.store('i32.store', scratch, addressOf(buffers[i]!), 4 * i);
+    const passed = buffers.slice(phase.inTable).map(addressOf);
+    f.call(phase.fn, [args, scratch, ...passed, ...phase.sizes.map((n) => f.i32(n)), ...range]);
+  };
   const meet = (): void => {
     const status = f.callValue(barrier(unit), [args, threads]);
     f.if(status, () => f.return_());

@@ -1,7 +1,7 @@
 // How each scalar function is written in WGSL, by the dtype of its operands. A u8 is computed with as an i32 between 0 and 255.
 import type { DType } from '../../runtime/dtype.ts';
 import { DTypeError, InternalError } from '../../runtime/errors.ts';
-import type { Printers, ScalarName } from '../scalar.ts';
+import type { Printers, ScalarName, scalar } from '../scalar.ts';
 import { type Code, infix, integer, invoke, type Operator, prefix, primary } from './code.ts';
 import type { HelperName } from './prelude.ts';
 
@@ -161,36 +161,9 @@ const divided =
   };
 const dividedBy = (name: HelperName): Print => divided((x, y, asked) => helper(name)([x, y], asked));
 
-type Integer = Omit<Printers<Print>, keyof typeof floatOnly>;
-const floatOnly = {
-  div: 0,
-  atan2: 0,
-  recip: 0,
-  sqrt: 0,
-  rsqrt: 0,
-  exp: 0,
-  exp2: 0,
-  expm1: 0,
-  log: 0,
-  log2: 0,
-  log10: 0,
-  log1p: 0,
-  sin: 0,
-  cos: 0,
-  tan: 0,
-  asin: 0,
-  acos: 0,
-  atan: 0,
-  sinh: 0,
-  cosh: 0,
-  tanh: 0,
-  asinh: 0,
-  acosh: 0,
-  atanh: 0,
-  erf: 0,
-  sigmoid: 0,
-  softplus: 0,
-} as const satisfies { readonly [K in ScalarName]?: 0 };
+/** Functions that are defined for floating operands only. */
+type FloatOnly = { [K in ScalarName]: (typeof scalar)[K]['dtype'] extends 'float' ? K : never }[ScalarName];
+type Integer = { readonly [K in Exclude<ScalarName, FloatOnly>]: Print };
 
 const i32: Integer = {
   ...logical,
