@@ -129,7 +129,7 @@ function matmul(): Cost[] {
   return shapes.map(([m, k, n]) => {
     const [x, y] = [randn([m, k]), randn([k, n])];
     const time = microseconds(() => x.matmul(y).dataSync());
-    return { what: `matmul ${m}x${k}x${n}, js`, value: (2 * m * k * n) / time / 1000, unit: 'GF/s' };
+    return { what: `matmul ${m}x${k}x${n}, ${getDefaultDevice()}`, value: (2 * m * k * n) / time / 1000, unit: 'GF/s' };
   });
 }
 
