@@ -1,7 +1,7 @@
 // What recording, finding and compiling cost, and what a step costs beside its kernels. Aims are shown beside the numbers and never asserted.
 import { boundary, deferSteps } from '../../compiler/frontend/boundary.ts';
 import { locateAlways, nextInterval } from '../../compiler/frontend/record.ts';
-import { randn, type Tensor } from '../../compiler/index.ts';
+import { getDefaultDevice, randn, type Tensor } from '../../compiler/index.ts';
 import { type Inspected, watch } from '../../compiler/inspect/index.ts';
 import type { Graph, Node } from '../../compiler/ir/node.ts';
 import { load } from '../../compiler/jit/executable.ts';
