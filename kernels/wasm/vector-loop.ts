@@ -90,9 +90,10 @@ function rounds(s: Scope, loop: Loop, i: Local, to: Node, turns: number, turn: (
   const { f } = s;
   const width = turns * laneCount;
   if (typeof loop.extent === 'number' && loop.extent < width) return;
-  f.block((done) =>
+  const isRoom = (): Node => f.op('i32.le_s', f.op('i32.add', f.get(i), f.i32(width)), to);
+  // Tested at its end: with the test at its beginning V8 11 (Node 20) takes 1.48 ns for an element of exp instead of 0.67.
+  f.if(isRoom(), () =>
     f.loop((again) => {
-      f.brIf(done, f.op('i32.gt_s', f.op('i32.add', f.get(i), f.i32(width)), to));
       const vector = s.vector!;
       for (let t = 0; t < turns; t++) {
         s.vector = { ...vector, ahead: t * laneCount };
@@ -100,7 +101,7 @@ function rounds(s: Scope, loop: Loop, i: Local, to: Node, turns: number, turn: (
       }
       s.vector = vector;
       f.set(i, f.op('i32.add', f.get(i), f.i32(width)));
-      f.br(again);
+      f.brIf(again, isRoom());
     }),
   );
 }
