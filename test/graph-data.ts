@@ -1,24 +1,14 @@
 // Seeded input data for a graph, with indices in range.
+import { draws } from '../compiler/inspect/data.ts';
 import { fixedShape } from '../compiler/ir/dim.ts';
 import { literalNumber, literalOf } from '../compiler/ir/literal.ts';
 import { avalOf, type Graph, nodesOf, shapeOf, type Value } from '../compiler/ir/node.ts';
 import type { Reference } from '../compiler/ops/rules.ts';
 import { type DType, isFloat } from '../runtime/dtype.ts';
 
-/** Random numbers in [0, 1) for a seed (mulberry32). */
-export function randomFrom(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** One array per input of a graph of fixed sizes: moderate numbers of the input's dtype, indices within what they index. */
 export function dataFor(graph: Graph, seed = 1): readonly Reference[] {
-  const random = randomFrom(seed);
+  const random = draws(seed);
   const bounds = indexBounds(graph);
   return graph.inputs.map((v) => {
     const { dtype, shape } = avalOf(v);

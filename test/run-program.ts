@@ -1,24 +1,12 @@
 // Runs compiled graphs on the same data as the float64 reference, and says how far results are apart in units of the last place.
+import { runOnce } from '../compiler/inspect/data.ts';
 import type { Graph } from '../compiler/ir/node.ts';
-import { avalOf } from '../compiler/ir/node.ts';
 import { load } from '../compiler/jit/executable.ts';
 import { type CompileOptions, compileGraph } from '../compiler/lower/compile.ts';
 import type { Reference } from '../compiler/ops/rules.ts';
-import { allocate, type DType, type TypedArray } from '../runtime/dtype.ts';
+import type { DType } from '../runtime/dtype.ts';
 import type { Executable } from '../runtime/executable.ts';
 import { jsTarget, type Target } from '../runtime/target.ts';
-
-/** Reference data as the buffer that a device holds. */
-export function bufferOf({ dtype, data }: Reference): TypedArray {
-  const buffer = allocate(dtype, data.length);
-  if (buffer instanceof BigInt64Array) for (let i = 0; i < data.length; i++) buffer[i] = BigInt(data[i]!);
-  else buffer.set(data);
-  return buffer;
-}
-
-export function referenceFrom(buffer: TypedArray, dtype: DType, shape: readonly number[]): Reference {
-  return { dtype, shape, data: Float64Array.from({ length: buffer.length }, (_, i) => Number(buffer[i])) };
-}
 
 /** Fills the arena with bytes that make any float a NaN and any integer odd: nothing may survive from an earlier run. */
 export const poison = ({ arena }: Executable): void => void arena().fill(0xff);
@@ -34,12 +22,8 @@ export function run(
 }
 
 export function runOn(executable: Executable, graph: Graph, data: readonly Reference[]): readonly Reference[] {
-  const isSlot = graph.inputs.map((v) => v.node.op === 'slot');
-  const inputs = data.filter((_, i) => !isSlot[i]).map(bufferOf);
-  const slots = Float64Array.from(data.filter((_, i) => isSlot[i]).map((r) => r.data[0]!));
   poison(executable);
-  const outputs = executable.run(inputs, slots);
-  return graph.outputs.map((v, i) => referenceFrom(outputs[i]!, avalOf(v).dtype, avalOf(v).shape as readonly number[]));
+  return runOnce(executable, graph, data);
 }
 
 const bits: Readonly<Record<DType, number>> = { f32: 24, f64: 53, f16: 11, i32: 0, i64: 0, u8: 0, bool: 0 };

@@ -293,33 +293,14 @@ const bool: IntegerTable = {
   threefry: narrowed(threefry, 1),
 };
 
+const tables: Readonly<Record<Exclude<DType, 'f16'>, { readonly [K in ScalarName]?: Compute }>> = { f32, f64, i32, i64, u8, bool };
+
 /** How a function is computed on operands of this dtype. */
 export function scalarOf(fn: ScalarName, dtype: DType): Compute {
-  const table: { readonly [K in ScalarName]?: Compute } = tableOf(dtype);
-  const compute = table[fn];
+  if (dtype === 'f16') throw noHalf();
+  const compute = tables[dtype][fn];
   if (compute === undefined) throw new InternalError(`${fn} has no meaning for ${dtype}`, { op: 'emit' });
   return compute;
-}
-
-function tableOf(dtype: DType): { readonly [K in ScalarName]?: Compute } {
-  switch (dtype) {
-    case 'f32':
-      return f32;
-    case 'f64':
-      return f64;
-    case 'i32':
-      return i32;
-    case 'i64':
-      return i64;
-    case 'u8':
-      return u8;
-    case 'bool':
-      return bool;
-    case 'f16':
-      throw noHalf();
-    default:
-      return dtype satisfies never;
-  }
 }
 
 export const noHalf = (): DTypeError => new DTypeError('the wasm target has no float16', { op: 'emit', fix: 'use float32' });

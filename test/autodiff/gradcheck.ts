@@ -1,12 +1,12 @@
 // Derivatives against central differences, in float64: what gradcheck is to PyTorch, for graphs.
 import { expect } from 'vitest';
 import { pullback } from '../../compiler/autodiff/reverse.ts';
+import { draws } from '../../compiler/inspect/data.ts';
 import { region } from '../../compiler/ir/builder.ts';
 import { avalOf, type Graph, type Value } from '../../compiler/ir/node.ts';
 import { evaluate } from '../../compiler/ops/evaluate.ts';
 import type { Reference } from '../../compiler/ops/rules.ts';
 import { isFloat } from '../../runtime/dtype.ts';
-import { randomFrom } from '../graph-data.ts';
 
 /** Seeded numbers in the shape of a value. */
 export function noise(v: Value, random: () => number, low = -1, high = 1): Reference {
@@ -69,7 +69,7 @@ export function gradcheck(
   apply: (xs: readonly Value[]) => readonly Value[],
   tolerance = 1e-5,
 ): readonly number[] {
-  const random = randomFrom(7);
+  const random = draws(7);
   const cts = floats(g.outputs).map((i) => noise(g.outputs[i]!, random));
   const { graph, reached } = pullbackGraph(g, floats(g.inputs), apply);
   const grads = evaluate(graph, [...data, ...cts]);

@@ -4,6 +4,7 @@ import { batched } from '../../compiler/autodiff/batch.ts';
 import { pushforward } from '../../compiler/autodiff/forward.ts';
 import { inline } from '../../compiler/autodiff/inline.ts';
 import { pullback } from '../../compiler/autodiff/reverse.ts';
+import { draws } from '../../compiler/inspect/data.ts';
 import { aval } from '../../compiler/ir/aval.ts';
 import { b, build, full, lit, region } from '../../compiler/ir/builder.ts';
 import { avalOf, type Graph, type NodeOf, nodesOf, shapeOf, type Value } from '../../compiler/ir/node.ts';
@@ -11,7 +12,6 @@ import { verify } from '../../compiler/ir/verify.ts';
 import { evaluate } from '../../compiler/ops/evaluate.ts';
 import type { Reference } from '../../compiler/ops/rules.ts';
 import { AutogradError } from '../../runtime/errors.ts';
-import { randomFrom } from '../graph-data.ts';
 import { expectNear, gradcheck, noise, pullbackGraph } from './gradcheck.ts';
 
 const f64 = (...shape: number[]) => aval('f64', shape);
@@ -19,7 +19,7 @@ const bool = (...shape: number[]) => aval('bool', shape);
 const of = (dtype: 'f64' | 'bool' | 'i64', shape: number[], data: number[]): Reference => ({ dtype, shape, data: Float64Array.from(data) });
 const ones = (v: Value): Value => full(1, avalOf(v));
 const data = (g: Graph, seed = 3): Reference[] => {
-  const random = randomFrom(seed);
+  const random = draws(seed);
   return g.inputs.map((v) => noise(v, random));
 };
 

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { pullback } from '../../compiler/autodiff/reverse.ts';
+import { draws } from '../../compiler/inspect/data.ts';
 import { aval } from '../../compiler/ir/aval.ts';
 import { b, build, full, recordWith, region } from '../../compiler/ir/builder.ts';
 import { avalOf, nodesOf, postorder, type Value } from '../../compiler/ir/node.ts';
 import { evaluate } from '../../compiler/ops/evaluate.ts';
 import { InternalError } from '../../runtime/errors.ts';
 import { chainLength } from '../effort.ts';
-import { randomFrom } from '../graph-data.ts';
 import { gradcheck, noise } from './gradcheck.ts';
 
 const input = (...shape: number[]): Value => b.input({ dtype: 'f64', shape });
@@ -120,7 +120,7 @@ describe('regions', () => {
   test('the pullback of a cond is a cond of pullbacks', () => {
     const g = region([aval('bool', []), aval('f64', [3])], ([p, x]) => choose(p!, x!));
     for (const truth of [0, 1]) {
-      const data = [{ dtype: 'bool' as const, shape: [], data: Float64Array.of(truth) }, noise(g.inputs[1]!, randomFrom(3))];
+      const data = [{ dtype: 'bool' as const, shape: [], data: Float64Array.of(truth) }, noise(g.inputs[1]!, draws(3))];
       expect(gradcheck(g, data, ([p, x]) => choose(p!, x!))).toEqual([1]);
     }
   });

@@ -3,13 +3,13 @@ import { describe, expect, test } from 'vitest';
 import { batched } from '../../compiler/autodiff/batch.ts';
 import { pushforward } from '../../compiler/autodiff/forward.ts';
 import { inline } from '../../compiler/autodiff/inline.ts';
+import { draws } from '../../compiler/inspect/data.ts';
 import { b, full, region } from '../../compiler/ir/builder.ts';
 import { avalOf, type Graph, shapeOf, type Value } from '../../compiler/ir/node.ts';
 import { evaluate } from '../../compiler/ops/evaluate.ts';
 import type { Reference } from '../../compiler/ops/rules.ts';
 import { isFloat } from '../../runtime/dtype.ts';
 import { expectNear, floats, gradcheck, noise, pullbackGraph } from '../autodiff/gradcheck.ts';
-import { randomFrom } from '../graph-data.ts';
 import { expectClose } from '../meaning.ts';
 import { type Case, cases } from './samples.ts';
 
@@ -28,7 +28,7 @@ describe.each(cases)('$title', (c) => {
 
   test('its own gradient is the one through its body', () => {
     if (c.rule.vjp === undefined || surrogate(c)) return;
-    const random = randomFrom(11);
+    const random = draws(11);
     const cts = floats(c.graph.outputs).map((i) => noise(c.graph.outputs[i]!, random));
     const own = pullbackGraph(c.graph, floats(c.graph.inputs), c.whole);
     const through = pullbackGraph(c.graph, own.reached, c.opened);
@@ -41,7 +41,7 @@ describe.each(cases)('$title', (c) => {
   test('its gradient is differentiable', () => {
     const { graph, reached } = pullbackGraph(c.graph, floats(c.graph.inputs).slice(0, 1), c.whole);
     if (reached.length === 0) return;
-    const random = randomFrom(13);
+    const random = draws(13);
     const cts = floats(c.graph.outputs).map((i) => noise(c.graph.outputs[i]!, random));
     gradcheck(graph, [...c.data, ...cts], (args) => inline(graph, args), 1e-4);
   });
@@ -59,7 +59,7 @@ describe.each(cases)('$title', (c) => {
       const { values, isBatched } = batched(c.graph, args, inputs, size);
       return values.map((v, i) => (isBatched[i] ? v : b.expand(v, { shape: [size, ...shapeOf(v)], at: [0] })));
     });
-    const random = randomFrom(17);
+    const random = draws(17);
     const examples = Array.from({ length: size }, (_, k) =>
       c.data.map((r, i) => (k > 0 && inputs[i] ? { ...r, data: r.data.map((v) => v * (0.5 + 0.5 * random())) } : r)),
     );
@@ -86,7 +86,7 @@ function stack(parts: readonly Reference[]): Reference {
 /** u (J t) = (J^T u) t for random t and u, over the inputs `of`. */
 function expectTransposed(c: Case, of: readonly number[], apply: (xs: readonly Value[]) => readonly Value[]): void {
   const seeds = floats(c.graph.outputs);
-  const random = randomFrom(19);
+  const random = draws(19);
   const us = seeds.map((i) => noise(c.graph.outputs[i]!, random));
   const ts = of.map((i) => noise(c.graph.inputs[i]!, random));
   const forward: Graph = region([...c.graph.inputs.map(avalOf), ...of.map((i) => avalOf(c.graph.inputs[i]!))], (args) => {

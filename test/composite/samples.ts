@@ -1,5 +1,6 @@
 // The samples of all composites, as graphs with seeded data.
 import { inline } from '../../compiler/autodiff/inline.ts';
+import { draws } from '../../compiler/inspect/data.ts';
 import { region } from '../../compiler/ir/builder.ts';
 import type { Params } from '../../compiler/ir/codec.ts';
 import { avalOf, type Graph, type Value } from '../../compiler/ir/node.ts';
@@ -8,7 +9,6 @@ import { type CompositeName, compositeNames, recordComposite, ruleOf } from '../
 import type { Reference } from '../../compiler/ops/rules.ts';
 import { isFloat } from '../../runtime/dtype.ts';
 import { noise } from '../autodiff/gradcheck.ts';
-import { randomFrom } from '../graph-data.ts';
 
 export type Case = {
   readonly name: CompositeName;
@@ -28,7 +28,7 @@ export const cases: readonly Case[] = compositeNames.flatMap((name) => {
   return rule.samples.map((sample): Case => {
     const whole = (xs: readonly Value[]): readonly Value[] => recordComposite(name, xs, sample.params);
     const graph = region(sample.inputs, whole);
-    const random = randomFrom(name.length * 1000 + sample.inputs.length);
+    const random = draws(name.length * 1000 + sample.inputs.length);
     const [low, high] = sample.range ?? [-2, 2];
     const data = graph.inputs.map((v, i): Reference => {
       const given = sample.data?.[i];

@@ -1,11 +1,11 @@
 // Every function of matrices against differences, in reverse and forward mode, and its gradient once more.
 import { describe, expect, it } from 'vitest';
 import { autograd, linalg as L, type Tensor, tensor } from '../../compiler/index.ts';
-import { randomFrom } from '../graph-data.ts';
+import { draws } from '../../compiler/inspect/data.ts';
 
 /** Seeded numbers in float64. */
 function noise(seed: number, ...shape: number[]): Tensor {
-  const random = randomFrom(seed);
+  const random = draws(seed);
   const length = shape.reduce((n, d) => n * d, 1);
   return tensor(
     Float64Array.from({ length }, () => 2 * random() - 1),

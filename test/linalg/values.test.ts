@@ -11,11 +11,11 @@ import {
   type Tensor,
   tensor,
 } from '../../compiler/index.ts';
-import { randomFrom } from '../graph-data.ts';
+import { draws } from '../../compiler/inspect/data.ts';
 
 type Precision = 'float32' | 'float64';
 function noise(seed: number, shape: readonly number[], dtype: Precision = 'float64'): Tensor {
-  const random = randomFrom(seed);
+  const random = draws(seed);
   const length = shape.reduce((n, d) => n * d, 1);
   return tensor(
     Float64Array.from({ length }, () => 2 * random() - 1),

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { isDifferentiable } from '../../compiler/autodiff/derivative.ts';
 import { pushforward } from '../../compiler/autodiff/forward.ts';
 import { pullback } from '../../compiler/autodiff/reverse.ts';
+import { draws } from '../../compiler/inspect/data.ts';
 import { b, build } from '../../compiler/ir/builder.ts';
 import { avalOf, type Graph, type Value } from '../../compiler/ir/node.ts';
 import { opNames } from '../../compiler/ir/opset.ts';
@@ -10,7 +11,6 @@ import { evaluate } from '../../compiler/ops/evaluate.ts';
 import type { Reference } from '../../compiler/ops/rules.ts';
 import { differences, expectNear, floats, gradcheck, noise, pullbackGraph } from '../autodiff/gradcheck.ts';
 import { runs } from '../effort.ts';
-import { randomFrom } from '../graph-data.ts';
 import { type Case, casesOf, isSmooth } from './samples.ts';
 
 const regional = ['cond', 'whileLoop', 'scan', 'composite', 'kernel'];
@@ -45,7 +45,7 @@ describe('derivatives', () => {
     for (const c of smooth(op).slice(0, runs(3))) {
       const { graph, reached } = pullbackGraph(c.graph, floats(c.graph.inputs), again(c));
       if (reached.length === 0) continue;
-      const random = randomFrom(11);
+      const random = draws(11);
       const data = [...c.data, ...floats(c.graph.outputs).map((i) => noise(c.graph.outputs[i]!, random, 0.5, 1.5))];
       const seeds = graph.outputs.map((v) => b.input(avalOf(v)));
       const second = pullback(graph.outputs, seeds, graph.inputs);
@@ -61,7 +61,7 @@ describe('derivatives', () => {
 
 /** <ct, J t> = <J' ct, t> for random t and ct. */
 function expectTransposed({ title, graph, data }: Case): void {
-  const random = randomFrom(5);
+  const random = draws(5);
   const ins = floats(graph.inputs);
   const tangents = graph.inputs.map((v, i) => (ins.includes(i) ? b.input(avalOf(v)) : null));
   const cts = graph.outputs.map((v, i) => (floats(graph.outputs).includes(i) ? b.input(avalOf(v)) : null));

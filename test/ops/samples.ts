@@ -1,5 +1,6 @@
 // What the rules are tried with: each op's samples as graphs with seeded data.
 
+import { draws } from '../../compiler/inspect/data.ts';
 import type { Aval } from '../../compiler/ir/aval.ts';
 import { b, build } from '../../compiler/ir/builder.ts';
 import { fixedShape } from '../../compiler/ir/dim.ts';
@@ -10,7 +11,6 @@ import { referenceOf } from '../../compiler/ops/evaluate.ts';
 import type { Reference } from '../../compiler/ops/rules.ts';
 import { rules } from '../../compiler/ops/table.ts';
 import { type DType, isFloat } from '../../runtime/dtype.ts';
-import { randomFrom } from '../graph-data.ts';
 
 /** A sample seen without its op's types. */
 export type Trial = {
@@ -39,7 +39,7 @@ export function drawn(random: () => number, dtype: DType, [low, high]: readonly 
 }
 
 export function dataOf(trial: Trial, seed: number): readonly Reference[] {
-  const random = randomFrom(seed);
+  const random = draws(seed);
   return trial.inputs.map(({ dtype, shape }, i) => {
     const sizes = fixedShape(shape);
     const length = sizes.reduce((n, d) => n * d, 1);

@@ -1,11 +1,13 @@
 // Runs graphs with every result rounded to its dtype, on numbers that show what a rewrite may not change: signed zeros, NaN, infinities.
+
+import { draws } from '../../compiler/inspect/data.ts';
 import { fixedShape } from '../../compiler/ir/dim.ts';
 import { avalOf, type Graph, type Node, nodesOf } from '../../compiler/ir/node.ts';
 import { evaluate } from '../../compiler/ops/evaluate.ts';
 import type { Reference } from '../../compiler/ops/rules.ts';
 import { meaningOf } from '../../compiler/ops/table.ts';
 import type { DType } from '../../runtime/dtype.ts';
-import { dataFor, randomFrom } from '../graph-data.ts';
+import { dataFor } from '../graph-data.ts';
 
 const specials: Readonly<Partial<Record<DType, readonly number[]>>> = {
   f32: [
@@ -33,7 +35,7 @@ const specials: Readonly<Partial<Record<DType, readonly number[]>>> = {
 
 /** Data of which half the elements are special. What is an index, a bool or an i64 stays moderate. */
 export function specialDataFor(graph: Graph, seed: number): readonly Reference[] {
-  const random = randomFrom(seed);
+  const random = draws(seed);
   const isIndex = new Set(nodesOf(graph).flatMap((n) => (n.op === 'gather' ? [n.inputs[1].node] : [])));
   return dataFor(graph, seed).map((given, i) => {
     const list = isIndex.has(graph.inputs[i]!.node) ? undefined : specials[given.dtype];

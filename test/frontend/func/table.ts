@@ -12,7 +12,7 @@ import * as scatter from '../../../compiler/frontend/functional/scatter.ts';
 import * as shape from '../../../compiler/frontend/functional/shape.ts';
 import * as unary from '../../../compiler/frontend/functional/unary.ts';
 import { eye, linalg, type Tensor, tensor } from '../../../compiler/index.ts';
-import { randomFrom } from '../../graph-data.ts';
+import { draws } from '../../../compiler/inspect/data.ts';
 
 type Linalg = { readonly [K in keyof typeof linalg as `linalg.${K}`]: (typeof linalg)[K] };
 export const functions = {
@@ -42,7 +42,7 @@ export type Case = {
 /** Numbers well apart from each other and from 0, 1 and their negatives, where functions have kinks. */
 export function numbers({ shape, low, high }: Argument, seed: number): number[] {
   const n = shape.reduce((a, c) => a * c, 1);
-  const random = randomFrom(seed);
+  const random = draws(seed);
   const kinks = [-2, -1, -0.5, 0, 0.5, 1, 2];
   const order = Array.from({ length: n }, (_, i) => i).sort(() => random() - 0.5);
   return order.map((i) => {

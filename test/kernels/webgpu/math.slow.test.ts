@@ -1,10 +1,10 @@
 // How far the float32 functions in WGSL are from the truth, over all magnitudes and where they are special.
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { draws } from '../../../compiler/inspect/data.ts';
 import { b, build } from '../../../compiler/ir/builder.ts';
 import { referenceOf } from '../../../compiler/ops/evaluate.ts';
 import { type ScalarName, scalar } from '../../../kernels/scalar.ts';
 import type { Machine } from '../../../runtime/webgpu/state.ts';
-import { randomFrom } from '../../graph-data.ts';
 import { ulpsApart } from '../../run-program.ts';
 import { testMachine } from '../../webgpu/adapter.ts';
 import { run } from '../../webgpu/run.ts';
@@ -75,7 +75,7 @@ const count = 20_000;
 
 /** Half of them of ordinary size, half with any bits; subnormal ones aside, which a GPU may take for zeros. */
 function numbers(seed: number): number[] {
-  const random = randomFrom(seed);
+  const random = draws(seed);
   const any = (): number => {
     const value = new Float32Array(Uint32Array.of(Math.floor(random() * 2 ** 32)).buffer)[0]!;
     return Math.abs(value) < 2 ** -126 ? 0 : value;
