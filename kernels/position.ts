@@ -151,7 +151,8 @@ export const asConstant = (position: Position): number | undefined =>
   position.kind === 'const' && typeof position.value === 'number' ? position.value : undefined;
 
 /**
- * The terms of a sum as people write them: signs apart, and the constant in front where the sum would start with a minus (`7 - i`).
+ * The terms of a sum as people write them: signs apart, and the number in front where the sum would start with a minus (`7 - i`).
+ * A number stands last in every sum, so that reading puts it back; terms of sizes keep their order among each other.
  */
 export function summandsOf(position: Position): { readonly isNegative: boolean; readonly term: Position }[] {
   const terms: { readonly isNegative: boolean; readonly term: Position }[] = [];
@@ -162,8 +163,8 @@ export function summandsOf(position: Position): { readonly isNegative: boolean; 
     p = p.kind === 'add' ? p.a : undefined;
   }
   terms.reverse();
-  const constant = terms.at(-1)!;
-  if (terms[0]!.isNegative && !constant.isNegative && constant.term.kind === 'const') terms.unshift(terms.pop()!);
+  const last = terms.at(-1)!;
+  if (terms[0]!.isNegative && !last.isNegative && asConstant(last.term) !== undefined) terms.unshift(terms.pop()!);
   return terms;
 }
 

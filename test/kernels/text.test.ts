@@ -45,6 +45,16 @@ describe('the text form', () => {
     verifyKernel(parseKernel(everything));
   });
 
+  it('keeps the order of sizes where a sum begins with a minus', () => {
+    const text = dedent(`
+      kernel @k(y: write f32[64]) {
+        y[-#n*#n + #n] = 1_f32
+        y[7 - #n] = 1_f32
+      }
+    `);
+    expect(printKernel(parseKernel(text))).toBe(text);
+  });
+
   it('reads back any kernel', () => {
     fc.assert(
       fc.property(kernels, (kernel) => {
@@ -200,6 +210,7 @@ const positions: fc.Arbitrary<Position> = fc.letrec<{ p: Position }>((tie) => ({
     fc.tuple(tie('p'), fc.integer({ min: 1, max: 12 })).map(([a, n]) => div(a, n)),
     fc.tuple(tie('p'), fc.integer({ min: 1, max: 12 })).map(([a, n]) => mod(a, n)),
     tie('p').map((a) => mul(a, { size: 'n' })),
+    fc.constant(constant({ size: 'n' })),
   ),
 })).p;
 
