@@ -91,6 +91,16 @@ export class IRError extends FluxionError {
 export class ProgramError extends FluxionError {
   override readonly code: string = 'PROGRAM';
 }
+/** A file that is damaged, hostile, or not of the format that it claims; `offset` is the byte where the rule is broken. */
+export class FormatError extends FluxionError {
+  override readonly code: string = 'FORMAT';
+  readonly offset: number | undefined;
+
+  constructor(what: string, facts: ErrorFacts & { readonly offset?: number | undefined } = {}) {
+    super(facts.offset === undefined ? what : `${what} (byte ${facts.offset})`, facts);
+    this.offset = facts.offset;
+  }
+}
 /** A defect of the compiler itself; says the pass, the op and the value. */
 export class InternalError extends FluxionError {
   override readonly code: string = 'INTERNAL';
