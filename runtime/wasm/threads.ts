@@ -65,7 +65,12 @@ function startWeb(source: string, data: WorkerData, died: () => void): Handle {
   const worker = new Worker(url);
   worker.onerror = died;
   worker.postMessage(data);
-  return { terminate: () => worker.terminate() };
+  // Not before: some engines fetch the text late.
+  const terminate = (): void => {
+    worker.terminate();
+    URL.revokeObjectURL(url);
+  };
+  return { terminate };
 }
 
 const recordAt = (base: number, i: number): number => base + control.workers + record.words * i;
@@ -194,7 +199,7 @@ function lost({ words, base }: Pool, i: number): WorkerError {
 }
 
 /** Whether a worker is gone, so that the pool is of no use any more. */
-const isBroken = (pool: Pool): boolean => pool.workers.some((_, i) => stateOf(pool, i) === state.dead);
+export const isBroken = (pool: Pool): boolean => pool.workers.some((_, i) => stateOf(pool, i) === state.dead);
 
 /** Sends all workers home. */
 function closePool(pool: Pool): void {
