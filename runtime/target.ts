@@ -70,14 +70,14 @@ export const wasmTarget = (numerics: 'mul+add' | 'madd', tile: RegisterTile = de
 
 /**
  * A GPU by way of WGSL: what every adapter has. A stage binds 8 storage buffers, of which one reports failures and one may hold scratch.
- * No float64 and no int64; scratch that is larger than an invocation's own memory would be slow.
+ * No float64; int64 is two words. Scratch that is larger than an invocation's own memory would be slow.
  */
 export const webgpuTarget: Target = {
   name: 'webgpu',
   lanes: 1,
   threads: 1,
   numerics: 'mul+add',
-  dtypes: ['f32', 'i32', 'u8', 'bool'],
+  dtypes: ['f32', 'i32', 'i64', 'u8', 'bool'],
   maxBuffersPerKernel: 6,
   maxScratchBytes: 4096,
   maxOpsPerKernel: 256,

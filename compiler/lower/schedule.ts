@@ -5,6 +5,7 @@ import { tileContractions } from '../../kernels/schedule/contraction.ts';
 import { mergeMembers } from '../../kernels/schedule/members.ts';
 import { splitReductions } from '../../kernels/schedule/partials.ts';
 import { scheduleProducts } from '../../kernels/schedule/product.ts';
+import { sortByRank } from '../../kernels/schedule/ranks.ts';
 import { splitResidues } from '../../kernels/schedule/residues.ts';
 import { shareScatters } from '../../kernels/schedule/scatter.ts';
 import { transposeReads } from '../../kernels/schedule/transpose.ts';
@@ -14,6 +15,7 @@ import type { NodeOf } from '../ir/node.ts';
 
 export function scheduleKernel(kernel: Kernel, form: NodeOf<'kernel'>['attrs']['form'], target: Target): Kernel {
   const scheduled = scheduleForm(kernel, form, target);
+  if (target.name === 'webgpu') return sortByRank(scheduled);
   return target.name === 'wasm'
     ? shareScatters(splitReductions(vectorise(transposeReads(splitResidues(searchInLanes(scheduled))))))
     : scheduled;

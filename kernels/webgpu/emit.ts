@@ -4,10 +4,10 @@ import type { Shader } from '../../runtime/program.ts';
 import type { Kernel, Param, Stmt } from '../loop.ts';
 import { type Code, comment, integer, primary } from './code.ts';
 import { askedOf, position, value } from './expression.ts';
-import { byteAccess, launchField, load, save, storeOf } from './memory.ts';
+import { byteAccess, launchField, load, pairAccess, save, storeOf } from './memory.ts';
 import { namesIn, type Phase, phasesOf, rowsOf, type Shared, sizeOf } from './phases.ts';
 import { preludeOf } from './prelude.ts';
-import { printerOf, shaderDType, typeOf } from './scalar.ts';
+import { printerOf, shaderDType, typeOf, wordsOf } from './scalar.ts';
 import { type Bound, bindingOf, declare, failure, freshId, identifierOf, line, nameOf, need, type Scope } from './scope.ts';
 
 /** Where a parameter lies: in which of the bound buffers, 0 being the arena, and whether elsewhere than at its beginning. */
@@ -31,6 +31,8 @@ export function emitShader(kernel: Kernel, places: readonly ParamPlace[]): Shade
     failures: [],
     bytesRead: new Set(),
     bytesWritten: new Set(),
+    pairsRead: new Set(),
+    pairsWritten: new Set(),
     slots: new Set(),
     taken,
     scratchWords: 0,
@@ -53,14 +55,15 @@ export function emitShader(kernel: Kernel, places: readonly ParamPlace[]): Shade
   kernel.params.forEach((p, i) => {
     outer.set(p.name, { kind: 'bound', buffer: bounds.get(places[i]!.buffer)!, dtype: p.dtype, offset: offsets[i] });
   });
-  for (const s of shared) outer.set(s.name, { kind: 'scratch', dtype: s.dtype, at: reserve(e, s.length ?? 1), each: undefined });
+  for (const s of shared)
+    outer.set(s.name, { kind: 'scratch', dtype: s.dtype, at: reserve(e, wordsOf(s.dtype) * (s.length ?? 1)), each: undefined });
 
   const base = identifierOf(kernel.name);
   const names = phases.map((_, i) => freshId(taken, new Set(), phases.length === 1 ? base : `${base}_${i + 1}`));
   const entries = phases.map((phase, i) => printPhase(e, phase, names[i]!, shared, outer));
   const used = new Set(entries.flatMap((entry) => entry.bindings));
   const fields = ['  failures: u32,', '  scratch: i32,', ...kernel.params.map((_, i) => `  ${offsets[i] ?? `unused${i}`}: i32,`)];
-  const slots = kernel.slots.slice(0, Math.max(-1, ...e.slots) + 1).map((dtype, i) => `  slot${i}: ${slotType(dtype)},`);
+  const slots = kernel.slots.slice(0, Math.max(-1, ...e.slots) + 1).flatMap(slotFields);
   const at = (binding: number): string => `@group(0) @binding(${binding})`;
   const declarations = [
     ...(used.has(bindingOf.launch) ? ['struct Launch {', ...fields, '}', `${at(bindingOf.launch)} var<uniform> launch: Launch;`] : []),
@@ -71,13 +74,16 @@ export function emitShader(kernel: Kernel, places: readonly ParamPlace[]): Shade
       .map((b) => `${at(b.binding)} var<storage, ${accessOf(kernel, places, b, e.scratchWords > 0)}> ${b.id}: array<${b.element}>;`),
   ];
   const bytes = [...new Set([...e.bytesRead, ...e.bytesWritten])].flatMap((b) => byteAccess(b, e.bytesRead.has(b), e.bytesWritten.has(b)));
-  const lines = [...kernel.comment.map(comment), ...declarations, ...bytes, ...preludeOf(e.helpers), '', ...e.lines];
+  const pairs = [...new Set([...e.pairsRead, ...e.pairsWritten])].flatMap((b) => pairAccess(b, e.pairsRead.has(b), e.pairsWritten.has(b)));
+  const lines = [...kernel.comment.map(comment), ...declarations, ...bytes, ...pairs, ...preludeOf(e.helpers), '', ...e.lines];
   return { source: `${lines.join('\n')}\n`, entries, scratchWords: e.scratchWords, failures: e.failures };
 }
 
-function slotType(dtype: Kernel['slots'][number]): string {
-  return dtype === 'bool' ? 'u32' : dtype === 'f32' ? 'f32' : 'i32';
-}
+/** An i64 has a field for each of its words, which need no alignment then. */
+const slotFields = (dtype: Kernel['slots'][number], i: number): readonly string[] =>
+  dtype === 'i64'
+    ? [`  slot${i}: u32,`, `  slot${i}_high: u32,`]
+    : [`  slot${i}: ${dtype === 'bool' ? 'u32' : dtype === 'f32' ? 'f32' : 'i32'},`];
 
 const isWritten = (p: Param): boolean => p.access !== 'read';
 const isByte = (p: Param): boolean => p.dtype === 'u8' || p.dtype === 'bool';
@@ -91,9 +97,13 @@ function boundBuffers(kernel: Kernel, places: readonly ParamPlace[], taken: Set<
     if (bounds.has(buffer)) return;
     const inside = kernel.params.filter((_, j) => places[j]!.buffer === buffer);
     const isPlain = buffer !== 0 && inside.every((q) => q.dtype === p.dtype) && !isByte(p);
-    const element = isPlain ? (p.dtype as 'f32' | 'i32') : inside.some((q) => isByte(q) && isWritten(q)) ? 'atomic<u32>' : 'u32';
+    const element = isPlain
+      ? (typeOf[shaderDType(p.dtype)] as 'f32' | 'i32' | 'vec2<u32>')
+      : inside.some((q) => isByte(q) && isWritten(q))
+        ? 'atomic<u32>'
+        : 'u32';
     const id = buffer === 0 ? 'arena' : freshId(taken, new Set(), p.name);
-    taken.add(id).add(`${id}_byte`).add(`${id}_set_byte`);
+    taken.add(id).add(`${id}_byte`).add(`${id}_set_byte`).add(`${id}_pair`).add(`${id}_set_pair`);
     bounds.set(buffer, { binding: bindingOf.buffers + buffer, id, element });
   });
   return bounds;
@@ -250,8 +260,9 @@ function statement(e: Scope, s: Stmt): void {
     case 'check': {
       const below = sizeOf(s.below, e.bindings);
       const code = value(e, s.value);
-      need(e, 'check');
-      line(e, `check(${code.text}, ${below}, ${failure(e, { op: s.op, below })}u);`);
+      const isLong = s.value.dtype === 'i64';
+      need(e, isLong ? 'check_i64' : 'check');
+      line(e, `${isLong ? 'check_i64' : 'check'}(${code.text}, ${below}${isLong ? 'u' : ''}, ${failure(e, { op: s.op, below })}u);`);
       return;
     }
     case 'members': {
@@ -288,13 +299,14 @@ function scratch(e: Scope, s: Extract<Stmt, { kind: 'scratch' }>): void {
     return;
   }
   const { dtype } = s;
-  if (length > 0 && e.privateWords + length <= privateLimit) {
-    e.privateWords += length;
+  const words = wordsOf(dtype) * length;
+  if (length > 0 && e.privateWords + words <= privateLimit) {
+    e.privateWords += words;
     const id = declare(e, s.name);
     e.stores.set(s.name, { kind: 'private', dtype, id });
     line(e, `var ${id}: array<${typeOf[shaderDType(dtype)]}, ${length}>;`);
   } else {
-    e.stores.set(s.name, { kind: 'scratch', dtype, at: reserve(e, length * e.invocations), each: length });
+    e.stores.set(s.name, { kind: 'scratch', dtype, at: reserve(e, words * e.invocations), each: words });
     launchField(e, 'scratch');
   }
   if (init !== undefined) fill(e, s.name, length, init);

@@ -25,6 +25,7 @@ export function value(e: Scope, x: Expr): Code {
     case 'slot':
       e.slots.add(x.index);
       e.used.add(bindingOf.slots);
+      if (dtype === 'i64') return primary(`vec2(slots.slot${x.index}, slots.slot${x.index}_high)`);
       return dtype === 'bool' ? infix(primary(`slots.slot${x.index}`), '!=', primary('0u')) : primary(`slots.slot${x.index}`);
     case 'load':
       return load(e, storeOf(e, x.buffer), position(e, x.at));
@@ -45,7 +46,7 @@ export function value(e: Scope, x: Expr): Code {
 
 /** What is computed of constants alone is refused where it overflows, so one of them is made to look like none. */
 function operands(e: Scope, args: readonly Expr[]): readonly Code[] {
-  const isConstant = args.every((a) => a.kind === 'literal' && a.dtype !== 'bool');
+  const isConstant = args.every((a) => a.kind === 'literal' && a.dtype !== 'bool' && a.dtype !== 'i64');
   return args.map((a, i) => (isConstant && i === 0 ? runtimeLiteral(e, a) : value(e, a)));
 }
 
@@ -67,6 +68,8 @@ function literal(e: Scope, x: Extract<Expr, { kind: 'literal' }>): Code {
     case 'i32':
     case 'u8':
       return integer(v);
+    case 'i64':
+      return primary(`vec2(${x.bits & 0xffffffffn}u, ${x.bits >> 32n}u)`);
     case 'f32':
       return Number.isFinite(v) ? float(v) : runtimeLiteral(e, x);
   }
@@ -122,6 +125,9 @@ function positionAs(e: Scope, at: Position, dtype: DType): Code {
   switch (shaderDType(dtype)) {
     case 'i32':
       return code;
+    case 'i64':
+      need(e, 'to_i64');
+      return invoke('to_i64', code);
     case 'f32':
       return invoke('f32', code);
     case 'u8':
@@ -151,7 +157,7 @@ export function position(e: Scope, p: Position): Code {
     }
     case 'value': {
       const code = value(e, p.value);
-      return p.value.dtype === 'f32' || p.value.dtype === 'bool' ? cast(code, shaderDType(p.value.dtype), 'i32', askedOf(e)) : code;
+      return p.value.dtype === 'u8' ? code : cast(code, shaderDType(p.value.dtype), 'i32', askedOf(e));
     }
     default:
       return p satisfies never;

@@ -1,6 +1,7 @@
 // Functions that a shader carries with it: what WGSL lacks or leaves too free. Only those that a kernel uses are written into its source.
 import { type DivisionName, division } from './math/division.ts';
 import { type ExponentialName, exponential } from './math/exponential.ts';
+import { type Int64Name, int64 } from './math/int64.ts';
 import { type LogarithmName, logarithm } from './math/logarithm.ts';
 import { type TrigonometryName, trigonometry } from './math/trigonometry.ts';
 
@@ -21,7 +22,7 @@ type OwnName =
   | 'threefry'
   | 'fail'
   | 'check';
-export type HelperName = OwnName | DivisionName | ExponentialName | LogarithmName | TrigonometryName;
+export type HelperName = OwnName | DivisionName | ExponentialName | Int64Name | LogarithmName | TrigonometryName;
 
 const own: Readonly<Record<OwnName, Helper>> = {
   // Compilers may assume that there are no NaNs, but not what bits mean.
@@ -77,7 +78,7 @@ fn to_i32(x: f32) -> i32 {
   divisor: {
     text: `
 fn divisor(y: i32, failure: u32) -> i32 {
-  if (y == 0) { fail(failure, 0); }
+  if (y == 0) { fail(failure, vec2(0u)); }
   return select(y, 1, y == 0);
 }`,
     uses: ['fail'],
@@ -138,20 +139,22 @@ fn threefry(key: i32, stream: i32, index: i32) -> i32 {
   // The first failure of all is kept, whoever comes first.
   fail: {
     text: `
-fn fail(failure: u32, value: i32) {
-  if (atomicCompareExchangeWeak(&status[0], 0u, launch.failures + failure).exchanged) { atomicStore(&status[1], bitcast<u32>(value)); }
+fn fail(failure: u32, value: vec2<u32>) {
+  if (!atomicCompareExchangeWeak(&status[0], 0u, launch.failures + failure).exchanged) { return; }
+  atomicStore(&status[1], value.x);
+  atomicStore(&status[2], value.y);
 }`,
   },
   check: {
     text: `
 fn check(value: i32, below: i32, failure: u32) {
-  if (value < 0 || value >= below) { fail(failure, value); }
+  if (value < 0 || value >= below) { fail(failure, vec2(bitcast<u32>(value), bitcast<u32>(value >> 31u))); }
 }`,
     uses: ['fail'],
   },
 };
 
-const helpers: Readonly<Record<HelperName, Helper>> = { ...own, ...division, ...exponential, ...logarithm, ...trigonometry };
+const helpers: Readonly<Record<HelperName, Helper>> = { ...own, ...division, ...exponential, ...int64, ...logarithm, ...trigonometry };
 export const helperNames = Object.keys(helpers) as readonly HelperName[];
 
 /** The functions named and what they call. WGSL does not mind the order. */

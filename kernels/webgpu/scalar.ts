@@ -2,38 +2,38 @@
 import type { DType } from '../../runtime/dtype.ts';
 import { DTypeError, InternalError } from '../../runtime/errors.ts';
 import type { Printers, ScalarName, scalar } from '../scalar.ts';
-import { type Code, infix, integer, invoke, type Operator, prefix, primary } from './code.ts';
+import { type Code, infix, integer, invoke, type Operator, Precedence, prefix, primary } from './code.ts';
 import type { HelperName } from './prelude.ts';
 
 /** dtypes that shaders compute with. */
-export type ShaderDType = 'f32' | 'i32' | 'u8' | 'bool';
+export type ShaderDType = 'f32' | 'i32' | 'i64' | 'u8' | 'bool';
 
 /** How values of a dtype are typed. */
-export const typeOf: Readonly<Record<ShaderDType, 'f32' | 'i32' | 'bool'>> = { f32: 'f32', i32: 'i32', u8: 'i32', bool: 'bool' };
-
-const names: Readonly<Record<DType, string>> = {
-  f32: 'float32',
-  f64: 'float64',
-  f16: 'float16',
-  i32: 'int32',
-  i64: 'int64',
-  u8: 'uint8',
+export const typeOf: Readonly<Record<ShaderDType, 'f32' | 'i32' | 'vec2<u32>' | 'bool'>> = {
+  f32: 'f32',
+  i32: 'i32',
+  i64: 'vec2<u32>',
+  u8: 'i32',
   bool: 'bool',
 };
+/** Words that an element takes in scratch. */
+export const wordsOf = (dtype: DType): number => (dtype === 'i64' ? 2 : 1);
 
 /** The dtype, if shaders know it. */
 export function shaderDType(dtype: DType): ShaderDType {
   switch (dtype) {
     case 'f32':
     case 'i32':
+    case 'i64':
     case 'u8':
     case 'bool':
       return dtype;
     case 'f64':
     case 'f16':
-      throw new DTypeError(`webgpu does not compute with ${names[dtype]}`, { op: 'emit', fix: 'convert with to(float32)' });
-    case 'i64':
-      throw new DTypeError(`webgpu does not compute with ${names[dtype]}`, { op: 'emit', fix: 'convert with to(int32)' });
+      throw new DTypeError(`webgpu does not compute with ${dtype === 'f64' ? 'float64' : 'float16'}`, {
+        op: 'emit',
+        fix: "convert with to('float32')",
+      });
     default:
       return dtype satisfies never;
   }
@@ -161,6 +161,16 @@ const divided =
   };
 const dividedBy = (name: HelperName): Print => divided((x, y, asked) => helper(name)([x, y], asked));
 
+const divided64 =
+  (name: HelperName): Print =>
+  ([x, y], asked) => {
+    asked.need('divisor_i64');
+    return helper(name)([x!, invoke('divisor_i64', y!, asked.divisionByZero())], asked);
+  };
+/** A pair of words as an i32: its low word. */
+export const lowWord = (x: Code): Code =>
+  invoke('bitcast<i32>', primary(`${x.precedence === Precedence.primary ? x.text : `(${x.text})`}.x`));
+
 /** Functions that are defined for floating operands only. */
 type FloatOnly = { [K in ScalarName]: (typeof scalar)[K]['dtype'] extends 'float' ? K : never }[ScalarName];
 type Integer = { readonly [K in Exclude<ScalarName, FloatOnly>]: Print };
@@ -190,6 +200,43 @@ const i32: Integer = {
   neg: one((x) => prefix('-', x)),
   abs: builtin('abs'),
   sign: builtin('sign'),
+  floor: same,
+  ceil: same,
+  trunc: same,
+  round: same,
+  select,
+};
+
+/** Bits are those of the words; all else is a function. */
+const long = (name: HelperName): Print => helper(name);
+const i64: Integer = {
+  ...logical,
+  eq: ([x, y]) => invoke('all', infix(x!, '==', y!)),
+  ne: ([x, y]) => invoke('any', infix(x!, '!=', y!)),
+  lt: long('lt_i64'),
+  le: ([x, y], asked) => prefix('!', long('lt_i64')([y!, x!], asked)),
+  add: long('add_i64'),
+  sub: long('sub_i64'),
+  mul: long('mul_i64'),
+  floorDiv: divided64('floor_divide_i64'),
+  rem: divided64('floor_remainder_i64'),
+  fmod: divided64('fmod_i64'),
+  pow: long('pow_i64'),
+  min: long('min_i64'),
+  max: long('max_i64'),
+  bitAnd: operator('&'),
+  bitOr: operator('|'),
+  bitXor: operator('^'),
+  bitNot: one((x) => prefix('~', x)),
+  shl: long('shl_i64'),
+  shr: long('shr_i64'),
+  threefry: (args, asked) => {
+    asked.need('to_i64');
+    return invoke('to_i64', helper('threefry')(args.map(lowWord), asked));
+  },
+  neg: long('neg_i64'),
+  abs: long('abs_i64'),
+  sign: long('sign_i64'),
   floor: same,
   ceil: same,
   trunc: same,
@@ -250,7 +297,7 @@ const bool: Integer = {
   round: noArithmetic,
 };
 
-const tables: Readonly<Record<ShaderDType, { readonly [K in ScalarName]?: Print }>> = { f32, i32, u8, bool };
+const tables: Readonly<Record<ShaderDType, { readonly [K in ScalarName]?: Print }>> = { f32, i32, i64, u8, bool };
 
 /** The printer of a function whose operands have this dtype. */
 export function printerOf(fn: ScalarName, dtype: DType): Print {
@@ -264,17 +311,26 @@ export function cast(x: Code, from: ShaderDType, to: ShaderDType, { need }: Aske
   if (from === to) return x;
   switch (to) {
     case 'bool':
+      if (from === 'i64') return invoke('any', infix(x, '!=', primary('vec2(0u)')));
       // NaN is true, which a comparison need not say.
       return from === 'f32'
         ? infix(infix(invoke('bitcast<u32>', x), '&', primary('0x7fffffffu')), '!=', primary('0u'))
         : infix(x, '!=', integer(0));
     case 'f32':
-      return invoke('f32', x);
+      if (from !== 'i64') return invoke('f32', x);
+      need('i64_to_f32');
+      return invoke('i64_to_f32', x);
+    case 'i64': {
+      const name = from === 'f32' ? 'f32_to_i64' : 'to_i64';
+      need(name);
+      return invoke(name, from === 'bool' ? numberOf(x) : x);
+    }
     case 'i32':
     case 'u8': {
       if (from === 'bool') return invoke('i32', x);
       if (from === 'u8') return x;
       if (from === 'i32') return wrap8(x);
+      if (from === 'i64') return to === 'i32' ? lowWord(x) : wrap8(lowWord(x));
       need('to_i32');
       const whole = invoke('to_i32', x);
       return to === 'u8' ? wrap8(whole) : whole;

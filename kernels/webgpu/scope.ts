@@ -18,7 +18,11 @@ export type Store =
   | { readonly kind: 'private'; readonly dtype: DType; readonly id: string };
 
 /** A bound buffer. One that holds a single dtype is an array of that; others are words. */
-export type Bound = { readonly binding: number; readonly id: string; readonly element: 'f32' | 'i32' | 'u32' | 'atomic<u32>' };
+export type Bound = {
+  readonly binding: number;
+  readonly id: string;
+  readonly element: 'f32' | 'i32' | 'vec2<u32>' | 'u32' | 'atomic<u32>';
+};
 
 export type Scope = {
   readonly kernel: Kernel;
@@ -28,6 +32,9 @@ export type Scope = {
   /** Bound buffers of which bytes are read or written. */
   readonly bytesRead: Set<Bound>;
   readonly bytesWritten: Set<Bound>;
+  /** The same of pairs of words in buffers of single words. */
+  readonly pairsRead: Set<Bound>;
+  readonly pairsWritten: Set<Bound>;
   readonly slots: Set<number>;
   /** Identifiers taken for the whole shader. */
   readonly taken: Set<string>;
@@ -68,7 +75,7 @@ const reserved = new Set(
     'thread_local throw trait try type typedef typeid typename typeof union unless unorm unsafe unsized use using varying virtual ' +
     'volatile wgsl where with writeonly yield abs min max clamp round floor ceil trunc sqrt sign fma id launch slots status arena ' +
     'Launch Slots Angle high_product threefry_four atomicLoad atomicStore atomicAnd atomicOr atomicCompareExchangeWeak ' +
-    'countLeadingZeros'
+    'countLeadingZeros any all'
   ).split(' '),
 );
 
@@ -106,7 +113,7 @@ export function line(e: Scope, text: string): void {
   e.lines.push('  '.repeat(e.depth) + text);
 }
 
-const failing = new Set<HelperName>(['fail', 'check', 'divisor']);
+const failing = new Set<HelperName>(['fail', 'check', 'check_i64', 'divisor', 'divisor_i64']);
 export function need(e: Scope, name: HelperName): void {
   e.helpers.add(name);
   if (!failing.has(name)) return;

@@ -31,7 +31,7 @@ export function bindWebGpu(data: Program, m: Machine, faults?: Faults): Executab
   const { turns, blocks } = planTurns(program, m, modules, shaders.ofLaunch);
   const launchBlocks = newBuffer(m, `the launches of ${program.name}`, blocks.byteLength, usage.uniform | usage.copyTo);
   device.queue.writeBuffer(launchBlocks, 0, blocks);
-  const slotBlock = newBuffer(m, `the slots of ${program.name}`, Math.max(16, 4 * program.slots.length), usage.uniform | usage.copyTo);
+  const slotBlock = newBuffer(m, `the slots of ${program.name}`, slotBytes(program), usage.uniform | usage.copyTo);
   const constants = program.constants.map((c, i) => {
     const elements = decodeConstant(c);
     const memory = newBuffer(m, `constant ${i} of ${program.name}`, elements.byteLength, usage.storage | usage.copyTo);
@@ -179,13 +179,20 @@ function planTurns(
   return { turns, blocks: Int32Array.from(words) };
 }
 
+const slotBytes = ({ slots }: Program): number => Math.max(16, 4 * slots.reduce((n, { dtype }) => n + (dtype === 'i64' ? 2 : 1), 0));
+
 /** Slots as 32-bit words. */
 function slotWords(program: Program, slots: Float64Array): Uint8Array<ArrayBuffer> {
-  const view = new DataView(new ArrayBuffer(Math.max(16, 4 * program.slots.length)));
+  const view = new DataView(new ArrayBuffer(slotBytes(program)));
+  let at = 0;
   program.slots.forEach(({ dtype }, i) => {
     const value = slots[i]!;
-    if (dtype === 'f32') view.setFloat32(4 * i, value, true);
-    else view.setInt32(4 * i, dtype === 'bool' ? Number(value !== 0) : dtype === 'u8' ? value & 255 : value, true);
+    if (dtype === 'i64') {
+      view.setBigInt64(at, BigInt(Math.trunc(value) || 0), true);
+      at += 4;
+    } else if (dtype === 'f32') view.setFloat32(at, value, true);
+    else view.setInt32(at, dtype === 'bool' ? Number(value !== 0) : dtype === 'u8' ? value & 255 : value, true);
+    at += 4;
   });
   return new Uint8Array(view.buffer);
 }

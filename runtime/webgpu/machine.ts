@@ -27,7 +27,7 @@ export function makeMachine(device: GPUDevice): Machine {
       read: (block) => readBlock(m, block as GpuBlock),
       release: (block) => recycle(m, block as GpuBlock),
     },
-    status: device.createBuffer({ label: 'status', size: 8, usage: usage.storage | usage.copyFrom | usage.copyTo }),
+    status: device.createBuffer({ label: 'status', size: 16, usage: usage.storage | usage.copyFrom | usage.copyTo }),
     failures: [],
     arena: undefined,
     arenas: 0,

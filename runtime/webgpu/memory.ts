@@ -87,17 +87,17 @@ export async function readBlock(m: Machine, { dtype, length, memory }: GpuBlock)
   const { device } = m;
   const bytes = Math.ceil(bytesOf({ dtype, length }) / 4) * 4;
   // The status first, so that one wait serves both.
-  const staging = newBuffer(m, 'read-back', 8 + bytes, usage.mapRead | usage.copyTo);
+  const staging = newBuffer(m, 'read-back', 16 + bytes, usage.mapRead | usage.copyTo);
   const encoder = device.createCommandEncoder();
-  encoder.copyBufferToBuffer(m.status, 0, staging, 0, 8);
-  if (bytes > 0) encoder.copyBufferToBuffer(memory, 0, staging, 8, bytes);
+  encoder.copyBufferToBuffer(m.status, 0, staging, 0, 16);
+  if (bytes > 0) encoder.copyBufferToBuffer(memory, 0, staging, 16, bytes);
   device.queue.submit([encoder.finish()]);
   try {
     await staging.mapAsync(mapForReading);
     checkHealth(m);
     const copy = staging.getMappedRange().slice(0);
-    checkStatus(m, new Int32Array(copy, 0, 2));
-    return viewOf(dtype, copy.slice(8), 0, length);
+    checkStatus(m, new Int32Array(copy, 0, 3));
+    return viewOf(dtype, copy.slice(16), 0, length);
   } catch (cause) {
     if (cause instanceof FluxionError) throw cause;
     // The promise of the loss may settle after that of the mapping.

@@ -12,7 +12,7 @@ export const mapForReading = 1;
 export type Machine = {
   readonly device: GPUDevice;
   readonly home: Home;
-  /** Two words: which failure came first, and its value. */
+  /** Which failure came first, and the two words of its value. */
   readonly status: GPUBuffer;
   /** What the first word of the status means, from 1 on. */
   readonly failures: Shader['failures'][number][];
@@ -45,10 +45,11 @@ export function newBuffer({ device }: Machine, label: string, bytes: number, fla
   return device.createBuffer({ label, size: Math.max(4, Math.ceil(bytes / 4) * 4), usage: flags });
 }
 
-/** Throws the failure that the two words of the status tell of. */
-export function checkStatus(m: Machine, [code, value]: Int32Array): void {
+/** Throws the failure that the words of the status tell of. */
+export function checkStatus(m: Machine, [code, low, high]: Int32Array): void {
   if (code === undefined || code === 0) return;
-  m.device.queue.writeBuffer(m.status, 0, new Int32Array(2));
+  m.device.queue.writeBuffer(m.status, 0, new Int32Array(3));
   const { op, below } = m.failures[code - 1]!;
+  const value = (BigInt(high!) << 32n) | BigInt(low! >>> 0);
   fail(op, below === undefined ? undefined : value, below);
 }

@@ -25,12 +25,14 @@ const refused = new Set<OpName>(['cholesky', 'lu', 'triangularSolve', 'qr', 'eig
 /** Sums of products that cancel, drawn for float64: in float32 nobody promises their last bits. Its own float32 samples are kept. */
 const cancelling = new Set<OpName>(['dot']);
 
-const narrower: Readonly<Record<string, string>> = { f64: 'f32', i64: 'i32' };
+const narrower: Readonly<Record<string, string>> = { f64: 'f32' };
 
-/** The sample in 32-bit dtypes. Regions are written in dtypes of their own, so those samples stay as they are. */
+/** The sample without float64, which shaders lack. Regions are written in dtypes of their own, so those samples stay as they are. */
 function narrowed(op: OpName, trial: Trial): Trial {
   if (trial.regions !== undefined || cancelling.has(op)) return trial;
-  const narrow = <T>(x: T): T => (narrower[x as string] ?? x) as T;
+  // Bits that are read anew have to be as many.
+  const words = op === 'bitcast' ? { ...narrower, i64: 'i32' } : narrower;
+  const narrow = <T>(x: T): T => (words[x as string as keyof typeof words] ?? x) as T;
   const attrs = Object.fromEntries(Object.entries(trial.attrs).map(([key, value]) => [key, narrow(value as unknown)]));
   return { ...trial, attrs, inputs: trial.inputs.map((a) => ({ ...a, dtype: narrow(a.dtype) })) };
 }

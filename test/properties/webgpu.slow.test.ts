@@ -18,7 +18,7 @@ afterAll(() => machine.device.destroy());
 
 test('graphs of integers and bools give the same elements', async () => {
   await fc.assert(
-    fc.asyncProperty(graphsWithData({ dtypes: ['i32', 'u8', 'bool'], maxOps: 12 }), async ({ graph, data }) => {
+    fc.asyncProperty(graphsWithData({ dtypes: ['i32', 'i64', 'u8', 'bool'], maxOps: 12 }), async ({ graph, data }) => {
       fc.pre(nodesOf(graph).every((n) => n.outputs.every((a) => webgpuTarget.dtypes.includes(a.dtype))));
       expect(await run(machine, graph, data)).toEqual(runOnHost(graph, data, jsTarget));
     }),

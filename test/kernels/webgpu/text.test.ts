@@ -146,7 +146,7 @@ test('dtypes that shaders lack are refused with the way out', () => {
     }
   `);
   expect(() => emitShader(wide, own(2))).toThrow(DTypeError);
-  expect(() => emitShader(wide, own(2))).toThrow('webgpu does not compute with float64; convert with to(float32)');
+  expect(() => emitShader(wide, own(2))).toThrow("webgpu does not compute with float64; convert with to('float32')");
 });
 
 test('routines of a library are refused', () => {
