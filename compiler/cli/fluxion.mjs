@@ -11,7 +11,7 @@ process.setSourceMapsEnabled(true); // before anything is loaded, or stacks name
 const tsconfig = fileURLToPath(new URL('../../tsconfig.json', import.meta.url));
 const checkout = existsSync(tsconfig); // the package does not carry it
 
-/** Lets `import` read TypeScript through tsx, if tsx can be found from `folder`. User programs may be TypeScript in either case. */
+/** Lets `import` read TypeScript through tsx, if tsx can be found from `folder`: it knows the paths of the user's tsconfig.json. */
 async function readTypeScript(folder) {
   let loader;
   try {
@@ -24,9 +24,12 @@ async function readTypeScript(folder) {
   return true;
 }
 
-if (!(await readTypeScript(checkout ? fileURLToPath(new URL('.', import.meta.url)) : process.cwd())) && checkout) {
-  console.error('fluxion: tsx is not installed; run `npm ci` in the checkout first');
-  process.exit(1);
+if (!(await readTypeScript(checkout ? fileURLToPath(new URL('.', import.meta.url)) : process.cwd()))) {
+  if (checkout) {
+    console.error('fluxion: tsx is not installed; run `npm ci` in the checkout first');
+    process.exit(1);
+  }
+  register('./typescript.mjs', import.meta.url);
 }
 register('./modules.mjs', import.meta.url);
 const { main } = await import(checkout ? './main.ts' : '../../dist/compiler/cli/main.js');
