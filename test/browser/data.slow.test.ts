@@ -1,0 +1,71 @@
+// Loading with the Web Workers of a real browser: the batches and the order of loading without, typed errors, and no worker left behind.
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { bundle, launch, open, type Remote, type Site, serve } from './page.ts';
+import type * as Page from './pages/data.ts';
+import type { Fault } from './pages/datasets.ts';
+
+let browser: Browser;
+let site: Site;
+let page: Remote<typeof Page>;
+const notices: string[] = [];
+
+beforeAll(async () => {
+  [browser, site] = await Promise.all([launch(), bundle('test/browser/pages/data.ts', 'test/browser/pages/datasets.ts').then(serve)]);
+  page = await open<typeof Page>(browser, site, 'data', notices);
+});
+afterAll(async () => {
+  await browser.close();
+  await site.close();
+});
+
+test('epochs with two workers are those without, also when workers persist', async () => {
+  const { told } = (await page.epochs(0)) as { readonly told: unknown };
+  expect(await page.epochs(2)).toEqual({ told, started: 4, living: 0 });
+  expect(await page.epochs(2, true)).toEqual({ told, started: 2, living: 0 });
+});
+
+test("the order is PyTorch's for seed 0", async () => {
+  expect((await page.order()).batches).toEqual([
+    [6, 7, 1, 4],
+    [2, 0, 9, 8],
+    [3, 5],
+  ]);
+});
+
+test('each worker gives its share of an iterable', async () => {
+  expect((await page.sharded()).batches).toEqual([[0, 2], [1, 3], [4, 6], [5, 7], [8], [9]]);
+});
+
+const whole = [
+  [0, 1],
+  [2, 3],
+  [4, 5],
+  [6, 7],
+];
+const faults: readonly (readonly [fault: Fault, name: string, says: RegExp, timeout: number])[] = [
+  ['throws', 'DataError', /Caught RangeError in DataLoader worker process 0\.\nOriginal stack:\nRangeError: disk on fire\n.*datasets/, 0],
+  ['hangs', 'WorkerError', /sample/, 2],
+  ['closes', 'WorkerError', /closed itself/, 0],
+  ['strays', 'WorkerError', /stray/, 0],
+];
+test.each(faults)('a worker that %s ends the epoch with a %s, and the loader iterates again', async (fault, name, says, timeout) => {
+  const told = await page.failures(fault, timeout);
+  expect(told).toMatchObject({
+    first: { error: { name, isTyped: true, message: expect.stringMatching(says) } },
+    second: { batches: whole },
+    living: 0,
+  });
+  // The other worker's batch may be on its way when one ends.
+  const { batches } = (told as { readonly first: { readonly batches: readonly unknown[] } }).first;
+  expect(batches).toEqual(whole.slice(0, Math.max(1, Math.min(2, batches.length))));
+  expect(told).not.toHaveProperty('second.error');
+});
+
+test('leaving the loop ends the workers', async () => {
+  expect(await page.left()).toBe(0);
+});
+
+test('nothing was said on the console', () => {
+  expect(notices).toEqual([]);
+});
