@@ -88,10 +88,15 @@ function checkLength({ name, shape }: Port, length: number): void {
   if (length !== wanted) throw new ShapeError(`${name}: [${shape}] has ${wanted} elements, got ${length}`, { op: 'run' });
 }
 
-export function decodeConstant({ dtype, length, base64 }: ConstantData): TypedArray {
+export function bytesOfBase64(base64: string): Uint8Array<ArrayBuffer> {
   const text = atob(base64);
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
+export function decodeConstant({ dtype, length, base64 }: ConstantData): TypedArray {
+  const bytes = bytesOfBase64(base64);
   if (bytes.length !== length * bytesPerElement[dtype])
     throw new ProgramError(`a constant of ${length} ${dtype} holds ${bytes.length} bytes`, { op: 'load' });
   return viewOf(dtype, bytes.buffer, 0, length);

@@ -3,7 +3,17 @@ import { type Buffer, copySync, hostBuffer, readSync, release } from '../buffer.
 import { checkProgram } from '../check.ts';
 import { bytesPerElement, type TypedArray } from '../dtype.ts';
 import { DeviceError, FluxionError, InternalError, ProgramError } from '../errors.ts';
-import { aliased, checkArguments, checkArray, checkBuffer, decodeConstant, type Executable, fail, numel } from '../executable.ts';
+import {
+  aliased,
+  bytesOfBase64,
+  checkArguments,
+  checkArray,
+  checkBuffer,
+  decodeConstant,
+  type Executable,
+  fail,
+  numel,
+} from '../executable.ts';
 import type { Faults } from '../faults.ts';
 import { argumentBlock, launchesOf, type Port, type Program, slotsAt, type WasmModule } from '../program.ts';
 import { give, grain, type Range } from './heap.ts';
@@ -31,12 +41,17 @@ export type Machine = {
   readonly programs: FinalizationRegistry<Range>;
 };
 
-export function makeMachine(linear: LinearMemory, routines: Routines, threads: number): Machine {
+export function makeMachine(
+  linear: LinearMemory,
+  routines: Routines,
+  threads: number,
+  warn = (text: string): void => console.warn(text),
+): Machine {
   return {
     residency: makeResidency(linear),
     regions: { arena: { range: undefined }, sharedScratch: { range: undefined }, threadScratch: { range: undefined } },
     routines,
-    threads: { wanted: threads, pool: undefined, isRefused: false },
+    threads: { wanted: threads, pool: undefined, isRefused: false, warn },
     modules: 0,
     programs: new FinalizationRegistry((range) => give(linear.heap, range)),
   };
@@ -78,16 +93,29 @@ function layoutOf(program: Program, moduleBytes: number): Layout {
 }
 const aligned = (bytes: number): number => Math.ceil(bytes / grain) * grain;
 
-/** Checks the Program, compiles its module, and lays out its arguments and constants. `mark` hears of launches, if the module tells of them. */
-export function bindWasm(data: Program, machine: Machine, faults?: Faults, mark?: (launch: number) => void): Executable {
+/** A module as whoever binds it has it: from its bytes threads compile their own; what is compiled already is for one thread unless bytes are there too. */
+export type ModuleCode = { readonly bytes?: Uint8Array<ArrayBuffer>; readonly module?: WebAssembly.Module };
+
+/**
+ * Checks the Program, compiles its module, and lays out its arguments and constants. `mark` hears of launches, if the module tells of them.
+ * `given` is the module where the Program does not carry it; its bytes are as `bytesFor` makes them.
+ */
+export function bindWasm(
+  data: Program,
+  machine: Machine,
+  faults?: Faults,
+  mark?: (launch: number) => void,
+  given?: ModuleCode,
+): Executable {
   const program = checkProgram(data);
   const { module } = program;
   if (module === undefined) throw new ProgramError(`${program.name} has no WebAssembly`, { op: 'load' });
   const { residency } = machine;
   const { linear } = residency;
-  const code = bytesFor(module, linear.isShared);
-  const call = instantiate(program.name, code, module.imports, machine, mark);
-  const layout = layoutOf(program, module.isParallel ? code.length : 0);
+  const { bytes: code, module: compiled }: ModuleCode = given ?? { bytes: bytesFor(module, linear.isShared) };
+  const call = instantiate(program.name, compiled ?? code!, module.imports, machine, mark);
+  const shared = module.isParallel ? code : undefined;
+  const layout = layoutOf(program, shared?.length ?? 0);
   const own = reserve(residency, layout.bytes, `the arguments and constants of ${program.name}`);
   const at = own.address;
   const inputsAt = at + argumentBlock.pointers;
@@ -103,8 +131,8 @@ export function bindWasm(data: Program, machine: Machine, faults?: Faults, mark?
     copyIn(residency, constant.dtype, decodeConstant(constant), address);
     setWord(constantsAt + 4 * i, address);
   });
-  if (module.isParallel) copyIn(residency, 'u8', code, at + layout.module);
-  const job = { module: machine.modules++, address: at + layout.module, length: code.length, args: at };
+  if (shared !== undefined) copyIn(residency, 'u8', shared, at + layout.module);
+  const job = { module: machine.modules++, address: at + layout.module, length: shared?.length ?? 0, args: at };
 
   function placeInput(i: number, buffer: Buffer): void {
     const small = layout.inputs[i];
@@ -131,7 +159,7 @@ export function bindWasm(data: Program, machine: Machine, faults?: Faults, mark?
   }
 
   function launch(slots: Float64Array): void {
-    const pool = module!.isParallel ? poolFor(machine.threads, linear, (bytes) => reserve(residency, bytes, 'threads').address) : undefined;
+    const pool = shared && poolFor(machine.threads, linear, (bytes) => reserve(residency, bytes, 'threads').address);
     const threads = pool?.threads ?? 1;
     setWord(at + argumentBlock.arena, regionFor(machine, 'arena', program.arenaBytes, program.name));
     setWord(at + argumentBlock.sharedScratch, regionFor(machine, 'sharedScratch', module!.sharedScratchBytes, program.name));
@@ -216,7 +244,7 @@ function regionFor({ regions, residency }: Machine, name: RegionName, bytes: num
 /** The module's `run`, with what it imports. */
 function instantiate(
   name: string,
-  code: BufferSource,
+  code: BufferSource | WebAssembly.Module,
   imports: readonly string[],
   { residency, routines, threads }: Machine,
   mark: ((launch: number) => void) | undefined,
@@ -228,7 +256,8 @@ function instantiate(
   if (missing !== undefined) throw new ProgramError(`${name} calls '${missing}', which is no function of this device`, { op: 'load' });
   let run: (args: number, thread: number, threads: number) => void;
   try {
-    run = new WebAssembly.Instance(new WebAssembly.Module(code), { env: env as WebAssembly.ModuleImports }).exports.run as typeof run;
+    const compiled = code instanceof WebAssembly.Module ? code : new WebAssembly.Module(code);
+    run = new WebAssembly.Instance(compiled, { env: env as WebAssembly.ModuleImports }).exports.run as typeof run;
   } catch (cause) {
     throw refusal(name, cause);
   }
@@ -258,10 +287,11 @@ function mathematical(name: string): unknown {
 }
 
 /** Modules are emitted for memory that is not shared; the limits of the imported one say otherwise by one bit. */
-export function bytesFor({ base64, memoryFlagAt }: WasmModule, isShared: boolean): Uint8Array<ArrayBuffer> {
-  const text = atob(base64);
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+export function bytesFor(
+  { base64, memoryFlagAt }: Pick<WasmModule, 'base64' | 'memoryFlagAt'>,
+  isShared: boolean,
+): Uint8Array<ArrayBuffer> {
+  const bytes = bytesOfBase64(base64);
   if (isShared) bytes[memoryFlagAt]! |= 2;
   return bytes;
 }

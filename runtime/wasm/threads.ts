@@ -31,8 +31,8 @@ const controlBytes = (threads: number): number => 4 * (control.workers + record.
 export const availableParallelism = (): number =>
   globalThis.process?.getBuiltinModule?.('node:os').availableParallelism() ?? globalThis.navigator?.hardwareConcurrency ?? 1;
 
-/** How many threads there shall be, and the pool that has them, if it was needed yet. `isRefused`: the host allows no workers. */
-export type Threads = { wanted: number; pool: Pool | undefined; isRefused: boolean };
+/** How many threads there shall be, and the pool that has them, if it was needed yet. `isRefused`: the host allows no workers, of which `warn` hears. */
+export type Threads = { wanted: number; pool: Pool | undefined; isRefused: boolean; readonly warn: (text: string) => void };
 
 /** Starts workers, which are of use some time later (`isReady`). `address`: of `controlBytes(threads)`. Throws what the host throws where it allows none. */
 export function startPool(linear: LinearMemory, address: number, threads: number, sources = { node: nodeSource, web: webSource }): Pool {
@@ -236,7 +236,7 @@ export function poolFor(threads: Threads, linear: LinearMemory, reserve: (bytes:
 function refuse(threads: Threads, why: string): undefined {
   closeThreads(threads);
   threads.isRefused = true;
-  console.warn(`fluxion: WebAssembly runs on one thread: ${why}`);
+  threads.warn(`fluxion: WebAssembly runs on one thread: ${why}`);
 }
 
 /** Changes the number of threads; the next step that can use them starts them. */
