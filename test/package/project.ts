@@ -21,7 +21,17 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 const cache = join(root, 'node_modules/.cache/package');
-const packedFrom = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'README.md', 'LICENSE', 'compiler', 'kernels', 'runtime'];
+const packedFrom = [
+  'package.json',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'README.md',
+  'LICENSE',
+  '.ci/build.mjs',
+  'compiler',
+  'kernels',
+  'runtime',
+];
 
 /** The tarball that `npm pack` makes of the sources as they are now. */
 export function tarball(): string {
@@ -37,10 +47,7 @@ export function tarball(): string {
   const own = mkdtempSync(join(tmpdir(), 'fluxion-packing-'));
   for (const name of packedFrom) cpSync(join(root, name), join(own, name), { recursive: true });
   symlinkSync(join(root, 'node_modules'), join(own, 'node_modules'), 'junction');
-  execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'], {
-    cwd: own,
-    stdio: 'inherit',
-  });
+  execFileSync(process.execPath, [join(root, '.ci/build.mjs')], { cwd: own, stdio: 'inherit' });
   const [packed] = JSON.parse(npm(['pack', '--json', '--ignore-scripts'], own)) as { filename: string }[];
   const made = mkdtempSync(join(cache, 'packed-'));
   copyFileSync(join(own, packed!.filename), join(made, 'fluxion.tgz'));
@@ -122,7 +129,7 @@ function hashOf(names: readonly string[]): string {
   const hash = createHash('sha256');
   const add = (name: string): void => void hash.update(`${name}\0`).update(readFileSync(join(root, name)));
   for (const name of names) {
-    if (/\.(json|md)$|LICENSE/.test(name)) add(name);
+    if (/\.(json|md|mjs)$|LICENSE/.test(name)) add(name);
     else {
       const files = readdirSync(join(root, name), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
       for (const path of files.map((entry) => join(entry.parentPath, entry.name)).sort()) add(path.slice(root.length));
