@@ -20,6 +20,8 @@ export {
   ShapeError,
   WorkerError,
 } from '../runtime/errors.ts';
+// Declarations for the build step.
+export { type AotOptions, type AotTarget, aot, dim, type InputSpec, type OpenDim, spec, type TensorSpec } from './frontend/aot.ts';
 export type { BackwardOptions, GradOptions } from './frontend/autograd/backward.ts';
 export type { Context } from './frontend/autograd/functionContext.ts';
 export type { GradFn } from './frontend/autograd/graph.ts';

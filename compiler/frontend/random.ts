@@ -23,6 +23,9 @@ export function nextStream(): number {
   return stream;
 }
 
+/** The number of the last such draw. */
+export const streamNow = (): number => stream;
+
 /** Gives what takes the counter of those draws back to where it is now. */
 export function markStream(): () => void {
   const at = stream;

@@ -1,50 +1,21 @@
 // Recording: ops only make nodes; an interval holds the nodes since the last boundary. What a boundary does with them is in boundary.ts.
 
 import { type Buffer, hostBuffer } from '../../runtime/buffer.ts';
-import { bytesPerElement, type TypedArray } from '../../runtime/dtype.ts';
+import { bytesPerElement, type DType, type TypedArray } from '../../runtime/dtype.ts';
 import { AutogradError, deepStack, InternalError } from '../../runtime/errors.ts';
+import { type HostExpr, hostCall } from '../../runtime/host.ts';
 import { b, type Recorder, recordWith } from '../ir/builder.ts';
 import { numel } from '../ir/dim.ts';
 import { isLeaf, type Location, makeNode, type Node, type Value } from '../ir/node.ts';
 import { type Structure, type ValueId, valueId } from '../jit/structure.ts';
 import { currentBackward } from './autograd/running.ts';
+import type { Call, HostCounter } from './call.ts';
 import type { Generator } from './random.ts';
 import type { Storage } from './storage.ts';
 
 /** Something done on the host; what it gives takes it back, for the case that what was recorded with it fails. */
 // biome-ignore lint/suspicious/noConfusingVoidType: most actions have nothing to give.
 export type HostAction = () => (() => void) | void;
-
-/** A read of host state (the `what` of `owner`), with what it gave. */
-export type Guard = { readonly owner: object; readonly what: string; readonly read: () => unknown; readonly value: unknown };
-
-/** What the intervals of a call have in common that is recorded to be done again without running the user's function. */
-export type Call = {
-  /** In order; the last one is running. */
-  readonly intervals: Interval[];
-  /** Whether every op is located. In a call that is known in part, only those that are not expected are. */
-  readonly locates: boolean;
-  /** Leaves that stand for values of the call's own, earlier intervals. */
-  readonly origins: Map<Node, Value>;
-  /** The storage that each leaf was read from first: a replay reads it anew. */
-  readonly sources: Map<Node, Storage>;
-  /** Leaves that stand for arguments which are views. */
-  readonly views: ReadonlySet<Node>;
-  /** Storages that were written, whenever they were made. */
-  readonly written: Set<Storage>;
-  /** Tensors whose values were used, and those that were made. */
-  readonly used: Set<object>;
-  readonly made: WeakSet<object>;
-  /** Modules that were called, with the properties they had then. */
-  readonly modules: Map<object, readonly (readonly [name: string, value: unknown])[]>;
-  /** What random numbers were drawn from. */
-  readonly generators: Set<Generator>;
-  readonly touched: Interval['touched'];
-  readonly gradients: Interval['gradients'];
-  readonly guards: Guard[];
-  /** Host state by owner that was read or assigned: from then on it is no longer what the call began with. */
-  readonly decided: Map<object, Set<string>>;
-};
 
 /** The stretch of recording between two boundaries. */
 export type Interval = {
@@ -122,7 +93,12 @@ export type LeafRecord = {
   readonly placeholder?: { readonly interval: Interval; readonly of: Outside | undefined; readonly wanted: boolean };
 };
 /** A number of a launch. What the library owns (a learning rate, a step count) names its `source`, which replays of compiled code read anew. */
-export type SlotRecord = { readonly value: number; readonly source: (() => number) | undefined };
+export type SlotRecord = {
+  readonly value: number;
+  readonly source: (() => number) | undefined;
+  /** The same as an expression over counters as they were before the call; in calls that are recorded ahead of time. */
+  readonly expr?: HostExpr<HostCounter> | undefined;
+};
 
 const newInterval = (trace?: Trace, call?: Call): Interval => ({
   nodes: [],
@@ -154,23 +130,6 @@ export const currentTrace = (): Trace | undefined => current.trace;
 export function nextInterval(): Interval {
   return startInterval(pending.call);
 }
-
-export const newCall = (views: ReadonlySet<Node>, locates: boolean): Call => ({
-  intervals: [],
-  locates,
-  origins: new Map(),
-  sources: new Map(),
-  views,
-  written: new Set(),
-  used: new Set(),
-  made: new WeakSet(),
-  modules: new Map(),
-  generators: new Set(),
-  touched: new Set(),
-  gradients: new Map(),
-  guards: [],
-  decided: new Map(),
-});
 
 /** Starts a new interval as part of `call`, or of none, and gives the one that ends. */
 export function startInterval(call: Call | undefined): Interval {
@@ -243,6 +202,7 @@ export const leafOf = (array: TypedArray, aval: Value['node']['outputs'][number]
 
 /** A leaf filled at random on the host; replays of compiled code fill it anew, in recorded order and whether or not anything reads it. */
 export function drawnLeaf(aval: Value['node']['outputs'][number], generator: Generator, draw: () => TypedArray): Value {
+  pending.call?.ahead?.refuse('it draws random numbers', 'draw them outside and pass them in');
   const value = leafOf(draw(), aval);
   const record = leafRecordOf(value.node);
   record.draw = draw;
@@ -271,9 +231,19 @@ export function slot(value: number, dtype: Value['node']['outputs'][number]['dty
   return slotLeaf({ value, source: undefined }, dtype);
 }
 
-/** A number that the library owns: read now, and again at each replay. */
-export function hostSlot(source: () => number, dtype: Value['node']['outputs'][number]['dtype']): Value {
-  return slotLeaf({ value: source(), source }, dtype);
+/** A number that the library owns: read now, and again at each replay. `expr` says the same over counters. */
+export function hostSlot(source: () => number, dtype: DType, expr?: HostExpr<HostCounter>): Value {
+  return slotLeaf({ value: source(), source, expr }, dtype);
+}
+
+/** A counter that was just advanced, as an expression over what it was before the call; a mere number where nobody asks for expressions. */
+export function advanced(counter: HostCounter): HostExpr<HostCounter> {
+  const ahead = pending.call?.ahead;
+  if (ahead === undefined) return counter.value();
+  const count = ahead.counts.get(counter.owner) ?? { counter, times: 0 };
+  ahead.counts.set(counter.owner, count);
+  count.times++;
+  return hostCall<HostCounter>('add', { counter }, count.times);
 }
 
 /** What all slots of a dtype have in common: there is one for each number that meets a tensor. */
@@ -366,7 +336,8 @@ export function beginOp(): void {
 }
 
 /** Does something on the host that belongs to the recorded step (counting it, say): once now, and once at each replay of compiled code. */
-export function hostAction(action: HostAction): void {
+export function hostAction(action: HostAction, isCounted = false): void {
+  if (!isCounted) pending.call?.ahead?.refuse('it changes state of the host, such as the step of a schedule', 'do that outside of it');
   pending.actions.push(action);
   const undo = action();
   if (undo !== undefined) pending.undo.push(undo);
@@ -385,6 +356,7 @@ export function assigned(owner: object, what: string, assign: () => void, back: 
   assign();
   if (pending.call === undefined) return;
   decide(pending.call, owner, what);
+  pending.call.ahead?.back.push(back);
   pending.actions.push(() => {
     assign();
     return back;

@@ -116,14 +116,14 @@ export function structureOf(s: Stretch, target: Target): Structure {
   const bucket = known.get(s.hash);
   const found = bucket?.find((c) => c.target === target && sameStretch(c, s));
   if (found !== undefined) return found;
-  const made = template(s, target);
+  const made = templateOf(s, target);
   if (known.size >= capacity) known.delete(known.keys().next().value!);
   known.set(s.hash, [...(bucket ?? []), made]);
   return made;
 }
 
 /** A copy of the stretch over leaves of its own; here locations become text and their stacks are dropped. */
-function template(s: Stretch, target: Target): Structure {
+export function templateOf(s: Stretch, target: Target): Structure {
   const leaves = s.leaves.map((v) => {
     const { dtype, shape } = v.node.outputs[v.index]!;
     const leaf =

@@ -3,16 +3,21 @@ import { ArgumentError } from '../../../runtime/errors.ts';
 import type { Value } from '../../ir/node.ts';
 import { composite } from '../../ops/composite/table.ts';
 import { demandTensors } from '../arguments.ts';
+import type { HostCounter } from '../call.ts';
 import { drawn } from '../drawTape.ts';
 import { apply } from '../op.ts';
 import { scalarValue } from '../operands.ts';
-import { initialSeed, nextStream } from '../random.ts';
-import { hostSlot } from '../record.ts';
+import { initialSeed, nextStream, streamNow } from '../random.ts';
+import { advanced, hostSlot } from '../record.ts';
 import type { Tensor } from '../tensor.ts';
 
 /** Key and stream of a draw, as slots that each replay reads anew. */
 export const counterSlots = (): [Value, Value] =>
-  drawn(() => [hostSlot(() => Number(BigInt.asIntN(32, initialSeed())), 'i32'), hostSlot(nextStream, 'i32')]);
+  drawn(() => {
+    const key = Number(BigInt.asIntN(32, initialSeed()));
+    return [hostSlot(() => Number(BigInt.asIntN(32, initialSeed())), 'i32', key), hostSlot(nextStream, 'i32', advanced(streams))];
+  });
+const streams: HostCounter = { owner: nextStream, name: 'streams', value: streamNow };
 
 export type DropoutOptions = {
   /** Off in evaluation: then the input comes back as it is. */

@@ -1,5 +1,6 @@
 // Normalisation layers: LayerNorm, RMSNorm, GroupNorm, BatchNorm1d and 2d.
 import { ArgumentError, ShapeError } from '../../../runtime/errors.ts';
+import { hostCall } from '../../../runtime/host.ts';
 import { b } from '../../ir/builder.ts';
 import type { Value } from '../../ir/node.ts';
 import { noGrad } from '../autograd/mode.ts';
@@ -160,12 +161,18 @@ abstract class BatchNorm extends Affine {
   private track(runningMean: Tensor, mean: Tensor, runningVar: Tensor, variance: Tensor, count: number): void {
     const counter = this.numBatchesTracked!;
     const scalars = hostScalars(
-      () => {
-        counter.value++;
-        const fresh = this.momentum ?? 1 / counter.value;
-        return { kept: 1 - fresh, fresh, freshVariance: (fresh * count) / (count - 1) };
+      {
+        owner: counter,
+        name: 'numBatchesTracked',
+        value: () => counter.value,
+        advance: () => void counter.value++,
+        retreat: () => void counter.value--,
       },
-      () => void counter.value--,
+      (batches) => {
+        const fresh = this.momentum ?? hostCall('div', 1, batches);
+        const freshVariance = hostCall('div', hostCall('mul', fresh, count), count - 1);
+        return { kept: hostCall('sub', 1, fresh), fresh, freshVariance };
+      },
     )(runningMean.element);
     const towards = (running: Value, kept: Value, batch: Value, fresh: Value): Value => b.add(scaled(running, kept), scaled(batch, fresh));
     noGrad(() => {

@@ -1,12 +1,22 @@
 // Adam and AdamW, as torch.optim.Adam and torch.optim.AdamW. Kingma and Ba, 2015; Loshchilov and Hutter, 2019.
 import { ArgumentError } from '../../../runtime/errors.ts';
+import { hostCall } from '../../../runtime/host.ts';
 import { b } from '../../ir/builder.ts';
 import type { Value } from '../../ir/node.ts';
-import { axpy, over, type Scalars, scaled, shifted } from '../hostScalars.ts';
+import { axpy, type Expr, over, type Scalars, scaled, shifted } from '../hostScalars.ts';
 import { applyInPlace } from '../op.ts';
 import { stateZeros } from '../state.ts';
 import type { Tensor } from '../tensor.ts';
-import { demandNonNegative, descentOf, type Member, Optimizer, type ParamGroup, type ParamState, type Params } from './optimizer.ts';
+import {
+  demandNonNegative,
+  descentOf,
+  type Member,
+  type NumbersOf,
+  Optimizer,
+  type ParamGroup,
+  type ParamState,
+  type Params,
+} from './optimizer.ts';
 
 export type AdamOptions = {
   /** Learning rate; 1e-3 by default. */
@@ -24,17 +34,7 @@ export type AdamOptions = {
 };
 type State = ParamState & { expAvg: Tensor; expAvgSq: Tensor; maxExpAvgSq?: Tensor };
 /** Bias corrections depend on the step, and reach exactly 1 after some hundred steps: they stay numbers of the launch all the same. */
-type Numbers = {
-  readonly descent: number;
-  readonly correction: number;
-  readonly beta1: number;
-  readonly fresh1: number;
-  readonly beta2: number;
-  readonly fresh2: number;
-  readonly eps: number;
-  readonly weightDecay: number;
-  readonly shrink: number;
-};
+type Numbers = 'descent' | 'correction' | 'beta1' | 'fresh1' | 'beta2' | 'fresh2' | 'eps' | 'weightDecay' | 'shrink';
 
 const defaults: AdamOptions = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, amsgrad: false, maximize: false };
 
@@ -67,10 +67,10 @@ export class Adam extends Optimizer<AdamOptions, State, Numbers> {
     return amsgrad ? { ...moments, maxExpAvgSq: stateZeros(shape, element) } : moments;
   }
 
-  protected override numbers({ lr, betas: [beta1, beta2], eps, weightDecay }: ParamGroup<AdamOptions>, step: number): Numbers {
+  protected override numbers({ lr, betas: [beta1, beta2], eps, weightDecay }: ParamGroup<AdamOptions>, step: Expr): NumbersOf<Numbers> {
     return {
-      descent: -lr / (1 - beta1 ** step),
-      correction: Math.sqrt(1 - beta2 ** step),
+      descent: hostCall('div', -lr, hostCall('sub', 1, hostCall('pow', beta1, step))),
+      correction: hostCall('sqrt', hostCall('sub', 1, hostCall('pow', beta2, step))),
       beta1,
       fresh1: 1 - beta1,
       beta2,

@@ -5,7 +5,7 @@ import type { Value } from '../../ir/node.ts';
 import { enableGrad, noGrad, type Sync } from '../autograd/mode.ts';
 import { deferSteps, stepBoundary } from '../boundary.ts';
 import { zero_ } from '../functional/indexing.ts';
-import { axpy, hostScalars, type Scalars } from '../hostScalars.ts';
+import { axpy, type Expr, hostScalars, type Scalars, type Steps } from '../hostScalars.ts';
 import { apply } from '../op.ts';
 import { isTensor } from '../pytree.ts';
 import { guarded } from '../record.ts';
@@ -29,13 +29,16 @@ export type OptimizerStateDict = {
   readonly paramGroups: readonly { readonly params: readonly number[]; readonly [option: string]: unknown }[];
 };
 
+/** The numbers of an update, by name. */
+export type NumbersOf<N extends string> = { readonly [K in N]: Expr };
+
 export type StepHook = (optimizer: unknown) => void;
 
 /**
  * O: options of a group. S: state of a parameter. N: the numbers that an update reads from slots.
  * A method is three functions: state for a new parameter, numbers for a step, and the update of one parameter.
  */
-export abstract class Optimizer<O extends { lr: number }, S extends ParamState, N extends Readonly<Record<string, number>>> {
+export abstract class Optimizer<O extends { lr: number }, S extends ParamState, N extends string> {
   readonly paramGroups: ParamGroup<O>[] = [];
   readonly defaults: Readonly<O>;
   readonly state = new Map<Tensor, S>();
@@ -68,7 +71,7 @@ export abstract class Optimizer<O extends { lr: number }, S extends ParamState, 
   /** State before the first update; its tensors hold zeros, so that the first step is recorded like all others. */
   protected abstract newState(param: Tensor, group: ParamGroup<O>): S | undefined;
   /** Numbers of the update that makes `step` updates. */
-  protected abstract numbers(group: ParamGroup<O>, step: number): N;
+  protected abstract numbers(group: ParamGroup<O>, step: Expr): NumbersOf<N>;
   /** Records the update of one parameter. */
   protected abstract update(member: Member<S>, numbers: Scalars<N>, group: ParamGroup<O>): void;
 
@@ -138,10 +141,7 @@ export abstract class Optimizer<O extends { lr: number }, S extends ParamState, 
   #stepGroup(group: ParamGroup<O>): void {
     this.#guard(group);
     for (const members of this.#byStep(group)) {
-      const scalars = hostScalars(
-        () => this.numbers(group, advance(members, this.name)),
-        () => void retreat(members),
-      );
+      const scalars = hostScalars(stepsOf(members, this.name), (step) => this.numbers(group, step));
       for (const member of members) this.update(member, scalars(member.param.element), group);
     }
   }
@@ -228,8 +228,15 @@ function demandOptions(op: string, options: object, known: object): void {
     throw new KeyError(`there is no option '${unknown}'`, { op, fix: `choose from ${Object.keys(known).join(', ')}` });
 }
 
-/** Counts one more update of each, and says how many that makes. They were equal when recorded; a replay must find them so. */
-function advance<S extends ParamState>(members: readonly Member<S>[], op: string): number {
+/** The count of updates that parameters share; of those without state each is the first. */
+function stepsOf<S extends ParamState>(members: readonly Member<S>[], op: string): Steps {
+  const { state, param } = members[0]!;
+  const value = (): number => state?.step ?? 1;
+  return { owner: state ?? param, name: 'step', value, advance: () => advance(members, op), retreat: () => retreat(members) };
+}
+
+/** Counts one more update of each. They were equal when recorded; a replay must find them so. */
+function advance<S extends ParamState>(members: readonly Member<S>[], op: string): void {
   const step = (members[0]!.state?.step ?? 0) + 1;
   for (const { state } of members) {
     if (state === undefined) continue;
@@ -240,7 +247,6 @@ function advance<S extends ParamState>(members: readonly Member<S>[], op: string
       });
     state.step = step;
   }
-  return step;
 }
 
 /** Takes the count back. */

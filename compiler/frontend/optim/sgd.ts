@@ -1,11 +1,21 @@
 // Stochastic gradient descent, as torch.optim.SGD.
 import { ArgumentError } from '../../../runtime/errors.ts';
+import { hostCall } from '../../../runtime/host.ts';
 import { b } from '../../ir/builder.ts';
-import { axpy, type Scalars, scaled } from '../hostScalars.ts';
+import { axpy, type Expr, type Scalars, scaled } from '../hostScalars.ts';
 import { applyInPlace } from '../op.ts';
 import { stateZeros } from '../state.ts';
 import type { Tensor } from '../tensor.ts';
-import { demandNonNegative, descentOf, type Member, Optimizer, type ParamGroup, type ParamState, type Params } from './optimizer.ts';
+import {
+  demandNonNegative,
+  descentOf,
+  type Member,
+  type NumbersOf,
+  Optimizer,
+  type ParamGroup,
+  type ParamState,
+  type Params,
+} from './optimizer.ts';
 
 export type SGDOptions = {
   /** Learning rate; 1e-3 by default. */
@@ -22,7 +32,7 @@ export type SGDOptions = {
   maximize: boolean;
 };
 type State = ParamState & { momentumBuffer: Tensor };
-type Numbers = { readonly descent: number; readonly momentum: number; readonly fresh: number; readonly weightDecay: number };
+type Numbers = 'descent' | 'momentum' | 'fresh' | 'weightDecay';
 
 export class SGD extends Optimizer<SGDOptions, State, Numbers> {
   protected override get name(): string {
@@ -45,9 +55,9 @@ export class SGD extends Optimizer<SGDOptions, State, Numbers> {
     return momentum === 0 ? undefined : { step: 0, momentumBuffer: stateZeros(param.shape, param.element) };
   }
 
-  protected override numbers({ lr, momentum, dampening, weightDecay }: ParamGroup<SGDOptions>, step: number): Numbers {
+  protected override numbers({ lr, momentum, dampening, weightDecay }: ParamGroup<SGDOptions>, step: Expr): NumbersOf<Numbers> {
     // The first direction is the gradient itself.
-    return { descent: -lr, momentum, fresh: step === 1 ? 1 : 1 - dampening, weightDecay };
+    return { descent: -lr, momentum, fresh: hostCall('select', hostCall('equal', step, 1), 1, 1 - dampening), weightDecay };
   }
 
   protected override update({ param, grad, state }: Member<State>, s: Scalars<Numbers>, group: ParamGroup<SGDOptions>): void {
