@@ -12,7 +12,7 @@ const onEveryDevice = ['frontend', 'oracle', 'linalg', 'composite', 'hostile', '
  */
 const quick = {
   exclude: ['test/**/*.slow.test.ts'],
-  env: { FLUXION_TEST_EFFORT: process.env.FLUXION_TEST_EFFORT ?? '0.1' },
+  env: { FLUXION_CACHE: 'off', FLUXION_TEST_EFFORT: process.env.FLUXION_TEST_EFFORT ?? '0.1' },
   execArgv: ['--max-semi-space-size=64', '--interrupt-budget=1000000'],
 };
 
@@ -30,6 +30,8 @@ export default defineConfig(({ mode }) => ({
     isolate: false,
     // Sources stripped of their types are kept in node_modules from run to run, by a hash of their text.
     experimental: { fsModuleCache: true },
+    // Whoever tests the cache on disk says where: all else compiles anew, and leaves the developer's folder alone.
+    env: { FLUXION_CACHE: 'off' },
     setupFiles: ['test/stack-traces.ts', 'test/fresh.ts'],
     maxWorkers: '100%',
     // Recording makes many short-lived objects: with more room for young ones, far fewer live long enough to be copied.
@@ -43,7 +45,7 @@ export default defineConfig(({ mode }) => ({
       { extends: true, test: { name: 'wasm', include: ['test/**/*.test.ts'], ...(mode === 'check' && quick) } },
       ...(mode === 'check'
         ? []
-        : [{ extends: true as const, test: { name: 'js', include: onEveryDevice, env: { FLUXION_DEVICE: 'js' } } }]),
+        : [{ extends: true as const, test: { name: 'js', include: onEveryDevice, env: { FLUXION_CACHE: 'off', FLUXION_DEVICE: 'js' } } }]),
     ],
   },
 }));

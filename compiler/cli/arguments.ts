@@ -22,6 +22,8 @@ export type Command = {
   readonly example: string;
   /** Whether it looks at no FILE. */
   readonly takesNoFile?: boolean;
+  /** What stands where others have their FILE, if it is one of these words. */
+  readonly actions?: readonly string[];
   readonly run: (invocation: Invocation) => Promise<number>;
 };
 export type Commands = Readonly<Record<string, Command>>;
@@ -48,6 +50,12 @@ export function readArguments(name: string, command: Command, args: readonly str
     const extra = file ?? rest[0];
     if (extra !== undefined) throw new UsageError(`${name} takes no FILE, not '${extra}'`);
     return { file: '', options, rest };
+  }
+  if (command.actions !== undefined) {
+    const asked = [...files, ...rest];
+    if (asked.length !== 1 || !command.actions.includes(asked[0]!))
+      throw new UsageError(`${name} wants one of ${command.actions.join(', ')}${file === undefined ? '' : `, not '${asked.join(' ')}'`}`);
+    return { file: asked[0]!, options, rest: [] };
   }
   if (file === undefined) throw new UsageError(`${name} wants a FILE, as in \`${command.example}\``);
   if (second !== undefined) throw new UsageError(`${name} takes one FILE, not '${second}' too; arguments for ${file} go behind \`--\``);
@@ -77,7 +85,7 @@ function optionValue(command: string, { options }: Command, name: string, value:
 /** The help of the whole command line. */
 export function overview(commands: Commands): string {
   const lines = Object.entries(commands).map(
-    ([name, { summary, takesNoFile }]) => [`fluxion ${name}${takesNoFile ? '' : ' FILE'}`, summary] as const,
+    ([name, command]) => [`fluxion ${name}${operandOf(command, 'FILE')}`, command.summary] as const,
   );
   return [
     'Usage: fluxion COMMAND [options] FILE [-- arguments of FILE]',
@@ -91,12 +99,16 @@ export function overview(commands: Commands): string {
   ].join('\n');
 }
 
-export function helpOf(name: string, { summary, options, example, takesNoFile }: Command): string {
+const operandOf = ({ takesNoFile, actions }: Command, file: string): string =>
+  actions !== undefined ? ` ${actions.join('|')}` : takesNoFile ? '' : ` ${file}`;
+
+export function helpOf(name: string, command: Command): string {
+  const { summary, options, example } = command;
   const lines = Object.entries({ ...options, ...shared }).map(
     ([option, { takes, help }]) => [`--${option}${takes === undefined ? '' : ` ${takes}`}`, help] as const,
   );
   return [
-    `Usage: fluxion ${name} [options]${takesNoFile ? '' : ' FILE[:name] [-- arguments of FILE]'}`,
+    `Usage: fluxion ${name} [options]${operandOf(command, 'FILE[:name] [-- arguments of FILE]')}`,
     '',
     `${summary}.`,
     '',

@@ -73,6 +73,17 @@ export const commands: Commands = {
     example: 'npx fluxion bisect train.ts',
     run: async (invocation) => (await import('./bisect.ts')).bisectCommand(invocation),
   },
+  cache: {
+    summary: 'Lists, checks or removes the compiled Programs that are kept on disk for later processes',
+    options: {
+      json: {
+        help: 'print data: { folder, bytes, entries } of ls, { folder, removed, left } of clear, { folder, entries, damaged } of verify',
+      },
+    },
+    example: 'npx fluxion cache ls',
+    actions: ['ls', 'clear', 'verify'],
+    run: async (invocation) => (await import('./cache.ts')).cache(invocation),
+  },
   doctor: {
     summary: 'Tells what this machine has of what Fluxion can use, what is missing, and how to get it',
     options: { json: { help: 'print data: { findings: [{ what, state, detail, fix }] }' } },

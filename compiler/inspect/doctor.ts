@@ -8,6 +8,7 @@ import { parse } from '../ir/parse.ts';
 import { environment } from '../jit/environment.ts';
 import { load } from '../jit/executable.ts';
 import { threadCount } from '../jit/machine.ts';
+import { cacheFolder, listEntries } from '../jit/store.ts';
 import { compileGraph } from '../lower/compile.ts';
 import type { Platform } from './platform.ts';
 
@@ -128,4 +129,17 @@ async function dawn(): Promise<Gpu | undefined> {
   return gpu;
 }
 
-const cache = (): Finding => ok('cache', 'compiled Programs are kept in memory, for as long as the process lives');
+function cache(): Finding {
+  const folder = cacheFolder();
+  const what = 'cache';
+  if (folder === undefined)
+    return {
+      what,
+      state: 'missing',
+      detail: 'compiled Programs are kept in memory only',
+      fix: 'FLUXION_CACHE names a folder for later processes',
+    };
+  const entries = listEntries();
+  const bytes = entries.reduce((sum, e) => sum + e.bytes, 0);
+  return ok(what, `${entries.length} entries, ${(bytes / 1e6).toFixed(1)} MB in ${folder}`);
+}

@@ -1,16 +1,16 @@
 // What FLUXION_LOG asks to be shown, on the error stream: `passes`, the graph after each pass; `kernels`, the code; `fusion`, why
-// neighbours were not fused; `memory`, the arena; `guards`, what a compiled function was recorded for; `retraces`, why one is recorded again.
+// neighbours were not fused; `memory`, the arena; `guards`, what a compiled function was recorded for; `retraces`, why one is recorded again; `cache`, what is taken from disk.
 import { ArgumentError } from '../../runtime/errors.ts';
 import type { Program } from '../../runtime/program.ts';
 import type { Graph } from '../ir/node.ts';
 import { print } from '../ir/print.ts';
 import { environment } from './environment.ts';
 
-const subjects = ['guards', 'retraces', 'passes', 'fusion', 'kernels', 'memory'] as const;
+const subjects = ['guards', 'retraces', 'passes', 'fusion', 'kernels', 'memory', 'cache'] as const;
 type Subject = (typeof subjects)[number];
 
 /** Reads the variable anew, so that a program may set it on its way. Throws ArgumentError for what cannot be shown. */
-function isWanted(subject: Subject): boolean {
+export function isWanted(subject: Subject): boolean {
   const wanted = environment('FLUXION_LOG');
   const unknown = wanted.find((name) => !(subjects as readonly string[]).includes(name));
   if (unknown !== undefined)

@@ -6,9 +6,10 @@ import type { Target } from '../../runtime/target.ts';
 import { mix } from '../ir/codec.ts';
 import { type Graph, isLeaf, makeNode, type Node, postorder, sameLocally, type Value } from '../ir/node.ts';
 import { compileGraph } from '../lower/compile.ts';
+import { cachedProgram } from './cache.ts';
 import { environment } from './environment.ts';
 import { type Executable, load } from './executable.ts';
-import { logProgram, logStage } from './log.ts';
+import { isWanted, logProgram, logStage } from './log.ts';
 
 /**
  * What a stretch of recording looks like, whatever tensors it ran on. `nodes` is a copy over fresh leaves, so that no user's buffer stays alive.
@@ -108,17 +109,32 @@ function sameStretch(structure: Structure, s: Stretch): boolean {
 }
 
 const known = new Map<number, Structure[]>();
-/** Structures kept before the oldest go; a training program has a handful. */
+/** Hashes whose structures are kept before those that were not looked up for longest go; a training program has a handful. */
 const capacity = 512;
+/** Structures of one hash that are kept: more than one is chance already. */
+const alikeByHash = 8;
 
 /** The structure of a stretch: an equal one met before, or a new one. */
 export function structureOf(s: Stretch, target: Target): Structure {
+<<<<<<< /work/main/compiler/jit/structure.ts
+  const bucket = known.get(s.hash) ?? [];
+  const found = bucket.find((c) => c.target === target && sameStretch(c, s));
+  // What is set anew stands last.
+  if (!known.delete(s.hash) && known.size >= capacity) known.delete(known.keys().next().value!);
+  if (found !== undefined) {
+    known.set(s.hash, bucket);
+    return found;
+  }
+  const made = templateOf(s, target);
+  known.set(s.hash, [...bucket.slice(1 - alikeByHash), made]);
+=======
   const bucket = known.get(s.hash);
   const found = bucket?.find((c) => c.target === target && sameStretch(c, s));
   if (found !== undefined) return found;
   const made = templateOf(s, target);
   if (known.size >= capacity) known.delete(known.keys().next().value!);
   known.set(s.hash, [...(bucket ?? []), made]);
+>>>>>>> /tmp/brief/land.new
   return made;
 }
 
@@ -188,12 +204,19 @@ export function partOf(structure: Structure, roots: readonly ValueId[]): Part {
   const outputs = roots.map((id) => valueAt(structure.nodes, id));
   const reads = leavesRead(structure, outputs);
   const graph: Graph = { inputs: reads.map((i) => structure.leaves[i]!.values[0]!), outputs };
-  const program = compileGraph(graph, structure.target, { disable: environment('FLUXION_DISABLE'), onStage: logStage });
+  const program = programOf(graph, structure.target);
   logProgram(program);
   const part: Part = { executable: loader(program, graph, structure.target), reads };
   structure.compiled.set(key, part);
   for (const listener of listeners) listener(part.executable, graph, structure.target);
   return part;
+}
+
+/** Read from disk if an earlier process compiled it; who wants to see the passes has them run. */
+function programOf(graph: Graph, target: Target): Program {
+  const disable = environment('FLUXION_DISABLE');
+  const compile = (): Program => compileGraph(graph, target, { disable, onStage: logStage });
+  return isWanted('passes') ? compile() : cachedProgram(graph, target, disable, compile);
 }
 
 /** Forgets all structures and what they learned; for tests, and to free memory. */

@@ -54,6 +54,6 @@ test('of what there is no log of is refused', () => {
   vi.stubEnv('FLUXION_LOG', 'kernels,thoughts');
   expect(() => tensor([1, 2]).mul(3).sum().itemSync()).toThrow(ArgumentError);
   expect(() => tensor([1, 2]).mul(3).sum().itemSync()).toThrow(
-    /FLUXION_LOG: there is no log of 'thoughts'; ask for guards, retraces, passes, fusion, kernels, memory at/,
+    /FLUXION_LOG: there is no log of 'thoughts'; ask for guards, retraces, passes, fusion, kernels, memory, cache at/,
   );
 });

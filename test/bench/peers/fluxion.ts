@@ -12,6 +12,8 @@ export const devices: readonly DeviceName[] = ['js', 'wasm'];
 type Threads = { readonly setNumThreads?: (count: number) => void };
 /** Chooses the device and its threads for the rest of the process. */
 export function configure(device: DeviceName, threads: number): void {
+  // Compiling is timed, not reading what an earlier run compiled.
+  process.env.FLUXION_CACHE = 'off';
   setDefaultDevice(device);
   (fluxion as Threads).setNumThreads?.(threads);
 }
