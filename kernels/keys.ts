@@ -23,7 +23,8 @@ export function keyOfPosition(p: Position): string {
 }
 
 /** Names are identifiers, so no number is one. */
-const extentKey = (extent: Extent): string => (typeof extent === 'number' ? `${extent}` : `#${extent.size}`);
+const extentKey = (extent: Extent): string =>
+  typeof extent === 'number' ? `${extent}` : extent.of === undefined ? `#${extent.size}` : `#(${extent.size})`;
 
 export const keyOfExpr = (e: Expr): string => `${e.dtype} ${exprKey(e)}`;
 

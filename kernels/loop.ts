@@ -3,8 +3,13 @@ import type { DType } from '../runtime/dtype.ts';
 import type { LibraryRoutine } from './routines.ts';
 import type { ScalarName } from './scalar.ts';
 
-/** An extent or stride: a number, or the name of a size that the launch binds. */
-export type Extent = number | { readonly size: string };
+/**
+ * A size that the launch binds, or (with `of`) an integer computed from such sizes. Equal sizes have equal texts in `size`. The bounds, where
+ * they are known, are inclusive.
+ */
+export type Size = { readonly size: string; readonly least?: number; readonly most?: number; readonly of?: Position };
+/** An extent or stride. */
+export type Extent = number | Size;
 
 /**
  * An integer position. `value` is a loaded or computed integer (an index tensor's element).
@@ -128,6 +133,8 @@ export type Kernel = {
   readonly params: readonly Param[];
   /** dtypes of the slots that the body reads, by index into the launch's block. */
   readonly slots: readonly DType[];
+  /** The sizes that the launch binds, with their bounds: they stand behind the slots in its block of numbers. */
+  readonly sizes?: readonly Required<Omit<Size, 'of'>>[];
   readonly comment: readonly string[];
   readonly body: readonly Stmt[];
 };

@@ -2,18 +2,19 @@
 import { type DType, dtypes } from '../runtime/dtype.ts';
 import { IRError } from '../runtime/errors.ts';
 import { parseLiteral } from './literal.ts';
-import type { Condition, Expr, Extent, Kernel, Member, Param, Position, Stmt } from './loop.ts';
-import { add, axis, constant, div, mod, mul, valuePosition } from './position.ts';
+import type { Condition, Expr, Extent, Kernel, Member, Param, Position, Size, Stmt } from './loop.ts';
+import { add, axis, constant, div, mod, mul, sizeOf, valuePosition } from './position.ts';
 import { infixes } from './print.ts';
 import { isRoutine, routines } from './routines.ts';
 import { type ScalarName, scalar, scalarNames } from './scalar.ts';
 import { placeOf, type Token, tokenize } from './tokens.ts';
 
 export function parseKernel(text: string): Kernel {
-  const p: Parser = { text, tokens: tokenize(text), next: 0, slots: [], scopes: [new Map()] };
+  const p: Parser = { text, tokens: tokenize(text), next: 0, slots: [], sizes: new Map(), scopes: [new Map()] };
   word(p, 'kernel');
   symbol(p, '@');
   const name = identifier(p);
+  const sizes = acceptWord(p, 'sizes') ? list(p, '(', ')', boundedSize) : [];
   const params = list(p, '(', ')', param);
   const slots = acceptWord(p, 'slots') ? list(p, '(', ')', dtypeName) : [];
   const parser: Parser = { ...p, slots };
@@ -23,7 +24,7 @@ export function parseKernel(text: string): Kernel {
   while (acceptWord(parser, 'comment')) comment.push(quotedText(parser));
   const body = statements(parser);
   if (peek(parser).text !== '') throw failAt(parser, peek(parser), 'one kernel only');
-  return { name, params, slots, comment, body };
+  return { name, params, slots, ...(sizes.length === 0 ? {} : { sizes }), comment, body };
 }
 
 type Parser = {
@@ -31,6 +32,8 @@ type Parser = {
   readonly tokens: readonly Token[];
   next: number;
   readonly slots: readonly DType[];
+  /** Those with bounds, by name. */
+  readonly sizes: Map<string, Size>;
   /** dtypes of the names in scope, innermost last. Axes are in here without one. */
   readonly scopes: Map<string, DType | 'axis'>[];
 };
@@ -86,7 +89,31 @@ function integer(p: Parser): number {
   if (!Number.isSafeInteger(n)) throw failAt(p, t, 'an integer below 2^53');
   return minus ? -n : n;
 }
-const extent = (p: Parser): Extent => (accept(p, '#') ? { size: identifier(p) } : integer(p));
+
+function extent(p: Parser): Extent {
+  if (!accept(p, '#')) return integer(p);
+  if (!accept(p, '(')) return size(p);
+  const of = position(p);
+  symbol(p, ')');
+  return sizeOf(of);
+}
+
+function size(p: Parser): Size {
+  const name = identifier(p);
+  return p.sizes.get(name) ?? { size: name };
+}
+
+/** `#n: 2 to 128` */
+function boundedSize(p: Parser): NonNullable<Kernel['sizes']>[number] {
+  symbol(p, '#');
+  const name = identifier(p);
+  symbol(p, ':');
+  const least = integer(p);
+  word(p, 'to');
+  const bounded = { size: name, least, most: integer(p) };
+  p.sizes.set(name, bounded);
+  return bounded;
+}
 
 function quotedText(p: Parser): string {
   const t = take(p, 'text', 'a quoted text');

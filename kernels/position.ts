@@ -2,14 +2,16 @@
 //
 // A position is kept as a sum of terms `atom * sizes * scale`, in order of first appearance, the constant last. `div` rounds to minus
 // infinity and `mod` is never negative, which makes every rule here hold for the negative positions that padding produces.
+
+import { InternalError } from '../runtime/errors.ts';
 import { keyOfPosition } from './keys.ts';
-import type { Expr, Extent, Position } from './loop.ts';
+import type { Expr, Extent, Position, Size } from './loop.ts';
 
 /** Extents of axes: `0 <= axis < extent`. */
 export type Ranges = ReadonlyMap<string, Extent>;
 
 /** `atom` is an axis, a quotient, a remainder or a value; absent for a constant. */
-type Term = { readonly atom: Position | undefined; readonly sizes: readonly string[]; readonly scale: number };
+type Term = { readonly atom: Position | undefined; readonly sizes: readonly Size[]; readonly scale: number };
 
 const noRanges: Ranges = new Map();
 
@@ -81,8 +83,7 @@ export function strideOf(position: Position, name: string): Extent | undefined {
     if (term.atom === undefined || !dependsOn(term.atom, name)) continue;
     if (term.atom.kind !== 'axis' || stride !== 0) return undefined;
     if (term.sizes.length === 0) stride = term.scale;
-    else if (term.sizes.length === 1 && term.scale === 1) stride = { size: term.sizes[0]! };
-    else return undefined;
+    else stride = sizeOf(sum([{ ...term, atom: undefined }], noRanges), noRanges);
   }
   return stride;
 }
@@ -144,6 +145,17 @@ export function boundsOf(position: Position, ranges: Ranges): { readonly low: nu
   return boundsOfTerms(termsOf(position), ranges);
 }
 
+/** The size that a position without axes is; a number where it is one. */
+export function sizeOf(of: Position, ranges: Ranges = noRanges): Extent {
+  if (of.kind === 'const') return of.value;
+  const { low, high } = boundsOf(of, ranges);
+  const bounds = { ...(Number.isFinite(low) ? { least: low } : {}), ...(Number.isFinite(high) ? { most: high } : {}) };
+  return { size: keyOfPosition(of), ...bounds, of };
+}
+
+/** Whether a position is known to lie below an extent that is open until the launch. */
+export const isWithin = (position: Position, below: Extent, ranges: Ranges): boolean => fillsExactly(termsOf(position), below, ranges);
+
 export const samePosition = (a: Position, b: Position): boolean => a === b || keyOfPosition(a) === keyOfPosition(b);
 
 /** A position without unknowns is a number. */
@@ -177,7 +189,11 @@ function negated(p: Position): Position | undefined {
 
 // ---- terms
 
-const noSizes: readonly string[] = [];
+const noSizes: readonly Size[] = [];
+const bySize = (a: Size, b: Size): number => (a.size < b.size ? -1 : a.size > b.size ? 1 : 0);
+/** The factors of both, in the order in which equal products have them. */
+const factors = (a: readonly Size[], b: readonly Size[]): readonly Size[] =>
+  a.length === 0 ? b : b.length === 0 ? a : [...a, ...b].sort(bySize);
 
 function termsOf(position: Position): readonly Term[] {
   const terms: Term[] = [];
@@ -186,11 +202,12 @@ function termsOf(position: Position): readonly Term[] {
 }
 
 /** Appends the terms of `position * scale * sizes`. */
-function gatherTerms(position: Position, scale: number, sizes: readonly string[], into: Term[]): void {
+function gatherTerms(position: Position, scale: number, sizes: readonly Size[], into: Term[]): void {
   switch (position.kind) {
     case 'const':
-      if (typeof position.value !== 'number') into.push({ atom: undefined, sizes: [...sizes, position.value.size].sort(), scale });
-      else if (position.value !== 0) into.push({ atom: undefined, sizes, scale: position.value * scale });
+      if (typeof position.value !== 'number') {
+        for (const t of termsOfSize(position.value)) into.push({ atom: t.atom, sizes: factors(sizes, t.sizes), scale: scale * t.scale });
+      } else if (position.value !== 0) into.push({ atom: undefined, sizes, scale: position.value * scale });
       return;
     case 'add':
       gatherTerms(position.a, scale, sizes, into);
@@ -198,7 +215,10 @@ function gatherTerms(position: Position, scale: number, sizes: readonly string[]
       return;
     case 'mul':
       if (typeof position.by === 'number') gatherTerms(position.a, scale * position.by, sizes, into);
-      else gatherTerms(position.a, scale, [...sizes, position.by.size].sort(), into);
+      else
+        into.push(
+          ...scaled(termsOf(position.a), position.by).map((t) => ({ ...t, sizes: factors(sizes, t.sizes), scale: scale * t.scale })),
+        );
       return;
     case 'axis':
     case 'div':
@@ -214,16 +234,21 @@ function gatherTerms(position: Position, scale: number, sizes: readonly string[]
 /** `t` times the factors of `by`, whose atom does not count. */
 const product = (t: Term, by: Omit<Term, 'atom'>): Term => ({
   atom: t.atom,
-  sizes: by.sizes.length === 0 ? t.sizes : [...t.sizes, ...by.sizes].sort(),
+  sizes: factors(t.sizes, by.sizes),
   scale: t.scale * by.scale,
 });
 
-const scaled = (terms: readonly Term[], by: Extent): readonly Term[] =>
-  by === 1
-    ? terms
-    : terms.map(({ atom, sizes, scale }) =>
-        typeof by === 'number' ? { atom, sizes, scale: scale * by } : { atom, sizes: [...sizes, by.size].sort(), scale },
-      );
+function scaled(terms: readonly Term[], by: Extent): readonly Term[] {
+  if (by === 1) return terms;
+  if (typeof by === 'number') return terms.map(({ atom, sizes, scale }) => ({ atom, sizes, scale: scale * by }));
+  const factor = termsOfSize(by);
+  if (factor.some((t) => t.atom !== undefined)) throw new InternalError(`a position is scaled by ${by.size}`, { op: 'lower' });
+  return terms.flatMap((t) => factor.map((f) => product(t, f)));
+}
+
+/** A size that is computed counts as what it is computed from. */
+const termsOfSize = (size: Size): readonly Term[] =>
+  size.of === undefined ? [{ atom: undefined, sizes: [size], scale: 1 }] : termsOf(size.of);
 
 /** Adds like terms, joins `x div n * n + x mod n` to `x`, and writes the sum down. */
 function sum(terms: readonly Term[], ranges: Ranges): Position {
@@ -267,7 +292,7 @@ function areUnlike(terms: readonly Term[]): boolean {
 const isLike = (a: Term, b: Term): boolean =>
   a.sizes.length === b.sizes.length &&
   isSameAtom(a.atom, b.atom) &&
-  (a.sizes.length === 0 || a.sizes.every((size, i) => size === b.sizes[i]));
+  (a.sizes.length === 0 || a.sizes.every((size, i) => size.size === b.sizes[i]!.size));
 
 function isSameAtom(a: Position | undefined, b: Position | undefined): boolean {
   if (a === b) return true;
@@ -280,7 +305,7 @@ const isNumber = (t: Term): boolean => t.atom === undefined && t.sizes.length ==
 function writeTerm({ atom, sizes, scale }: Term): Position {
   if (atom === undefined && sizes.length === 0) return constant(scale);
   let result = atom;
-  for (const size of sizes) result = result === undefined ? { kind: 'const', value: { size } } : { kind: 'mul', a: result, by: { size } };
+  for (const size of sizes) result = result === undefined ? { kind: 'const', value: size } : { kind: 'mul', a: result, by: size };
   return scale === 1 ? result! : { kind: 'mul', a: result!, by: scale };
 }
 
@@ -308,9 +333,9 @@ function splitMultiples(terms: readonly Term[], by: Extent): { readonly multiple
   const rest: Term[] = [];
   for (const t of terms) {
     if (typeof by !== 'number') {
-      const at = t.sizes.indexOf(by.size);
-      if (at < 0) rest.push(t);
-      else multiples.push({ ...t, sizes: t.sizes.filter((_, i) => i !== at) });
+      const divided = dividedBy(t, by);
+      if (divided === undefined) rest.push(t);
+      else multiples.push(divided);
     } else if (t.scale % by === 0) {
       multiples.push({ ...t, scale: t.scale / by });
     } else if (isNumber(t)) {
@@ -324,10 +349,23 @@ function splitMultiples(terms: readonly Term[], by: Extent): { readonly multiple
   return { multiples, rest };
 }
 
+/** A term divided by a size that is a single product, if that leaves nothing. */
+function dividedBy(t: Term, by: Size): Term | undefined {
+  const [only, more] = termsOfSize(by);
+  if (only === undefined || more !== undefined || only.atom !== undefined || t.scale % only.scale !== 0) return undefined;
+  const sizes = [...t.sizes];
+  for (const wanted of only.sizes) {
+    const at = sizes.findIndex((size) => size.size === wanted.size);
+    if (at < 0) return undefined;
+    sizes.splice(at, 1);
+  }
+  return { atom: t.atom, sizes, scale: t.scale / only.scale };
+}
+
 function quotient(terms: readonly Term[], by: Extent, ranges: Ranges): Position {
   if (by === 1) return sum(terms, ranges);
   const { multiples, rest } = splitMultiples(terms, by);
-  if (rest.length === 0 || isWithin(rest, by, ranges)) return sum(multiples, ranges);
+  if (rest.length === 0 || fillsExactly(rest, by, ranges)) return sum(multiples, ranges);
   if (typeof by === 'number') {
     const { low, high } = boundsOfTerms(rest, ranges);
     const q = Math.floor(low / by);
@@ -349,7 +387,7 @@ function quotient(terms: readonly Term[], by: Extent, ranges: Ranges): Position 
 function remainder(terms: readonly Term[], by: Extent, ranges: Ranges): Position {
   if (by === 1) return zero;
   const { rest } = splitMultiples(terms, by);
-  if (rest.length === 0 || isWithin(rest, by, ranges)) return sum(rest, ranges);
+  if (rest.length === 0 || fillsExactly(rest, by, ranges)) return sum(rest, ranges);
   if (typeof by === 'number') {
     const { low, high } = boundsOfTerms(rest, ranges);
     const q = Math.floor(low / by);
@@ -366,12 +404,20 @@ function remainder(terms: readonly Term[], by: Extent, ranges: Ranges): Position
   return sum([{ atom: { kind: 'mod', a: sum(rest, ranges), by }, sizes: noSizes, scale: 1 }], ranges);
 }
 
-/** Whether a sum is one axis that runs to exactly the (symbolic) extent. */
-function isWithin(terms: readonly Term[], by: Extent, ranges: Ranges): boolean {
-  const only = terms.length === 1 ? terms[0]! : undefined;
-  if (typeof by === 'number' || only?.atom?.kind !== 'axis' || only.scale !== 1 || only.sizes.length > 0) return false;
-  const extent = ranges.get(only.atom.axis);
-  return typeof extent === 'object' && extent.size === by.size;
+const isSameFactor = (t: Term, [other, more]: readonly Term[]): boolean =>
+  other !== undefined && more === undefined && t.scale === other.scale && isLike(t, other);
+
+/** Whether a sum of axes runs to exactly the (symbolic) extent. */
+function fillsExactly(terms: readonly Term[], by: Extent, ranges: Ranges): boolean {
+  if (typeof by === 'number') return false;
+  // Axes as digits, the last one first: each begins where those behind it end, and the first ends within `by`.
+  let end: readonly Term[] = [{ atom: undefined, sizes: noSizes, scale: 1 }];
+  for (const t of [...terms].reverse()) {
+    const extent = t.atom?.kind === 'axis' ? ranges.get(t.atom.axis) : undefined;
+    if (extent === undefined || !isSameFactor({ ...t, atom: undefined }, end)) return false;
+    end = scaled(end, extent);
+  }
+  return end.length === 1 && termsOfSize(by).length === 1 && isSameFactor(end[0]!, termsOfSize(by));
 }
 
 /** The largest g > 1 that divides `by` so that the sum is `g * quotient + rest` with `0 <= rest < g`. */
@@ -398,23 +444,24 @@ function boundsOfTerms(terms: readonly Term[], ranges: Ranges): { low: number; h
   let low = 0;
   let high = 0;
   for (const { atom, sizes, scale } of terms) {
-    // A size is known to be at least 0 and no more.
-    const b = sizes.length > 0 ? { low: 0, high: Infinity } : atom === undefined ? { low: 1, high: 1 } : boundsOfAtom(atom, ranges);
-    const negative = sizes.length > 0 && atom !== undefined && boundsOfAtom(atom, ranges).low < 0;
-    const lowest = negative ? -Infinity : b.low;
-    low += scale > 0 ? times(lowest, scale) : times(b.high, scale);
-    high += scale > 0 ? times(b.high, scale) : times(lowest, scale);
+    let b = atom === undefined ? { low: 1, high: 1 } : boundsOfAtom(atom, ranges);
+    for (const { least = 0, most = Infinity } of sizes) {
+      const ends = [times(b.low, least), times(b.low, most), times(b.high, least), times(b.high, most)];
+      b = { low: Math.min(...ends), high: Math.max(...ends) };
+    }
+    low += scale > 0 ? times(b.low, scale) : times(b.high, scale);
+    high += scale > 0 ? times(b.high, scale) : times(b.low, scale);
   }
   return { low, high };
 }
 
-const times = (a: number, b: number): number => (a === 0 ? 0 : a * b);
+const times = (a: number, b: number): number => (a === 0 || b === 0 ? 0 : a * b);
 
 function boundsOfAtom(atom: Position, ranges: Ranges): { low: number; high: number } {
   switch (atom.kind) {
     case 'axis': {
       const extent = ranges.get(atom.axis);
-      return { low: 0, high: typeof extent === 'number' ? Math.max(extent - 1, 0) : Infinity };
+      return { low: 0, high: Math.max((typeof extent === 'number' ? extent : (extent?.most ?? Infinity)) - 1, 0) };
     }
     case 'div': {
       if (typeof atom.by !== 'number') {

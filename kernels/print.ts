@@ -5,7 +5,8 @@
 //       var m = -inf_f32
 //       serial j: 10 { m max= x[i*10 + j] }
 //
-// Operands carry no dtype: literals do, names have that of their declaration, and functions follow their rule. Sizes are written #n, slots $0.
+// Operands carry no dtype: literals do, names have that of their declaration, and functions follow their rule. Sizes are written #n,
+// what is computed from them #(#n*3), slots $0.
 import { literalText } from './literal.ts';
 import type { Condition, Expr, Extent, Kernel, Position, Stmt, Transpose } from './loop.ts';
 import { summandsOf } from './position.ts';
@@ -14,7 +15,9 @@ import type { ScalarName } from './scalar.ts';
 export function printKernel(k: Kernel): string {
   const params = k.params.map((p) => `${p.name}: ${p.access} ${p.dtype}[${extentText(p.length)}]`).join(', ');
   const slots = k.slots.length === 0 ? '' : ` slots(${k.slots.join(', ')})`;
-  const lines = [`kernel @${k.name}(${params})${slots} {`];
+  const bounds = (k.sizes ?? []).map(({ size, least, most }) => `#${size}: ${least} to ${most}`);
+  const sizes = bounds.length === 0 ? '' : ` sizes(${bounds.join(', ')}) `;
+  const lines = [`kernel @${k.name}${sizes}(${params})${slots} {`];
   for (const c of k.comment) lines.push(`  comment ${JSON.stringify(c)}`);
   for (const s of k.body) printStatement(s, 1, lines);
   lines.push('}');
@@ -28,7 +31,8 @@ export function printStatements(body: readonly Stmt[], depth = 0): string {
   return lines.map((l) => `${l}\n`).join('');
 }
 
-const extentText = (e: Extent): string => (typeof e === 'number' ? String(e) : `#${e.size}`);
+const extentText = (e: Extent): string =>
+  typeof e === 'number' ? String(e) : e.of === undefined ? `#${e.size}` : `#(${positionText(e.of)})`;
 const assignments: Readonly<Partial<Record<ScalarName, string>>> = { add: '+=', sub: '-=', mul: '*=', div: '/=' };
 const assignment = (fn: ScalarName): string => assignments[fn] ?? `${fn}=`;
 

@@ -1,7 +1,7 @@
 // Whether data that claims to be a Program is one: version, shapes, and every reference from launches to buffers and kernels.
 import { bytesPerElement, type DType, dtypes } from './dtype.ts';
 import { ProgramError } from './errors.ts';
-import { arenaAlignment, type BufferRef, type Launch, type Program, programVersion, type Step } from './program.ts';
+import { arenaAlignment, type BufferRef, type Launch, type Port, type Program, programVersion, type Step } from './program.ts';
 
 type Fields = { readonly [name: string]: unknown };
 
@@ -29,6 +29,7 @@ export function checkProgram(data: unknown): Program {
   for (const list of ['inputs', 'slots', 'outputs', 'constants', 'kernels', 'steps'] as const)
     demand(Array.isArray(data[list]) && data[list].every(isFields), () => `'${list}' is no list of records`);
   demand(isSize(data.arenaBytes) && isSize(data.liveBytes), () => `the arena's size ${String(data.arenaBytes)} is no size`);
+  demand(data.sizes === undefined || (Array.isArray(data.sizes) && data.sizes.every(isFields)), () => `'sizes' is no list of records`);
   const notes = data.notes;
   demand(isFields(notes) && isText(notes, 'graph') && isText(notes, 'fused') && isTexts(notes.unfused), () => 'the notes are missing');
   const program = data as unknown as Program;
@@ -43,7 +44,25 @@ function checkPorts(program: Program): void {
     for (const [i, port] of program[list].entries()) {
       demand(isDType(port.dtype), () => `${list}[${i}] has no dtype`);
       demand(Array.isArray(port.shape) && port.shape.every(isSize), () => `${list}[${i}] has no shape`);
+      demand(port.open === undefined || Array.isArray(port.open), () => `${list}[${i}] has damaged open axes`);
+      for (const { axis, size, times, plus } of port.open ?? []) {
+        const of = program.sizes?.[size];
+        demand(
+          isSize(times) && Number.isSafeInteger(plus) && of !== undefined && port.shape[axis] === times * of.max + plus,
+          () => `${list}[${i}] has an open axis ${axis} that is not the shape's`,
+        );
+      }
     }
+  for (const [i, { name, min, max, input, per }] of (program.sizes ?? []).entries())
+    demand(
+      typeof name === 'string' &&
+        isSize(min) &&
+        isSize(max) &&
+        min <= max &&
+        isSize(per) &&
+        per * max === numel(program.inputs[input]?.shape ?? []),
+      () => `sizes[${i}] does not follow from an input`,
+    );
   for (const [i, slot] of program.slots.entries()) demand(isDType(slot.dtype), () => `slots[${i}] has no dtype`);
   for (const [i, c] of program.constants.entries())
     demand(isDType(c.dtype) && isSize(c.length) && typeof c.base64 === 'string', () => `constants[${i}] is damaged`);
@@ -53,11 +72,13 @@ function checkPorts(program: Program): void {
     demand(found !== undefined, () => `outputs[${i}] is an alias of ${alias.space} ${alias.index}, which is not there`);
     const port = program.outputs[i]!;
     demand(
-      found.dtype === port.dtype && numel(found.shape) === numel(port.shape),
+      found.dtype === port.dtype && numel(found.shape) === numel(port.shape) && isOpen(found) === isOpen(port),
       () => `outputs[${i}] and what it is an alias of differ in size`,
     );
   }
 }
+
+const isOpen = ({ open }: Port): boolean => open !== undefined && open.length > 0;
 
 function checkKernels(program: Program): void {
   const names = new Set<string>();

@@ -3,6 +3,7 @@ import type { Buffer } from './buffer.ts';
 import { bytesPerElement, type TypedArray, viewOf } from './dtype.ts';
 import { ArgumentError, DTypeError, IndexError, LinAlgError, ProgramError, ShapeError } from './errors.ts';
 import type { ConstantData, OutputPort, Port, Program } from './program.ts';
+import { lengthAt, shapeAt, sizesOf } from './sizes.ts';
 
 export type Executable = {
   readonly program: Program;
@@ -37,28 +38,31 @@ export const numel = (shape: readonly number[]): number => {
   return n;
 };
 
-/** Whether a run may begin. `check` looks at one array or buffer. */
-export function checkArguments<T>(
+/** Whether a run may begin, and at which sizes. `check` looks at one array or buffer. */
+export function checkArguments<T extends { readonly length: number }>(
   program: Program,
   inputs: readonly T[],
   slots: Float64Array,
   given: readonly (T | undefined)[],
-  check: (port: Port, data: T) => void,
-): void {
+  check: (port: Port, data: T, sizes: readonly number[]) => void,
+): readonly number[] {
   if (inputs.length !== program.inputs.length)
     throw new ArgumentError(`${program.name} takes ${program.inputs.length} inputs, got ${inputs.length}`, { op: 'run' });
   if (slots.length < program.slots.length)
     throw new ArgumentError(`${program.name} takes ${program.slots.length} numbers, got ${slots.length}`, { op: 'run' });
-  for (let i = 0; i < inputs.length; i++) check(program.inputs[i]!, inputs[i]!);
+  const sizes = program.sizes === undefined ? none : sizesOf(program, inputs);
+  for (let i = 0; i < inputs.length; i++) check(program.inputs[i]!, inputs[i]!, sizes);
   for (let i = 0; i < given.length; i++) {
     const data = given[i];
     if (data === undefined) continue;
     const port = program.outputs[i];
     if (port === undefined || port.alias !== undefined)
       throw new ArgumentError(`output ${i} of ${program.name} takes no buffer`, { op: 'run' });
-    check(port, data);
+    check(port, data, sizes);
   }
+  return sizes;
 }
+const none: readonly number[] = [];
 
 const holders = {
   f32: 'Float32Array',
@@ -70,22 +74,23 @@ const holders = {
   bool: 'Uint8Array',
 } as const;
 
-export function checkArray(port: Port, array: TypedArray): void {
+export function checkArray(port: Port, array: TypedArray, sizes: readonly number[] = none): void {
   if (array[Symbol.toStringTag] !== holders[port.dtype])
     throw new DTypeError(`${port.name}: ${port.dtype} lies in a ${holders[port.dtype]}, got a ${array[Symbol.toStringTag]}`, {
       op: 'run',
     });
-  checkLength(port, array.length);
+  checkLength(port, array.length, sizes);
 }
 
-export function checkBuffer(port: Port, buffer: Buffer): void {
+export function checkBuffer(port: Port, buffer: Buffer, sizes: readonly number[] = none): void {
   if (buffer.dtype !== port.dtype) throw new DTypeError(`${port.name}: expected ${port.dtype}, got ${buffer.dtype}`, { op: 'run' });
-  checkLength(port, buffer.length);
+  checkLength(port, buffer.length, sizes);
 }
 
-function checkLength({ name, shape }: Port, length: number): void {
-  const wanted = numel(shape);
-  if (length !== wanted) throw new ShapeError(`${name}: [${shape}] has ${wanted} elements, got ${length}`, { op: 'run' });
+function checkLength(port: Port, length: number, sizes: readonly number[]): void {
+  const wanted = lengthAt(port, sizes);
+  if (length !== wanted)
+    throw new ShapeError(`${port.name}: [${shapeAt(port, sizes)}] has ${wanted} elements, got ${length}`, { op: 'run' });
 }
 
 export function bytesOfBase64(base64: string): Uint8Array<ArrayBuffer> {

@@ -4,9 +4,10 @@ import { type Buffer, hostBuffer, readSync } from './buffer.ts';
 import { checkProgram } from './check.ts';
 import { allocate, bytesPerElement, type TypedArray, viewOf } from './dtype.ts';
 import { OutOfMemoryError, ProgramError } from './errors.ts';
-import { aliased, checkArguments, checkArray, decodeConstant, type Executable, fail, numel } from './executable.ts';
+import { aliased, checkArguments, checkArray, decodeConstant, type Executable, fail } from './executable.ts';
 import type { Faults } from './faults.ts';
 import type { BufferRef, Port, Program, Row, Step } from './program.ts';
+import { lengthAt, shapeAt } from './sizes.ts';
 
 /** A kernel's code: its buffers in order, then the block of slot values, then `fail`. */
 export type KernelFunction = (...args: unknown[]) => void;
@@ -39,6 +40,8 @@ export function bind(data: Program, functions: readonly KernelFunction[], faults
   const constants = program.constants.map(decodeConstant);
   const varying: Varying[] = [];
   const slotArgs: unknown[][] = [];
+  /** Slots and then sizes, where there are sizes. */
+  const numbers = new Float64Array(program.slots.length + (program.sizes?.length ?? 0));
   const argument = (args: unknown[], at: number, ref: BufferRef): Argument => {
     const whole = resolve(ref, arena, constants);
     const into: Argument = { args, at, rows: ref.rows ?? [], whole };
@@ -69,13 +72,17 @@ export function bind(data: Program, functions: readonly KernelFunction[], faults
   const steps = program.steps.map(boundStep);
 
   function run(inputs: readonly TypedArray[], slots: Float64Array, given: readonly (TypedArray | undefined)[] = []): TypedArray[] {
-    checkArguments(program, inputs, slots, given, checkArray);
-    const outputs = makeOutputs(program, inputs, given, faults);
+    const sizes = checkArguments(program, inputs, slots, given, checkArray);
+    const outputs = makeOutputs(program, inputs, given, sizes, faults);
+    if (sizes.length > 0) {
+      numbers.set(slots.subarray(0, program.slots.length));
+      numbers.set(sizes, program.slots.length);
+    }
     for (const { into, space, index } of varying) {
       into.whole = space === 'input' ? inputs[index] : outputs[index];
       into.args[into.at] = into.whole;
     }
-    for (const args of slotArgs) args[args.length - 2] = slots;
+    for (const args of slotArgs) args[args.length - 2] = sizes.length > 0 ? numbers : slots;
     try {
       runSteps(steps, [], faults);
     } finally {
@@ -159,6 +166,7 @@ function makeOutputs(
   program: Program,
   inputs: readonly TypedArray[],
   given: readonly (TypedArray | undefined)[],
+  sizes: readonly number[],
   faults: Faults | undefined,
 ): TypedArray[] {
   const outputs: TypedArray[] = [];
@@ -167,15 +175,15 @@ function makeOutputs(
     if (port.alias !== undefined) outputs.push(aliased(port.alias, inputs, outputs));
     else {
       faults?.at?.('alloc', i);
-      outputs.push(given[i] ?? allocatePort(port));
+      outputs.push(given[i] ?? allocatePort(port, sizes));
     }
   }
   return outputs;
 }
 
-function allocatePort(port: Port): TypedArray {
-  const length = numel(port.shape);
-  return reserve(`output ${port.name}: ${port.dtype}[${port.shape}]`, length * bytesPerElement[port.dtype], () =>
+function allocatePort(port: Port, sizes: readonly number[]): TypedArray {
+  const length = lengthAt(port, sizes);
+  return reserve(`output ${port.name}: ${port.dtype}[${shapeAt(port, sizes)}]`, length * bytesPerElement[port.dtype], () =>
     allocate(port.dtype, length),
   );
 }

@@ -2,13 +2,27 @@
 import type { DType } from './dtype.ts';
 import type { Target } from './target.ts';
 
-export const programVersion = 3;
+export const programVersion = 4;
 
 /** Arena offsets are multiples of this many bytes: a cache line. */
 export const arenaAlignment = 64;
 
-/** A tensor that crosses the Program's border. Always dense and row-major. */
-export type Port = { readonly name: string; readonly dtype: DType; readonly shape: readonly number[] };
+/** An axis whose extent follows from a size of the launch: `times * size + plus`. */
+export type OpenAxis = { readonly axis: number; readonly size: number; readonly times: number; readonly plus: number };
+
+/** A tensor that crosses the Program's border. Always dense and row-major. Where axes are open, `shape` is the largest. */
+export type Port = {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly open?: readonly OpenAxis[];
+};
+
+/**
+ * A size that is open until the launch, within bounds that are inclusive. An input tells it: `per` elements of that make one of it. Kernels
+ * find it behind the slots. Memory is laid out for `max`.
+ */
+export type SizePort = { readonly name: string; readonly min: number; readonly max: number; readonly input: number; readonly per: number };
 
 /** A number read at each launch, in the order of `Program.slots`. */
 export type SlotPort = { readonly name: string; readonly dtype: DType };
@@ -156,6 +170,8 @@ export type Program = {
   readonly name: string;
   readonly inputs: readonly Port[];
   readonly slots: readonly SlotPort[];
+  /** Absent where everything is known. */
+  readonly sizes?: readonly SizePort[];
   readonly outputs: readonly OutputPort[];
   readonly constants: readonly ConstantData[];
   readonly arenaBytes: number;

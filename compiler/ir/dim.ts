@@ -1,5 +1,5 @@
 // Sizes of axes: numbers, or symbolic sizes that are bound when a Program is launched.
-import { InternalError, IRError } from '../../runtime/errors.ts';
+import { IRError, ShapeError } from '../../runtime/errors.ts';
 
 /** A polynomial over size names with integer coefficients, interned by its text: two equal sizes are the same object. */
 export type Sym = { readonly text: string; readonly terms: readonly Term[] };
@@ -67,7 +67,7 @@ export const sameShape = (a: Shape, b: Shape): boolean => a === b || (a.length =
 /** The size as a number; for places where only a fixed size makes sense. */
 export function fixed(d: Dim): number {
   if (typeof d === 'number') return d;
-  throw new InternalError(`the size ${d.text} must be known here`);
+  throw new ShapeError(`the size ${d.text} must be known here`, { op: 'compile' });
 }
 export const fixedShape = (shape: Shape): readonly number[] => shape.map(fixed);
 

@@ -1,9 +1,10 @@
 // Memory of the values of a Program: how long each lives in the order of its steps, which share bytes, and where they end up.
 import { bytesPerElement, type DType } from '../../runtime/dtype.ts';
 import type { BufferRef, Row } from '../../runtime/program.ts';
-import { fixed, numel } from '../ir/dim.ts';
 import { dtypeOf, shapeOf, type Value } from '../ir/node.ts';
+import { extentsOf, type Sizes } from '../ops/extent.ts';
 import { type ArenaPlan, planArena } from './arena.ts';
+import { elements } from './region.ts';
 
 /** Where a value is kept that the caller gave or wants; all others lie in the arena. */
 export type Home = { readonly space: 'input' | 'output'; readonly index: number };
@@ -11,6 +12,7 @@ export type Home = { readonly space: 'input' | 'output'; readonly index: number 
 /** `first` and `last` are moments: steps are numbered as they stand in the Program. What loops repeat is stretched over the whole loop. */
 export type Buffer = {
   readonly dtype: DType;
+  /** In elements: the greatest, where that is open until the launch. */
   readonly length: number;
   home: Home | undefined;
   first: number;
@@ -26,8 +28,8 @@ export type Buffer = {
 /** A value in its buffer: the whole of it, or the part for the turn of a loop. */
 export type Place = { readonly buffer: Buffer; readonly rows: readonly Row[] };
 
-export function newBuffer(value: Value, now: number, depth: number, home?: Home): Buffer {
-  const length = fixed(numel(shapeOf(value)));
+export function newBuffer(value: Value, sizes: Sizes, now: number, depth: number, home?: Home): Buffer {
+  const length = elements(extentsOf(shapeOf(value), sizes));
   return { dtype: dtypeOf(value), length, home, first: now, last: now, reads: [], depth, into: undefined };
 }
 

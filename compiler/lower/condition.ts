@@ -1,8 +1,9 @@
 // Where pad and concat take an element from: conditions on coordinates, without the bounds that the extents of the loops already decide.
 import type { Condition, Expr, Position } from '../../kernels/loop.ts';
-import { boundsOf, constant, div, mod, sub } from '../../kernels/position.ts';
-import { fixed } from '../ir/dim.ts';
+import { add, boundsOf, constant, div, isWithin, mod, sub, zero } from '../../kernels/position.ts';
+import { mostOf, plus, times } from '../../kernels/size.ts';
 import { type NodeOf, shapeOf, type Value } from '../ir/node.ts';
+import { extentOf } from '../ops/extent.ts';
 import type { Nest } from './nest.ts';
 
 /** The empty conjunction. Conditions compare by identity, so this object stands for every condition that always holds. */
@@ -32,9 +33,10 @@ export function decided(nest: Nest, condition: Condition): Condition {
   const open: Condition[number][] = [];
   for (const bound of condition) {
     const { low, high } = boundsOf(bound.at, nest.extents);
-    const below = bound.below as number;
-    if (high < 0 || low >= below) return never;
-    if (low < 0 || high >= below) open.push(bound);
+    const { below } = bound;
+    const least = typeof below === 'number' ? below : (below.least ?? 0);
+    if (high < 0 || low >= mostOf(below)) return never;
+    if (low < 0 || (high >= least && !isWithin(bound.at, below, nest.extents))) open.push(bound);
   }
   return open.length === 0 ? always : open;
 }
@@ -43,11 +45,11 @@ export function decided(nest: Nest, condition: Condition): Condition {
 export function padInside(nest: Nest, { inputs, attrs }: NodeOf<'pad'>, at: readonly Position[]): Condition {
   const condition = at.flatMap((position, d): Condition => {
     const step = attrs.interior[d]! + 1;
-    const extent = fixed(shapeOf(inputs[0])[d]!);
+    const extent = extentOf(shapeOf(inputs[0])[d]!, nest.sizes);
     const from = sub(position, constant(attrs.low[d]!));
     if (step === 1) return [{ at: from, below: extent }];
     return [
-      { at: from, below: extent === 0 ? 0 : (extent - 1) * step + 1 },
+      { at: from, below: extent === 0 ? 0 : plus(times(plus(extent, -1), step), 1) },
       { at: mod(from, step), below: 1 },
     ];
   });
@@ -63,14 +65,14 @@ export type Part = { readonly value: Value; readonly at: readonly Position[]; re
 /** The operands that can hold a coordinate of the concatenation. Exactly one condition holds. */
 export function concatParts(nest: Nest, { inputs, attrs: { axis } }: NodeOf<'concat'>, at: readonly Position[]): readonly Part[] {
   const parts: Part[] = [];
-  let start = 0;
+  let start = zero;
   for (const value of inputs) {
-    const below = fixed(shapeOf(value)[axis]!);
+    const below = extentOf(shapeOf(value)[axis]!, nest.sizes);
     const from = start;
-    const shifted = at.map((position, d) => (d === axis ? sub(position, constant(from)) : position));
+    const shifted = at.map((position, d) => (d === axis ? sub(position, from) : position));
     const when = decided(nest, [{ at: shifted[axis]!, below }]);
     if (when !== never) parts.push({ value, at: shifted, when });
-    start += below;
+    start = add(start, constant(below));
   }
   return parts;
 }

@@ -1,10 +1,12 @@
 // Convolutions and their gradients as direct nests. What lies in the padding is decided once, where an operand is copied to scratch with its
 // border; the loops that multiply ask nothing. A few channels of the result are summed side by side, so that each load serves several products.
-import type { Condition, Expr, Position } from '../../kernels/loop.ts';
+import type { Condition, Expr, Extent, Position } from '../../kernels/loop.ts';
 import { add, constant, div, linearize, mod, mul, sub } from '../../kernels/position.ts';
+import { mostOf } from '../../kernels/size.ts';
 import { bytesPerElement } from '../../runtime/dtype.ts';
 import { fixed, fixedShape } from '../ir/dim.ts';
 import { dtypeOf, type NodeOf, shapeOf, type Value } from '../ir/node.ts';
+import { extentOf } from '../ops/extent.ts';
 import { decided } from './condition.ts';
 import { converted, product, storeResults } from './epilogue.ts';
 import { expression, expressions, zeroOf } from './expression.ts';
@@ -138,7 +140,7 @@ function correlate(nest: Nest, region: Region, c: Correlation): void {
     }
     loop(nest, group, 'par', (gAt) =>
       blocks(nest, output, isTiled(region) ? 1 : sideBySide, 'par', (within, start) => {
-        const outputs = Array.from({ length: within.extent }, (_, i) => add(start, constant(i)));
+        const outputs = Array.from({ length: mostOf(within.extent) }, (_, i) => add(start, constant(i)));
         loops(nest, q, 'par', (qAt) => {
           const sums = outputs.map(() => {
             const name = declare(nest, 'acc');
@@ -178,7 +180,7 @@ const patchBytes = 512 << 10;
 
 /** Whether rows of the result end within a tile, so that tiles are better filled with elements of several rows. */
 function hasShortRows(region: Region, { outputs }: Correlation): boolean {
-  const row = region.space.at(-1)!;
+  const row = fixed(region.dims.at(-1)!);
   return isTiled(region) && region.space.length > 3 && outputs > 1 && row < longRow && row % sideBySideInTiles > 0;
 }
 
@@ -187,7 +189,7 @@ type Image = (channel: Position, t: readonly Position[]) => Expr;
 /** The same for one image and group, with the patches of several rows of the result laid side by side first. */
 function correlatePatches(nest: Nest, region: Region, c: Correlation, image: Image, nAt: Position, gAt: Position): void {
   const dtype = region.target.accumulate[dtypeOf(c.image.value)];
-  const [rows, row] = region.space.slice(-2) as [number, number];
+  const [rows, row] = fixedShape(region.dims.slice(-2)) as [number, number];
   const outer = region.space.slice(2, -2).map((extent) => axisFor(nest, 'd', extent));
   const terms = [c.inputs, ...c.taps];
   const output = axisFor(nest, 'o', c.outputs);
@@ -206,7 +208,7 @@ function correlatePatches(nest: Nest, region: Region, c: Correlation, image: Ima
         const value = converted(image(add(mul(gAt, c.inputs), cAt), t), dtype);
         emit(nest, { kind: 'store', buffer: patches, at: linearize(at, shape, nest.extents), value });
       });
-      const pixel = axisFor(nest, 'pq', within.extent * row);
+      const pixel = axisFor(nest, 'pq', mostOf(within.extent) * row);
       loops(nest, [output, pixel], 'par', ([oAt, at]) => {
         const acc = declare(nest, 'acc');
         emit(nest, { kind: 'var', name: acc, init: zeroOf(dtype) });
@@ -289,11 +291,11 @@ function weightGradient(nest: Nest, region: Region, node: NodeOf<'convWeightGrad
   const { padding, stride, dilation, groups } = node.attrs;
   const dtype = region.target.accumulate[dtypeOf(x)];
   const image = padded(x, padding);
-  const [outputs, inputs, ...taps] = region.space as readonly [number, number, ...number[]];
+  const [outputs, inputs, ...taps] = fixedShape(region.dims) as readonly [number, number, ...number[]];
   const perOutput = inputs * elements(taps);
   const block = Math.max(1, Math.floor(region.target.maxScratchBytes / (perOutput * bytesPerElement[dtype])));
-  const name = (base: string, extent: number): Axis => axisFor(nest, base, extent);
-  const n = name('n', fixed(shapeOf(x)[0]!));
+  const name = (base: string, extent: Extent): Axis => axisFor(nest, base, extent);
+  const n = name('n', extentOf(shapeOf(x)[0]!, nest.sizes));
   const input = name('c', inputs);
   const q = spatial(ct).map((extent, d) => name('pq'[d] ?? 'q', extent));
   const { looped, written } = tapsOf(nest, taps, mostSums);
@@ -351,14 +353,14 @@ function tiledWeightGradient(nest: Nest, region: Region, node: NodeOf<'convWeigh
   const { padding, stride, dilation, groups } = node.attrs;
   const dtype = region.target.accumulate[dtypeOf(x)];
   const image = padded(x, padding);
-  const [outputs, inputs, ...taps] = region.space as readonly [number, number, ...number[]];
-  const images = fixed(shapeOf(x)[0]!);
+  const [outputs, inputs, ...taps] = fixedShape(region.dims) as readonly [number, number, ...number[]];
+  const images = extentOf(shapeOf(x)[0]!, nest.sizes);
   const imageBytes = elements([inputs, ...image.extents]) * bytesPerElement[dtypeOf(x)];
-  const batch = Math.max(1, Math.min(images, Math.floor(mostStagedBytes / imageBytes)));
+  const batch = Math.max(1, Math.min(mostOf(images), Math.floor(mostStagedBytes / imageBytes)));
   const perGroup = outputs / groups;
   loop(nest, axisFor(nest, 'g', groups), 'par', (gAt) => {
     const shape = [perGroup, inputs, ...taps];
-    const sums = batch === images ? undefined : declare(nest, 'sums');
+    const sums = batch === mostOf(images) ? undefined : declare(nest, 'sums');
     if (sums !== undefined) emit(nest, { kind: 'scratch', name: sums, dtype, length: elements(shape), init: zeroOf(dtype) });
     const output = axisFor(nest, 'o', perGroup);
     const input = axisFor(nest, 'c', inputs);
@@ -393,7 +395,7 @@ function tiledWeightGradient(nest: Nest, region: Region, node: NodeOf<'convWeigh
   });
 }
 
-type Range = { readonly start: Position; readonly count: number };
+type Range = { readonly start: Position; readonly count: Extent };
 
 /** Some images with their border in scratch, the channels of an element side by side. */
 function channelsLast(

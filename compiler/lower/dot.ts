@@ -1,7 +1,7 @@
 // General dot products: one accumulator for each element of the result, the epilogue where it is stored. Tiles and packing are the schedule's.
 import type { Position } from '../../kernels/loop.ts';
-import { fixed } from '../ir/dim.ts';
 import { dtypeOf, type NodeOf, shapeOf, type Value } from '../ir/node.ts';
+import { extentOf } from '../ops/extent.ts';
 import { product, storeResults } from './epilogue.ts';
 import { expressions, zeroOf } from './expression.ts';
 import { axisFor, declare, emit, loops, type Nest } from './nest.ts';
@@ -15,7 +15,7 @@ export function lowerDot(nest: Nest, region: Region, node: NodeOf<'dot'>): void 
   const axes = region.space.map((extent, d) =>
     axisFor(nest, d < attrs.batch.length ? 'b' : d < attrs.batch.length + free ? 'i' : 'j', extent),
   );
-  const contracted = attrs.contract.map(([l]) => axisFor(nest, 'k', fixed(shapeOf(x)[l]!)));
+  const contracted = attrs.contract.map(([l]) => axisFor(nest, 'k', extentOf(shapeOf(x)[l]!, nest.sizes)));
   loops(nest, axes, 'par', (at) => {
     const sum = declare(nest, 'acc');
     emit(nest, { kind: 'var', name: sum, init: zeroOf(dtype) });

@@ -2,15 +2,15 @@
 // what does not change in a loop is computed before it.
 //
 // Three loops over demands (a value at a place under a guard): find them, inputs first; decide backwards which get a name; write forwards.
-import type { Condition, Expr, Position, Stmt } from '../../kernels/loop.ts';
+import type { Condition, Expr, Extent, Position, Stmt } from '../../kernels/loop.ts';
 import { linearize, valuePosition } from '../../kernels/position.ts';
 import type { ScalarName } from '../../kernels/scalar.ts';
 import type { DType } from '../../runtime/dtype.ts';
 import { InternalError } from '../../runtime/errors.ts';
 import type { Aval } from '../ir/aval.ts';
-import { fixed, fixedShape } from '../ir/dim.ts';
 import { literalOf } from '../ir/literal.ts';
 import { avalOf, dtypeOf, shapeOf, type Value } from '../ir/node.ts';
+import { extentOf, extentsOf } from '../ops/extent.ts';
 import { rules } from '../ops/table.ts';
 import { always, both, choose, concatParts, padInside, padPlace } from './condition.ts';
 import { identifier } from './names.ts';
@@ -184,7 +184,7 @@ function formulaOf(search: Search, { value, at, guard }: Demand): Formula {
       return { inputs: [], reads: [position], write: () => ({ kind: 'position', dtype, at: position }) };
     }
     case 'randomBits': {
-      const counter = linearize(at, fixedShape(node.attrs.shape), nest.extents);
+      const counter = linearize(at, extentsOf(node.attrs.shape, nest.sizes), nest.extents);
       return {
         inputs: node.inputs.map((x) => ask(x, [])),
         reads: [counter],
@@ -215,7 +215,7 @@ function formulaOf(search: Search, { value, at, guard }: Demand): Formula {
       return {
         inputs: [index, ask(x, place)],
         write: ([, element]) => {
-          if (mode === 'checked') checkIndex(nest, index, fixed(shapeOf(x)[axis]!));
+          if (mode === 'checked') checkIndex(nest, index, extentOf(shapeOf(x)[axis]!, nest.sizes));
           return element!;
         },
       };
@@ -337,7 +337,7 @@ const total = (expr: Expr, guard: Condition): Expr => (guard === always ? expr :
 
 export const zeroOf = (dtype: DType): Expr => ({ kind: 'literal', ...literalOf(0, dtype) });
 
-function checkIndex(nest: Nest, { expr, guard, level }: Demand, below: number): void {
+function checkIndex(nest: Nest, { expr, guard, level }: Demand, below: Extent): void {
   const check: Stmt = { kind: 'check', value: expr!, below, op: 'gather' };
   const truth = (value: boolean): Expr => ({ kind: 'literal', ...literalOf(value, 'bool') });
   nest.levels[level]!.body.push(

@@ -4,6 +4,7 @@ import { keyOfPosition } from '../../kernels/keys.ts';
 import type { Expr, Kernel, Position, Stmt } from '../../kernels/loop.ts';
 import { axesOf } from '../../kernels/position.ts';
 import { memberBody } from '../../kernels/schedule/members.ts';
+import { sameExtent } from '../../kernels/size.ts';
 import { bytesPerElement } from '../../runtime/dtype.ts';
 
 /** `place` tells elements apart: two accesses of one iteration with the same place are of the same element. Undefined: any element. */
@@ -20,7 +21,7 @@ export function inPlaceOf(kernel: Kernel): InPlace {
   return {
     mayOverwrite(result, operand) {
       const [to, from] = [kernel.params[result]!, kernel.params[operand]!];
-      const sameBytes = to.length === from.length && bytesPerElement[to.dtype] === bytesPerElement[from.dtype];
+      const sameBytes = sameExtent(to.length, from.length) && bytesPerElement[to.dtype] === bytesPerElement[from.dtype];
       if (!sameBytes || to.access !== 'write' || from.access !== 'read') return false;
       const touched = traces.flatMap((t) => t.accesses).filter((a) => a.buffer === to.name || a.buffer === from.name);
       return touched.every((a) => a.place !== undefined) && readsFirst(traces, to.name, from.name);

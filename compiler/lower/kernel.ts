@@ -4,6 +4,7 @@ import type { DType } from '../../runtime/dtype.ts';
 import { userLine } from '../../runtime/errors.ts';
 import type { Target } from '../../runtime/target.ts';
 import { type Node, type NodeOf, nodesOf } from '../ir/node.ts';
+import type { Sizes } from '../ops/extent.ts';
 import { costOf } from '../passes/fuse/cost.ts';
 import { roleOf } from '../passes/fuse/role.ts';
 import { collapse } from './collapse.ts';
@@ -24,20 +25,22 @@ const forms: Readonly<Record<NodeOf<'kernel'>['attrs']['form'], (nest: Nest, reg
   library: lowerLibrary,
 };
 
-/** The plain nest of a kernel node: its meaning, before any schedule. `slotIndex` and `slots` describe the launch's block of numbers. */
+/** The plain nest of a kernel node: its meaning, before any schedule. `slotIndex`, `slots` and `sizes` describe the launch's block of numbers. */
 export function lowerKernel(
   node: NodeOf<'kernel'>,
   slotIndex: readonly (number | undefined)[],
   slots: readonly DType[],
   target: Target,
+  sizes: Sizes = new Map(),
 ): Kernel {
-  const region = regionOf(node, slotIndex, target);
-  const nest = nestOver(region.params);
+  const region = regionOf(node, slotIndex, target, sizes);
+  const nest = nestOver(region.params, sizes);
   forms[node.attrs.form](nest, region);
   return {
     name: identifier(node.attrs.name),
     params: region.params,
     slots,
+    ...(sizes.size === 0 ? {} : { sizes: [...sizes.values()] as Kernel['sizes'] & object }),
     comment: originOf(node),
     body: collapse(bodyOf(nest), nest.names.taken),
   };

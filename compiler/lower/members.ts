@@ -1,13 +1,14 @@
 // Kernels of the form `members`: the same kind of update for many tensors of different shapes, one nest for each.
-import { fixedShape, type Shape, sameShape } from '../ir/dim.ts';
+import { type Shape, sameShape } from '../ir/dim.ts';
 import { type Graph, type Node, nodesOf, shapeOf, type Value } from '../ir/node.ts';
+import { extentsOf } from '../ops/extent.ts';
 import type { Nest } from './nest.ts';
 import { storeAligned } from './pointwise.ts';
 import type { Region } from './region.ts';
 
 export function lowerMembers(nest: Nest, { graph, writes, known }: Region): void {
   for (const { first, values, shape } of membersOf(graph)) {
-    storeAligned(nest, known, values, writes.slice(first, first + values.length), fixedShape(shape));
+    storeAligned(nest, known, values, writes.slice(first, first + values.length), extentsOf(shape, nest.sizes));
   }
 }
 

@@ -1,8 +1,10 @@
 // A loop nest while it is written: the open loops, what each of them has bound, and names that stay unique.
 import { keyOfPosition } from '../../kernels/keys.ts';
-import type { Expr, Param, Position, Stmt } from '../../kernels/loop.ts';
+import type { Expr, Extent, Param, Position, Stmt } from '../../kernels/loop.ts';
 import { axis, constant, mul, zero } from '../../kernels/position.ts';
+import { mostOf, restOf, times, wholeParts } from '../../kernels/size.ts';
 import type { Value } from '../ir/node.ts';
+import type { Sizes } from '../ops/extent.ts';
 import { type Names, namesTaken, unique } from './names.ts';
 
 /** Coordinates of an element, one position an axis. Interned per nest, so that equal coordinates are the same object. */
@@ -15,7 +17,9 @@ export type Nest = {
   /** The kernel's body, then that of each open loop, outermost first. */
   readonly levels: Level[];
   /** Extents of axes, of the latest loop where loops that follow each other share a name. */
-  readonly extents: Map<string, number>;
+  readonly extents: Map<string, Extent>;
+  /** Bounds of the sizes that are open until the launch. */
+  readonly sizes: Sizes;
   /** By name of an axis, a binding or scratch: the level whose body it belongs to. */
   readonly depth: Map<string, number>;
   readonly names: Names;
@@ -24,9 +28,10 @@ export type Nest = {
 };
 
 /** A nest whose body may use the parameters. */
-export function nestOver(params: readonly Param[]): Nest {
+export function nestOver(params: readonly Param[], sizes: Sizes = new Map()): Nest {
   const names = namesTaken(params.map((p) => p.name));
-  return { levels: [{ body: [], bound: new Map() }], extents: new Map(), depth: new Map(), names, places: new Map(), interned: new Set() };
+  const levels = [{ body: [], bound: new Map() }];
+  return { levels, extents: new Map(), sizes, depth: new Map(), names, places: new Map(), interned: new Set() };
 }
 
 export const bodyOf = (nest: Nest): readonly Stmt[] => nest.levels[0]!.body;
@@ -45,7 +50,7 @@ export function declare(nest: Nest, base: string): string {
   return name;
 }
 
-export type Axis = { readonly name: string; readonly extent: number };
+export type Axis = { readonly name: string; readonly extent: Extent };
 export type Mode = 'par' | 'serial' | 'unroll';
 
 /** One loop around what `body` emits. An axis of one element needs none: its position is zero. */
@@ -87,25 +92,25 @@ export function loops(nest: Nest, axes: readonly Axis[], mode: Mode, body: (at: 
  * an axis that is no longer than a block stays whole.
  */
 export function blocks(nest: Nest, { name, extent }: Axis, size: number, mode: Mode, body: (within: Axis, start: Position) => void): void {
-  if (extent <= size) {
+  if (mostOf(extent) <= size) {
     body({ name, extent }, zero);
     return;
   }
-  const whole = Math.floor(extent / size);
+  const whole = wholeParts(extent, size);
   loop(nest, { name: `${name}_block`, extent: whole }, mode, (block) => body({ name: `${name}_in`, extent: size }, mul(block, size)));
-  const rest = extent - whole * size;
-  if (rest > 0) body({ name: `${name}_rest`, extent: rest }, constant(whole * size));
+  const rest = restOf(extent, size);
+  if (rest !== 0) body({ name: `${name}_rest`, extent: rest }, constant(times(whole, size)));
 }
 
 const letters = 'ijklmnpqrstuvw';
 
 /** Axes named i, j, k ... for the dimensions of a shape. Names of loops that are closed are used again. */
-export function axesFor(nest: Nest, shape: readonly number[]): Axis[] {
+export function axesFor(nest: Nest, shape: readonly Extent[]): Axis[] {
   return shape.map((extent, d) => axisFor(nest, letters[d] ?? `i${d}`, extent));
 }
 
 /** An axis whose name is that of a closed loop or of nothing yet. */
-export function axisFor(nest: Nest, base: string, extent: number): Axis {
+export function axisFor(nest: Nest, base: string, extent: Extent): Axis {
   const isClosedLoop = nest.extents.has(base) && !nest.depth.has(base);
   const name = isClosedLoop ? base : fresh(nest, base);
   nest.extents.set(name, extent);

@@ -1,5 +1,5 @@
 // The order of work in a kernel of the form `rows`: which reductions share a loop, and which values a later loop keeps instead of computing again.
-import { sameShape } from '../ir/dim.ts';
+import { type Shape, sameShape } from '../ir/dim.ts';
 import { dtypeOf, type Graph, type Node, nodesOf, shapeOf, type Value } from '../ir/node.ts';
 import { rules } from '../ops/table.ts';
 import { costOf } from '../passes/fuse/cost.ts';
@@ -34,7 +34,7 @@ export const isReduction = (node: Node): boolean => {
   return kind === 'reduction' || kind === 'argReduction';
 };
 
-export function phasesOf(graph: Graph, space: readonly number[]): Phases {
+export function phasesOf(graph: Graph, space: Shape): Phases {
   const depth = new Map<Node, number>();
   const phases: Phase[] = [];
   const phase = (p: number): Phase => {
@@ -69,11 +69,7 @@ function outputsThatKeep(graph: Graph, phases: readonly Phase[]): Map<Value, num
 }
 
 /** Values in the shape of the space that are wanted in several phases and dear to compute: the last such on each path. */
-function keptValues(
-  graph: Graph,
-  phases: readonly Phase[],
-  space: readonly number[],
-): readonly { readonly value: Value; readonly phase: number }[] {
+function keptValues(graph: Graph, phases: readonly Phase[], space: Shape): readonly { readonly value: Value; readonly phase: number }[] {
   const given = new Set(graph.inputs);
   const isFull = (value: Value): boolean => sameShape(shapeOf(value), space) && !given.has(value);
   const rootsOf = ({ reductions, full }: Phase): Value[] => [...reductions.map((n) => n.inputs[0]!), ...full.map((i) => graph.outputs[i]!)];

@@ -4,6 +4,7 @@
 // them (sums over columns), these rows are walked side by side, so that memory is read in order; their accumulators are arrays in scratch.
 import type { Expr, Position } from '../../kernels/loop.ts';
 import { add, linearize, sub, zero } from '../../kernels/position.ts';
+import { mostOf } from '../../kernels/size.ts';
 import { bytesPerElement } from '../../runtime/dtype.ts';
 import { sameShape } from '../ir/dim.ts';
 import { dtypeOf, type Node, nodesOf, shapeOf, type Value } from '../ir/node.ts';
@@ -40,7 +41,7 @@ type Rows = {
 export function lowerRows(nest: Nest, region: Region): void {
   const { space, reduce } = region;
   if (elements(space.filter((_, d) => !reduce.includes(d))) === 0) return;
-  const kept = phasesOf(region.graph, space);
+  const kept = phasesOf(region.graph, region.dims);
   const plan = blockOfRows(region, kept, layoutOf(region, kept)) > 0 ? kept : withoutKept(kept);
   const layout = layoutOf(region, plan);
   const block = Math.max(fewestRows, blockOfRows(region, plan, layout));
@@ -91,7 +92,7 @@ function blockOfRows(region: Region, plan: Phases, { side }: Layout): number {
   const budget = region.target.maxScratchBytes;
   const last = side.at(-1);
   if (last === undefined) return scratchFor(region, plan, 1) <= budget ? 1 : 0;
-  const extent = region.space[last]!;
+  const extent = mostOf(region.space[last]!);
   const perRow = scratchFor(region, plan, 2 * elements(side.slice(0, -1).map((d) => region.space[d]!))) / 2;
   const room = perRow === 0 ? extent : Math.floor(budget / perRow);
   return room >= extent ? extent : room - (room % fewestRows);
@@ -100,8 +101,8 @@ function blockOfRows(region: Region, plan: Phases, { side }: Layout): number {
 const withoutKept = (plan: Phases): Phases => ({ ...plan, phases: plan.phases.map((phase) => ({ ...phase, keep: [] })) });
 
 /** What is computed from finished reductions and used along the rows, but is no bare reduction. */
-function temporariesOf({ graph, space, reduce }: Region, { depth }: Phases): Value[] {
-  const rowShape = space.filter((_, d) => !reduce.includes(d));
+function temporariesOf({ graph, dims, reduce }: Region, { depth }: Phases): Value[] {
+  const rowShape = dims.filter((_, d) => !reduce.includes(d));
   const found = new Set<Value>();
   for (const node of nodesOf(graph)) {
     if (node.op !== 'expand') continue;
@@ -294,7 +295,7 @@ function reducedLoops(
   // The axes inside of the one that is cut belong to a block as a whole.
   let run = runOf(elements(reduced.map((a) => a.extent)), longestRun(rows.region.target, wholes[0]!.width));
   let c = reduced.length - 1;
-  while (c > 0 && reduced[c]!.extent < run) run = Math.ceil(run / reduced[c--]!.extent);
+  while (c > 0 && mostOf(reduced[c]!.extent) < run) run = Math.ceil(run / mostOf(reduced[c--]!.extent));
   const cut = reduced[c]!;
   loops(nest, reduced.slice(0, c), 'serial', (before) => {
     blocks(nest, cut, run, 'serial', (within, start) => {

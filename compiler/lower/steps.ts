@@ -6,10 +6,12 @@ import { avalText } from '../ir/aval.ts';
 import { recordWith } from '../ir/builder.ts';
 import { fixed, numel } from '../ir/dim.ts';
 import { avalOf, type Graph, type NodeOf, shapeOf, storedAs, type Value } from '../ir/node.ts';
+import { extentsOf, type Sizes } from '../ops/extent.ts';
 import { constantCarries, copyOf } from '../passes/fuse/copies.ts';
 import { schedule } from '../passes/order.ts';
 import { type Buffer, type Home, holderOf, newBuffer, type Place, takeOver } from './buffers.ts';
 import { inPlaceOf } from './in-place.ts';
+import { elements } from './region.ts';
 
 export type KernelNode = NodeOf<'kernel'>;
 export type Lowered = { readonly node: KernelNode; readonly kernel: Kernel; readonly code: KernelCode };
@@ -47,14 +49,14 @@ type Carry = { readonly place: Place; readonly next: Place };
  * `homes` are the places that the caller gave: of inputs, and of stored values that are outputs. Regions are entered by recursion, no
  * deeper than regions may nest.
  */
-export function planSteps(graph: Graph, homes: ReadonlyMap<Value, Home>, lower: (node: KernelNode) => Lowered): Plan {
+export function planSteps(graph: Graph, homes: ReadonlyMap<Value, Home>, sizes: Sizes, lower: (node: KernelNode) => Lowered): Plan {
   const buffers: Buffer[] = [];
   const launches: PlannedLaunch[] = [];
   const makerOf = new Map<Buffer, PlannedLaunch>();
   let now = 0;
 
   const made = (value: Value, loops: readonly Loop[]): Place => {
-    const buffer = newBuffer(value, now, loops.length, homes.get(value));
+    const buffer = newBuffer(value, sizes, now, loops.length, homes.get(value));
     buffers.push(buffer);
     return { buffer, rows: [] };
   };
@@ -146,7 +148,7 @@ export function planSteps(graph: Graph, homes: ReadonlyMap<Value, Home>, lower: 
   }
 
   function launch(node: KernelNode, operands: readonly Place[], results: readonly Place[], loops: readonly Loop[]): PlannedLaunch {
-    for (const value of node.values) demandAddressable(value);
+    for (const value of node.values) demandAddressable(value, sizes);
     for (const place of operands) read(place, loops);
     for (const { buffer } of results) extend(buffer, loops);
     const planned: PlannedLaunch = { kind: 'launch', at: now, lowered: lower(node), operands, results };
@@ -205,7 +207,7 @@ export function planSteps(graph: Graph, homes: ReadonlyMap<Value, Home>, lower: 
     return reading.length === 1 && inPlaceOf(maker.lowered.kernel).mayOverwrite(result, reading[0]!);
   }
 
-  const steps = layOut(graph, { places: placesOfInputs(graph, homes, buffers), targets: new Map(), loops: [] });
+  const steps = layOut(graph, { places: placesOfInputs(graph, homes, sizes, buffers), targets: new Map(), loops: [] });
   for (const l of launches) shareBytes(l);
   return { steps, launches, buffers };
 }
@@ -214,11 +216,11 @@ const inside = (region: Graph, operands: readonly Place[]): Map<Value, Place> =>
 const targetsOf = (region: Graph, results: readonly Place[]): ReadonlyMap<Value, Place> =>
   new Map(region.outputs.map((v, i) => [storedAs(v), results[i]!]));
 
-function placesOfInputs(graph: Graph, homes: ReadonlyMap<Value, Home>, buffers: Buffer[]): Map<Value, Place> {
+function placesOfInputs(graph: Graph, homes: ReadonlyMap<Value, Home>, sizes: Sizes, buffers: Buffer[]): Map<Value, Place> {
   const places = new Map<Value, Place>();
   for (const v of graph.inputs) {
     if (v.node.op === 'slot') continue;
-    const buffer = newBuffer(v, 0, 0, homes.get(v));
+    const buffer = newBuffer(v, sizes, 0, 0, homes.get(v));
     buffers.push(buffer);
     places.set(v, { buffer, rows: [] });
   }
@@ -259,8 +261,8 @@ function shareBytes({ at, lowered, operands, results }: PlannedLaunch): void {
 /** Positions are computed in 32 bits, and arrays hold no more. */
 const mostElements = 2 ** 31 - 1;
 
-function demandAddressable(value: Value): void {
-  const count = fixed(numel(shapeOf(value)));
+function demandAddressable(value: Value, sizes: Sizes): void {
+  const count = elements(extentsOf(shapeOf(value), sizes));
   if (count <= mostElements) return;
   throw new OutOfMemoryError(
     `${value.node.name ?? 'a result'}: ${avalText(avalOf(value))} has ${count} elements, ${mostElements} are possible`,

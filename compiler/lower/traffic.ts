@@ -1,19 +1,24 @@
 // What a kernel node does, counted on its region: operations, and distinct bytes read and written.
+import { mostOf } from '../../kernels/size.ts';
 import { bytesPerElement } from '../../runtime/dtype.ts';
-import { fixed, numel } from '../ir/dim.ts';
+import { fixed } from '../ir/dim.ts';
 import { dtypeOf, type Node, type NodeOf, nodesOf, shapeOf, type Value } from '../ir/node.ts';
+import { extentOf, extentsOf, type Sizes } from '../ops/extent.ts';
 import { rules } from '../ops/table.ts';
 import { costOf } from '../passes/fuse/cost.ts';
+import { elements } from './region.ts';
 
 export type Traffic = { readonly flops: number; readonly bytesRead: number; readonly bytesWritten: number };
 
-const size = (value: Value): number => fixed(numel(shapeOf(value)));
+/** Elements of a value: the most, where that is open. */
+type SizeOf = (value: Value) => number;
 
 /**
  * Each operand counts once, by the elements of it that views leave: a slice reads its own elements, a gather at most as many as it gives.
  * Values that are used at several places count by the sum of them, at most whole. Work that lowering repeats is counted once.
  */
-export function trafficOf(node: NodeOf<'kernel'>): Traffic {
+export function trafficOf(node: NodeOf<'kernel'>, sizes: Sizes): Traffic {
+  const size: SizeOf = (value) => elements(extentsOf(shapeOf(value), sizes));
   const region = node.regions[0]!;
   const touched = new Map<Value, number>();
   const touch = (value: Value, count: number): void => void touched.set(value, Math.min(size(value), (touched.get(value) ?? 0) + count));
@@ -23,7 +28,7 @@ export function trafficOf(node: NodeOf<'kernel'>): Traffic {
   for (let i = nodes.length - 1; i >= 0; i--) {
     const n = nodes[i]!;
     const count = Math.max(0, ...n.values.map((v) => touched.get(v) ?? 0));
-    flops += operations(n, count);
+    flops += operations(n, count, size, sizes);
     // Reductions, contractions and routines read whole operands, the rest no more of them than is wanted of the result.
     const whole = ['reduction', 'argReduction', 'contraction', 'library'].includes(rules[n.op].lower.kind);
     for (const v of n.inputs as readonly Value[]) touch(v, whole ? size(v) : count);
@@ -36,7 +41,7 @@ export function trafficOf(node: NodeOf<'kernel'>): Traffic {
 }
 
 /** One for each scalar function and element; a product and a sum for each term of a contraction. */
-function operations(node: Node, count: number): number {
+function operations(node: Node, count: number, size: SizeOf, sizes: Sizes): number {
   switch (node.op) {
     case 'sum':
     case 'prod':
@@ -49,7 +54,7 @@ function operations(node: Node, count: number): number {
       return size(node.inputs[0]);
     case 'dot': {
       const [x] = node.inputs;
-      return 2 * size(node.values[0]!) * node.attrs.contract.reduce((n, [l]) => n * fixed(shapeOf(x)[l]!), 1);
+      return 2 * size(node.values[0]!) * node.attrs.contract.reduce((n, [l]) => n * mostOf(extentOf(shapeOf(x)[l]!, sizes)), 1);
     }
     case 'conv':
       return 2 * size(node.values[0]!) * (size(node.inputs[1]) / (fixed(shapeOf(node.inputs[1])[0]!) || 1));

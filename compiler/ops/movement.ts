@@ -4,9 +4,10 @@ import type { Position } from '../../kernels/loop.ts';
 import { add, constant, div, mod, mul } from '../../kernels/position.ts';
 import { aval } from '../ir/aval.ts';
 import { b, full, lit } from '../ir/builder.ts';
-import { dimAdd, dimMul, dimSub, fixed, type Shape } from '../ir/dim.ts';
+import { type Dim, dimAdd, dimMul, dimSub, fixed, numel, type Shape } from '../ir/dim.ts';
 import { avalOf, type NodeOf, shapeOf, type Value } from '../ir/node.ts';
 import { allBehind, allInFront, behind } from './batching.ts';
+import { extentOf } from './extent.ts';
 import { at, flatten, type Index, replaced, tabulate } from './reference.ts';
 import type { RulesFor } from './rules.ts';
 import { all, bool, f32, f64, i32 } from './samples.ts';
@@ -16,6 +17,10 @@ type MovementName = 'reshape' | 'permute' | 'expand' | 'pad' | 'slice' | 'flip' 
 const inverse = (order: readonly number[]): readonly number[] => order.map((_, i) => order.indexOf(i));
 const without = <T>(list: readonly T[], axes: readonly number[]): readonly T[] => list.filter((_, i) => !axes.includes(i));
 const zerosLike = (v: Value): Value => full(0, avalOf(v));
+
+/** Tells which of two products has to grow to become the other: their names stand for the same numbers, whatever these are. */
+const whenLarge = (d: Dim): number =>
+  typeof d === 'number' ? d : d.terms.reduce((n, t) => n + t.coefficient * 65537 ** t.names.length, 0);
 
 /**
  * Positions of a reshape's operand. Axes are taken in the smallest groups of equal size, so that an axis which was neither
@@ -32,19 +37,17 @@ function reshapedPosition(position: readonly Position[], from: Shape, to: Shape)
       result[sources[s++]!] = position[targets[t++]!]!;
       continue;
     }
-    let [sizeFrom, sizeTo] = [fixed(from[sources[s]!]!), fixed(to[targets[t]!]!)];
+    let [sizeFrom, sizeTo] = [from[sources[s]!]!, to[targets[t]!]!];
     const [firstSource, firstTarget] = [s++, t++];
     while (sizeFrom !== sizeTo) {
-      if (sizeFrom < sizeTo) sizeFrom *= fixed(from[sources[s++]!]!);
-      else sizeTo *= fixed(to[targets[t++]!]!);
+      if (whenLarge(sizeFrom) < whenLarge(sizeTo)) sizeFrom = dimMul(sizeFrom, from[sources[s++]!]!);
+      else sizeTo = dimMul(sizeTo, to[targets[t++]!]!);
     }
-    const line = targets.slice(firstTarget, t).reduce<Position>((sum, i) => add(mul(sum, fixed(to[i]!)), position[i]!), constant(0));
-    let stride = sizeFrom;
+    const line = targets.slice(firstTarget, t).reduce<Position>((sum, i) => add(mul(sum, extentOf(to[i]!)), position[i]!), constant(0));
     for (let i = firstSource; i < s; i++) {
-      const extent = fixed(from[sources[i]!]!);
-      stride /= extent;
-      const steps = div(line, stride);
-      result[sources[i]!] = i === firstSource ? steps : mod(steps, extent);
+      const stride = numel(sources.slice(i + 1, s).map((source) => from[source]!));
+      const steps = div(line, extentOf(stride));
+      result[sources[i]!] = i === firstSource ? steps : mod(steps, extentOf(from[sources[i]!]!));
     }
   }
   return result;
@@ -246,7 +249,8 @@ export const movementRules = {
     batch: { kind: 'custom', rule: ([x], _, __, n) => [b.flip(x!, { axes: allBehind(n.attrs.axes) })] },
     lower: {
       kind: 'view',
-      at: (position, x, { axes }) => position.map((p, i) => (axes.includes(i) ? add(constant(fixed(x.shape[i]!) - 1), mul(p, -1)) : p)),
+      at: (position, x, { axes }) =>
+        position.map((p, i) => (axes.includes(i) ? add(constant(extentOf(x.shape[i]!)), constant(-1), mul(p, -1)) : p)),
     },
     reference: ([x], n) => [
       tabulate(n.outputs[0]!, (index) =>

@@ -2,7 +2,7 @@
 import type { DType } from '../../runtime/dtype.ts';
 import { InternalError } from '../../runtime/errors.ts';
 import { literalValue } from '../literal.ts';
-import type { Condition, Expr, Extent, Kernel, Position, Product, ProductDType, Stmt, Transpose } from '../loop.ts';
+import type { Condition, Expr, Extent, Kernel, Position, Product, ProductDType, Size, Stmt, Transpose } from '../loop.ts';
 import { boundsOf, type Ranges, summandsOf } from '../position.ts';
 import { scalar } from '../scalar.ts';
 import { type Code, comment, conditional, element, fround, infix, invoke, number, Precedence, prefix, primary, quoted } from './code.ts';
@@ -30,6 +30,8 @@ type Emission = {
   readonly ranges: Map<string, Extent>;
   readonly helpers: Set<HelperName>;
   readonly slots: Set<number>;
+  /** Sizes that are read, by their texts: each is made once per launch, after those that it is computed from. */
+  readonly sizes: Map<string, { readonly name: string; readonly code: string }>;
   readonly scratch: string[];
   readonly lines: string[];
   depth: number;
@@ -44,6 +46,7 @@ export function emit(kernel: Kernel): EmittedKernel {
     ranges: new Map(),
     helpers: new Set(),
     slots: new Set(),
+    sizes: new Map(),
     scratch: [],
     lines: [],
     depth: 0,
@@ -54,7 +57,8 @@ export function emit(kernel: Kernel): EmittedKernel {
   });
   statements(e, kernel.body);
   const slots = [...e.slots].sort((a, b) => a - b).map((i) => `const slot${i} = ${slotCode(e, i).text};`);
-  const lines = [...kernel.comment.map(comment), ...preludeOf(e.helpers), ...slots, ...e.scratch, ...e.lines];
+  const sizes = [...e.sizes.values()].map(({ name, code }) => `const ${name} = ${code};`);
+  const lines = [...kernel.comment.map(comment), ...preludeOf(e.helpers), ...slots, ...sizes, ...e.scratch, ...e.lines];
   return { name: identifierOf(kernel.name), source: `${lines.join('\n')}\n`, params: [...params, 'slots', 'fail'] };
 }
 
@@ -150,14 +154,17 @@ function statement(e: Emission, s: Stmt): void {
       return;
     case 'check':
       e.helpers.add('check');
-      line(e, `check(${quoted(s.op)}, ${index(e, s.value).text}, ${extent(s.below)});`);
+      line(e, `check(${quoted(s.op)}, ${index(e, s.value).text}, ${extent(e, s.below).text});`);
       return;
     case 'members':
       members(e, s);
       return;
     case 'library':
       e.helpers.add(s.routine);
-      line(e, `${s.routine}(${[...s.buffers.map((b) => nameOf(e, b)), ...s.extents.map(extent), ...s.flags.map(String)].join(', ')});`);
+      line(
+        e,
+        `${s.routine}(${[...s.buffers.map((b) => nameOf(e, b)), ...s.extents.map((x) => extent(e, x).text), ...s.flags.map(String)].join(', ')});`,
+      );
       return;
     case 'product':
       product(e, s);
@@ -172,7 +179,7 @@ function statement(e: Emission, s: Stmt): void {
 
 /** A loop of a single turn, as tails of tiles are, is a block. */
 function loop(e: Emission, s: Extract<Stmt, { kind: 'loop' }>, id: string): void {
-  const size = typeof s.extent === 'number' ? s.extent : (e.names.get(s.extent.size) ?? extent(s.extent));
+  const size = s.extent;
   const step = s.step ?? 1;
   if (typeof size === 'number' && size > 0 && size <= step) {
     line(e, '{');
@@ -181,7 +188,7 @@ function loop(e: Emission, s: Extract<Stmt, { kind: 'loop' }>, id: string): void
     statements(e, s.body);
     e.depth--;
   } else {
-    block(e, `for (let ${id} = 0; ${id} < ${size}; ${step === 1 ? `${id}++` : `${id} += ${step}`})`, s.body);
+    block(e, `for (let ${id} = 0; ${id} < ${extent(e, size).text}; ${step === 1 ? `${id}++` : `${id} += ${step}`})`, s.body);
   }
   line(e, '}');
 }
@@ -232,7 +239,7 @@ function combine(e: Emission, place: Code, fn: Extract<Stmt, { kind: 'accumulate
 /** Scratch is allocated once per launch, wherever it stands, and filled where it stands. */
 function scratch(e: Emission, s: Extract<Stmt, { kind: 'scratch' }>): void {
   if (s.dtype === 'f16') throw noHalf();
-  const allocation = ` = new ${arrays[s.dtype]}(${extent(s.length)});`;
+  const allocation = ` = new ${arrays[s.dtype]}(${extent(e, s.length).text});`;
   const known = e.names.get(s.name);
   if (known === undefined || !e.scratch.includes(`const ${known}${allocation}`)) {
     e.names.delete(s.name); // A sibling scope may have had other scratch, or a scalar, of this name.
@@ -242,9 +249,24 @@ function scratch(e: Emission, s: Extract<Stmt, { kind: 'scratch' }>): void {
   if (s.init !== undefined) line(e, `${nameOf(e, s.name)}.fill(${value(e, s.init).text});`);
 }
 
-function extent(size: Extent): number {
-  if (typeof size === 'number') return size;
-  throw new InternalError(`size ${size.size} is not bound: the js target compiles known sizes`, { op: 'emit' });
+function extent(e: Emission, size: Extent): Code {
+  return typeof size === 'number' ? number(size) : primary(sizeName(e, size));
+}
+
+/** The name of a member's size, or of one that the launch binds or that is computed from such. */
+function sizeName(e: Emission, { size, of }: Size): string {
+  const known = e.sizes.get(size)?.name ?? (of === undefined ? e.names.get(size) : undefined);
+  if (known !== undefined) return known;
+  const code = of === undefined ? boundSize(e, size) : position(e, of).text;
+  const name = declare(e, of === undefined ? size : `size${e.sizes.size + 1}`);
+  e.sizes.set(size, { name, code });
+  return name;
+}
+
+function boundSize(e: Emission, size: string): string {
+  const index = (e.kernel.sizes ?? []).findIndex((s) => s.size === size);
+  if (index < 0) throw new InternalError(`size ${size} is not bound`, { op: 'emit', fix: `kernel ${e.kernel.name}` });
+  return `slots[${e.kernel.slots.length + index}]`;
 }
 
 // ---- expressions
@@ -318,9 +340,8 @@ function inBounds(e: Emission, bounds: Condition): Code {
   };
   for (const { at, below } of bounds) {
     const { low, high } = boundsOf(at, e.ranges);
-    const limit = extent(below);
     if (low < 0) both(infix(position(e, at), '>=', number(0)));
-    if (high >= limit) both(infix(position(e, at), '<', number(limit)));
+    if (typeof below !== 'number' || high >= below) both(infix(position(e, at), '<', extent(e, below)));
   }
   return all ?? primary('true');
 }
@@ -357,13 +378,13 @@ function positionAs(e: Emission, at: Position, dtype: DType): Code {
 function position(e: Emission, p: Position): Code {
   switch (p.kind) {
     case 'const':
-      return number(extent(p.value));
+      return extent(e, p.value);
     case 'axis':
       return primary(nameOf(e, p.axis));
     case 'add':
       return sumOf(e, p);
     case 'mul':
-      return p.by === -1 ? prefix('-', position(e, p.a)) : infix(position(e, p.a), '*', number(extent(p.by)));
+      return p.by === -1 ? prefix('-', position(e, p.a)) : infix(position(e, p.a), '*', extent(e, p.by));
     case 'div':
       return quotient(e, p);
     case 'mod':
@@ -392,12 +413,12 @@ const isSmallNatural = (at: Position, ranges: Ranges): boolean => {
 };
 
 function quotient(e: Emission, p: Extract<Position, { kind: 'div' }>): Code {
-  const exact = infix(position(e, p.a), '/', number(extent(p.by)));
+  const exact = infix(position(e, p.a), '/', extent(e, p.by));
   return isSmallNatural(p.a, e.ranges) ? infix(exact, '|', number(0)) : invoke('Math.floor', exact);
 }
 
 function remainder(e: Emission, p: Extract<Position, { kind: 'mod' }>): Code {
-  const by = number(extent(p.by));
+  const by = extent(e, p.by);
   const rest = infix(position(e, p.a), '%', by);
   return boundsOf(p.a, e.ranges).low >= 0 ? rest : infix(infix(rest, '+', by), '%', by);
 }

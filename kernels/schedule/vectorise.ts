@@ -6,6 +6,7 @@ import type { DType } from '../../runtime/dtype.ts';
 import type { Expr, Kernel, Position, Stmt } from '../loop.ts';
 import { strideOf } from '../position.ts';
 import type { ScalarName } from '../scalar.ts';
+import { mostOf } from '../size.ts';
 import { identityOf } from './accumulator.ts';
 import { effectsOf, type Loop, mentioned, mentionsAny, valuesIn } from './rewrite.ts';
 import { costOf } from './work.ts';
@@ -40,8 +41,11 @@ function plan(s: Stmt): { readonly stmt: Stmt; readonly cost: number } {
   }
 }
 
-/** Unknown sizes are taken to be large. */
-const turnsOf = ({ extent, step = 1 }: Loop): number => (typeof extent === 'number' ? Math.ceil(extent / step) : 4096);
+/** What is open counts by its greatest size; unknown ones are taken to be large. */
+function turnsOf({ extent, step = 1 }: Loop): number {
+  const most = mostOf(extent);
+  return Number.isFinite(most) ? Math.ceil(most / step) : 4096;
+}
 
 // ---- what a statement costs, one element at a time
 

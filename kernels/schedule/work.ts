@@ -1,6 +1,7 @@
 // How much a statement computes, in instructions of a vector machine: what decides whether work is cut into pieces and shared by threads.
 import type { Expr, Extent, Position, Stmt } from '../loop.ts';
 import type { ScalarName } from '../scalar.ts';
+import { mostOf } from '../size.ts';
 
 /** Instructions that stand for one call of a function; what is not listed takes one. */
 const costs: Readonly<Partial<Record<ScalarName, number>>> = {
@@ -41,8 +42,11 @@ const costs: Readonly<Partial<Record<ScalarName, number>>> = {
 /** Instructions of one call of a function. */
 export const costOf = (fn: ScalarName): number => costs[fn] ?? 1;
 
-/** An unknown size is taken to be large. */
-const trips = (extent: Extent): number => (typeof extent === 'number' ? extent : 4096);
+/** What is open counts by its greatest size; an unknown one is taken to be large. */
+const trips = (extent: Extent): number => {
+  const most = mostOf(extent);
+  return Number.isFinite(most) ? most : 4096;
+};
 
 export function workOf(body: readonly Stmt[], lanes = 1): number {
   let work = 0;

@@ -9,7 +9,7 @@ import type { FunctionBuilder, LoadName, Node } from './function.ts';
 import { laneOf } from './lanes.ts';
 import { accessOf, constantOf, regularStride } from './place.ts';
 import { noHalf, scalarOf, typeOf } from './scalar.ts';
-import { bindingOf, bufferOf, type Scope, sizeOf, type VectorLoop } from './scope.ts';
+import { bindingOf, boundSize, bufferOf, type Scope, type VectorLoop } from './scope.ts';
 
 /** The dtype that decides how a function computes: of the operands, for select of what it selects. */
 export const computedIn = (e: Extract<Expr, { kind: 'call' }>): DType => (e.fn === 'select' ? e.dtype : e.args[0]!.dtype);
@@ -130,6 +130,12 @@ export function inBounds(s: Scope, bounds: Condition): Node | undefined {
 }
 
 // ---- positions
+
+/** An extent as a value. */
+export function sizeOf(s: Scope, size: Extent): Node {
+  if (typeof size === 'number') return s.f.i32(size);
+  return size.of === undefined ? boundSize(s, size.size) : positionValue(s, size.of);
+}
 
 export function positionValue(s: Scope, p: Position): Node {
   const { f } = s;

@@ -2,14 +2,16 @@
 import { bytesPerElement, type DType } from '../../runtime/dtype.ts';
 import { InternalError } from '../../runtime/errors.ts';
 import { argumentBlock } from '../../runtime/program.ts';
-import type { Kernel, Param, Stmt } from '../loop.ts';
+import type { Extent, Kernel, Param, Stmt } from '../loop.ts';
 import { type LibraryRoutine, routines } from '../routines.ts';
 import { effectsOf, freshName, type Loop } from '../schedule/rewrite.ts';
 import { workOf } from '../schedule/work.ts';
+import { mostOf } from '../size.ts';
 import { castScalar } from './cast.ts';
+import { sizeOf } from './expression.ts';
 import type { FunctionBuilder, FunctionRef, Node, Type } from './function.ts';
 import { typeOf } from './scalar.ts';
-import { type Buffer, bufferOf, type Scope, sizeOf } from './scope.ts';
+import { type Buffer, bindSizes, bufferOf, emptyScope, type Scope } from './scope.ts';
 import { sortRows, sortScratch } from './sort.ts';
 import { scalarLoop, statements } from './statement.ts';
 import { host, type Unit } from './unit.ts';
@@ -27,10 +29,10 @@ export type Phase = {
   readonly inTable: number;
   readonly sizes: readonly number[];
   /** For a loop that may be cut: its turns, and how many are done by one call. */
-  readonly turns: number | undefined;
+  readonly turns: Extent | undefined;
   readonly grain: number;
   /** Phases of one group are shared by threads as one long loop; undefined where one thread does it all. */
-  readonly group: { readonly turns: number } | undefined;
+  readonly group: { readonly turns: Extent } | undefined;
   readonly canFail: boolean;
 };
 
@@ -140,9 +142,8 @@ function shareNames(k: Kernels, parts: readonly Part[]): void {
       if (!later.some(({ reads, writes }) => reads.has(s.name) || writes.has(s.name))) continue;
       const offset = k.sharedScratchBytes;
       if (s.kind === 'scratch') {
-        if (typeof s.length !== 'number') throw new InternalError(`scratch ${s.name} has no known length`, { op: 'emit' });
         k.shared.set(s.name, { offset, dtype: s.dtype });
-        k.sharedScratchBytes = aligned(offset + s.length * bytesPerElement[s.dtype]);
+        k.sharedScratchBytes = aligned(offset + mostOf(s.length) * bytesPerElement[s.dtype]);
       } else {
         const dtype = s.kind === 'let' ? s.value.dtype : s.init.dtype;
         k.cells.set(s.name, { offset, dtype, isVariable: s.kind === 'var' });
@@ -185,7 +186,6 @@ function sequencePhases(k: Kernels, body: readonly Stmt[]): Phase[] {
 }
 
 function turnsPhase(k: Kernels, loop: Loop): Phase {
-  if (typeof loop.extent !== 'number') throw new InternalError(`${loop.axis} has no known extent`, { op: 'emit' });
   const fn = phaseFunction(k, [loop], [], ['i32', 'i32'], (s, own) => {
     loadCells(k, s, [loop], new Set());
     turns(s, loop, own(0), own(1));
@@ -200,7 +200,7 @@ const turns = (s: Scope, loop: Loop, from: Node, to: Node): void =>
 
 /** Turns of one call; whole vectors of them. */
 function grainOf({ extent, mode }: Loop, work: number): number {
-  const whole = extent as number;
+  const whole = mostOf(extent);
   const grain = Math.max(1, Math.floor((whole * perCall) / Math.max(1, work)));
   return Math.min(whole, mode === 'vector' ? Math.max(64, grain - (grain % 64)) : grain);
 }
@@ -286,9 +286,10 @@ function phaseFunction(
   const inTable = buffers.length + more.length > mostParameters ? used.length : 0;
   const passed = buffers.slice(inTable);
   const fn = unit.module.declare(name, ['i32', 'i32', ...passed.map((): Type => 'i32'), ...more], []);
-  const { slots, canFail } = gatherNeeds(body, { slots: new Set(), canFail: false });
+  const { slots, sizes, canFail } = gatherNeeds(body, { slots: new Set(), sizes: new Set(), canFail: false });
   unit.module.define(fn, (f) => {
     const s = scopeOf(k, f, body, slots, 4 * inTable);
+    if (sizes.size > 0) bindSizes(s, kernel, k.slotsAt);
     for (const [i, b] of buffers.entries()) {
       const address = i < inTable ? f.load('i32.load', f.param(1), 4 * i) : f.param(2 + i - inTable);
       s.buffers.set(b.name, { dtype: b.dtype, address });
@@ -310,11 +311,9 @@ function scopeOf(k: Kernels, f: FunctionBuilder, body: readonly Stmt[], slots: R
     sharedBase ??= f.bind(f.load('i32.load', args, argumentBlock.sharedScratch));
     return f.bind(f.op('i32.add', sharedBase, f.i32(offset)));
   };
-  const s: Scope = {
-    unit: k.unit,
-    f,
-    args,
-    scratch: {
+  const s = emptyScope(
+    { unit: k.unit, f, args },
+    {
       place(name, bytes) {
         const known = k.shared.get(name);
         if (known !== undefined) return inShared(known.offset);
@@ -329,16 +328,7 @@ function scopeOf(k: Kernels, f: FunctionBuilder, body: readonly Stmt[], slots: R
         top = before;
       },
     },
-    names: new Map(),
-    buffers: new Map(),
-    axes: new Map(),
-    ranges: new Map(),
-    sizes: new Map(),
-    slots: new Map(),
-    accesses: new Map(),
-    splats: new Map(),
-    vector: undefined,
-  };
+  );
   const { reads, writes } = effectsOf(body);
   for (const [name, { offset, dtype }] of k.shared)
     if (reads.has(name) || writes.has(name)) s.buffers.set(name, { dtype, address: inShared(offset) });
@@ -350,14 +340,20 @@ function scopeOf(k: Kernels, f: FunctionBuilder, body: readonly Stmt[], slots: R
   return s;
 }
 
-/** What stands anywhere in statements, which are plain data: slots, and whether anything can fail. */
-type Needs = { readonly slots: Set<number>; canFail: boolean };
+/** What stands anywhere in statements, which are plain data: slots, sizes, and whether anything can fail. */
+type Needs = { readonly slots: Set<number>; readonly sizes: Set<string>; canFail: boolean };
 
 function gatherNeeds(x: unknown, into: Needs): Needs {
   if (Array.isArray(x)) for (const element of x) gatherNeeds(element, into);
   else if (typeof x === 'object' && x !== null) {
-    const { kind, fn, index } = x as { readonly kind?: unknown; readonly fn?: unknown; readonly index?: unknown };
+    const { kind, fn, index, size } = x as {
+      readonly kind?: unknown;
+      readonly fn?: unknown;
+      readonly index?: unknown;
+      readonly size?: unknown;
+    };
     if (kind === 'slot') into.slots.add(index as number);
+    if (typeof size === 'string') into.sizes.add(size);
     into.canFail ||= kind === 'check' || fn === 'floorDiv' || fn === 'rem' || fn === 'fmod';
     for (const key in x) gatherNeeds(x[key as keyof typeof x], into);
   }

@@ -1,9 +1,12 @@
 // The WebAssembly module of a whole Program: functions of its kernels, and `run`, which goes through the steps on every thread.
 import { argumentBlock, type Launch, type Step } from '../../runtime/program.ts';
-import type { Kernel } from '../loop.ts';
+import type { Extent, Kernel } from '../loop.ts';
+import { mostOf } from '../size.ts';
 import { buildModule } from './binary.ts';
+import { sizeOf } from './expression.ts';
 import type { FunctionBuilder, FunctionRef, Label, Local, Node } from './function.ts';
 import { type EmittedKernel, emitKernel, type Phase } from './kernel.ts';
+import { bindSizes, emptyScope } from './scope.ts';
 import { type Failure, host, newUnit, shared, type Unit } from './unit.ts';
 
 /** Where a kernel's buffer lies: at an address of the argument block, or in the arena. Both in bytes, as are the rows that loops go through. */
@@ -45,7 +48,7 @@ export function emitModule(
   const isParallel = work.some(isShared);
   const threadScratchBytes = most(emitted.map((e) => e.threadScratchBytes));
   const run = module.function('run', ['i32', 'i32', 'i32'], [], (f) => {
-    sequence(unit, f, work, isParallel, threadScratchBytes);
+    sequence(unit, f, work, isParallel, threadScratchBytes, sizesIn(unit, f, kernels[0], slotsAt));
     f.return_();
   });
   module.exportFunction('run', run);
@@ -57,6 +60,16 @@ export function emitModule(
     sharedScratchBytes: most(emitted.map((e) => e.sharedScratchBytes)),
     threadScratchBytes,
   };
+}
+
+/** Reads extents where functions are called; the sizes are the same for all kernels. */
+type ReadExtent = (extent: Extent) => Node;
+
+function sizesIn(unit: Unit, f: FunctionBuilder, kernel: Kernel | undefined, slotsAt: number): ReadExtent {
+  const noScratch = { place: () => f.i32(0), within: (inner: () => void) => inner() };
+  const scope = emptyScope({ unit, f, args: f.param(0) }, noScratch);
+  if (kernel !== undefined) bindSizes(scope, kernel, slotsAt);
+  return (extent) => sizeOf(scope, extent);
 }
 
 /** A phase of a launch, with its buffers. */
@@ -153,7 +166,7 @@ function turnsOf(kernel: Kernel, { phases }: EmittedKernel, launch: Launch<Place
   return phases.map((phase, i) => {
     if (phase.group === undefined || phase.group !== phases[i - 1]?.group) start = 0;
     const work: Work = { kind: 'phase', phase, buffers: phase.params.map((name) => placeOf.get(name)!), start };
-    start += phase.turns ?? 0;
+    start += mostOf(phase.turns ?? 0);
     return work;
   });
 }
@@ -162,7 +175,14 @@ function turnsOf(kernel: Kernel, { phases }: EmittedKernel, launch: Launch<Place
  * All phases in order. Between a phase that threads share and any other stands a barrier; what is not shared, thread 0 does. Control flow
  * over shared phases is gone through by all threads: they meet before they look at a test, and again before anything may overwrite it.
  */
-function sequence(unit: Unit, f: FunctionBuilder, flows: readonly Flow[], isParallel: boolean, threadScratchBytes: number): void {
+function sequence(
+  unit: Unit,
+  f: FunctionBuilder,
+  flows: readonly Flow[],
+  isParallel: boolean,
+  threadScratchBytes: number,
+  read: ReadExtent,
+): void {
   const [args, thread, threads] = [f.param(0), f.param(1), f.param(2)];
   const arena = f.bind(f.load('i32.load', args, argumentBlock.arena), 'arena');
   const firstScratch = f.load('i32.load', args, argumentBlock.threadScratch);
@@ -244,7 +264,7 @@ function sequence(unit: Unit, f: FunctionBuilder, flows: readonly Flow[], isPara
       }
       if (mayHaveFailed) f.brIf(out, f.load('i32.load', args, argumentBlock.status));
       if (flow.phase.turns === undefined) call(flow);
-      else inGrains(f, flow, f.i32(0), f.i32(flow.phase.turns), call);
+      else inGrains(f, flow, f.i32(0), read(flow.phase.turns), call);
       mayHaveFailed ||= flow.phase.canFail;
     }
   };
@@ -280,7 +300,7 @@ function sequence(unit: Unit, f: FunctionBuilder, flows: readonly Flow[], isPara
       }
       const { group } = flow.phase;
       if (last !== 'nothing' && last !== group) meet();
-      const [from, to] = shareOf(f, flow, thread, threads);
+      const [from, to] = shareOf(f, flow, thread, threads, read);
       inGrains(f, flow, from, to, call);
       mayHaveFailed ||= flow.phase.canFail;
       last = group!;
@@ -293,7 +313,7 @@ function sequence(unit: Unit, f: FunctionBuilder, flows: readonly Flow[], isPara
 /** One call for every `grain` turns. */
 function inGrains(f: FunctionBuilder, work: Work, from: Node, to: Node, call: (work: Work, from: Node, to: Node) => void): void {
   const { grain, turns } = work.phase;
-  if (work.phase.group === undefined && grain >= turns!) {
+  if (work.phase.group === undefined && grain >= mostOf(turns!)) {
     call(work, from, to);
     return;
   }
@@ -316,22 +336,25 @@ function inGrains(f: FunctionBuilder, work: Work, from: Node, to: Node, call: (w
  * The turns of a thread. A group's turns are dealt out in portions of 64 (of one, where there are few), so that vectors stay whole; phases of a
  * group follow each other in one numbering, of which each has a stretch.
  */
-function shareOf(f: FunctionBuilder, { phase, start }: Work, thread: Node, threads: Node): readonly [Node, Node] {
-  const turns = phase.turns!;
+function shareOf(f: FunctionBuilder, { phase, start }: Work, thread: Node, threads: Node, read: ReadExtent): readonly [Node, Node] {
+  const turns = f.bind(read(phase.turns!));
   const all = phase.group!.turns;
   const unit = phase.grain >= 64 && phase.grain % 64 === 0 ? 64 : 1;
-  const portions = Math.ceil(all / unit);
+  const portions =
+    typeof all === 'number'
+      ? f.i64(BigInt(Math.ceil(all / unit)))
+      : f.bind(f.op('i64.extend_i32_u', f.op('i32.div_u', f.op('i32.add', read(all), f.i32(unit - 1)), f.i32(unit))));
   const border = (t: Node): Node => {
     const inGroup = f.op('i32.mul', f.op('i32.wrap_i64', divided(f, t, portions, threads)), f.i32(unit));
     const x = f.bind(f.op('i32.sub', inGroup, f.i32(start - (start % unit))));
     const low = f.bind(f.select(f.op('i32.gt_s', x, f.i32(0)), x, f.i32(0)));
-    return f.bind(f.select(f.op('i32.lt_s', low, f.i32(turns)), low, f.i32(turns)));
+    return f.bind(f.select(f.op('i32.lt_s', low, turns), low, turns));
   };
   return [border(thread), border(f.op('i32.add', thread, f.i32(1)))];
 }
 
-const divided = (f: FunctionBuilder, t: Node, portions: number, threads: Node): Node =>
-  f.op('i64.div_u', f.op('i64.mul', f.op('i64.extend_i32_u', t), f.i64(BigInt(portions))), f.op('i64.extend_i32_u', threads));
+const divided = (f: FunctionBuilder, t: Node, portions: Node, threads: Node): Node =>
+  f.op('i64.div_u', f.op('i64.mul', f.op('i64.extend_i32_u', t), portions), f.op('i64.extend_i32_u', threads));
 
 /** Rounds of waiting after which the host is asked whether the others are still alive: about a millisecond. */
 const patience = 1 << 18;

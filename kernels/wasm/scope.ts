@@ -1,7 +1,7 @@
 // What is known where a statement is written: names and what holds them, addresses of buffers, loops around, and the lanes of a vector loop.
 import type { DType } from '../../runtime/dtype.ts';
 import { InternalError } from '../../runtime/errors.ts';
-import type { Expr, Extent, Position, Stmt } from '../loop.ts';
+import type { Expr, Extent, Kernel, Position, Stmt } from '../loop.ts';
 import type { Local, Node } from './function.ts';
 import type { Lanes } from './lanes.ts';
 import type { Site } from './unit.ts';
@@ -51,7 +51,7 @@ export type Scope = Site & {
   /** Values of the axes of open loops. */
   readonly axes: Map<string, Node>;
   readonly ranges: Map<string, Extent>;
-  /** Sizes of a member. */
+  /** Sizes of the launch or of a member, and what was computed from them. */
   readonly sizes: Map<string, Node>;
   /** Numbers of the launch, by index, as scalars of their dtype. */
   readonly slots: Map<number, Node>;
@@ -74,10 +74,30 @@ export function bufferOf(s: Scope, name: string): Buffer {
   return found;
 }
 
-/** A size as a value. */
-export function sizeOf(s: Scope, size: Extent): Node {
-  if (typeof size === 'number') return s.f.i32(size);
-  const found = s.sizes.get(size.size);
-  if (found === undefined) throw new InternalError(`size ${size.size} is not bound`, { op: 'emit' });
+/** A scope in which nothing is declared yet. */
+export const emptyScope = (site: Site, scratch: ScratchPlan): Scope => ({
+  ...site,
+  scratch,
+  names: new Map(),
+  buffers: new Map(),
+  axes: new Map(),
+  ranges: new Map(),
+  sizes: new Map(),
+  slots: new Map(),
+  accesses: new Map(),
+  splats: new Map(),
+  vector: undefined,
+});
+
+/** Reads the sizes of the launch, which stand behind the slots in the argument block. */
+export function bindSizes({ f, args, sizes }: Scope, { slots, sizes: bound = [] }: Pick<Kernel, 'slots' | 'sizes'>, slotsAt: number): void {
+  for (const [i, { size }] of bound.entries())
+    sizes.set(size, f.bind(f.op('i32.trunc_f64_s', f.load('f64.load', args, slotsAt + 8 * (slots.length + i))), size));
+}
+
+/** A size that the launch or a table of members binds. */
+export function boundSize(s: Scope, name: string): Node {
+  const found = s.sizes.get(name);
+  if (found === undefined) throw new InternalError(`size ${name} is not bound`, { op: 'emit' });
   return found;
 }

@@ -3,7 +3,8 @@ import { bytesPerElement, type DType } from '../../runtime/dtype.ts';
 import { InternalError } from '../../runtime/errors.ts';
 import type { Expr, Position, Product, ProductDType, Stmt, Transpose } from '../loop.ts';
 import type { Loop } from '../schedule/rewrite.ts';
-import { addressOf, positionValue, scalarValue, scaledBy } from './expression.ts';
+import { mostOf } from '../size.ts';
+import { addressOf, positionValue, scalarValue, scaledBy, sizeOf } from './expression.ts';
 import { fail } from './failing.ts';
 import type { Local, Node, StoreName } from './function.ts';
 import { hoisted } from './hoist.ts';
@@ -12,7 +13,7 @@ import { firstLanes, type Lanes, laneCount, laneOf, loadLanes, partsOf, storeLan
 import { laneStride } from './place.ts';
 import { productFunction } from './product.ts';
 import { noHalf, scalarOf, typeOf } from './scalar.ts';
-import { bindingOf, bufferOf, type Scope, sizeOf } from './scope.ts';
+import { bindingOf, bufferOf, type Scope } from './scope.ts';
 import { transposeFunction } from './transpose.ts';
 import { applyLanes } from './vector.ts';
 import { vectorLoop } from './vector-loop.ts';
@@ -24,8 +25,8 @@ export function statements(s: Scope, body: readonly Stmt[]): void {
 function statement(s: Scope, stmt: Stmt): void {
   switch (stmt.kind) {
     case 'loop':
-      if (stmt.mode === 'vector') vectorLoop(s, stmt, s.f.i32(0), sizeOf(s, stmt.extent), statements);
-      else scalarLoop(s, stmt, s.f.i32(0), sizeOf(s, stmt.extent));
+      if (stmt.mode === 'vector') vectorLoop(s, stmt, s.f.i32(0), endOf(s, stmt), statements);
+      else scalarLoop(s, stmt, s.f.i32(0), endOf(s, stmt));
       return;
     case 'let':
       bindLet(s, stmt);
@@ -87,6 +88,9 @@ function startOf(s: Scope, { buffer, at }: { readonly buffer: string; readonly a
 }
 
 // ---- loops
+
+/** Where a loop ends, computed before it begins. */
+const endOf = (s: Scope, { extent }: Loop): Node => (typeof extent === 'number' ? s.f.i32(extent) : s.f.bind(sizeOf(s, extent)));
 
 /** A loop that takes one turn after another, in a vector loop for all lanes. */
 export function scalarLoop(s: Scope, loop: Loop, from: Node, to: Node): void {
@@ -261,23 +265,24 @@ function forLanes(s: Scope, body: (lane: number) => void): void {
 function scratch(s: Scope, stmt: Extract<Stmt, { kind: 'scratch' }>): void {
   const { f } = s;
   if (s.vector !== undefined) throw new InternalError(`scratch ${stmt.name} stands inside of a vector loop`, { op: 'emit' });
-  if (typeof stmt.length !== 'number') throw new InternalError(`scratch ${stmt.name} has no known length`, { op: 'emit' });
-  const address = s.scratch.place(stmt.name, stmt.length * bytesPerElement[stmt.dtype]);
+  const length = mostOf(stmt.length);
+  if (!Number.isFinite(length)) throw new InternalError(`scratch ${stmt.name} has no known length`, { op: 'emit' });
+  const address = s.scratch.place(stmt.name, length * bytesPerElement[stmt.dtype]);
   s.buffers.set(stmt.name, { dtype: stmt.dtype, address });
   if (stmt.init === undefined) return;
   if (stmt.init.kind === 'literal' && stmt.init.bits === 0n) {
-    f.memoryFill(address, f.i32(0), f.i32(stmt.length * bytesPerElement[stmt.dtype]));
+    f.memoryFill(address, f.i32(0), f.i32(length * bytesPerElement[stmt.dtype]));
     return;
   }
   const axis = `${stmt.name}_at`;
   const fill: Loop = {
     kind: 'loop',
     axis,
-    extent: stmt.length,
+    extent: length,
     mode: 'vector',
     body: [{ kind: 'store', buffer: stmt.name, at: { kind: 'axis', axis }, value: stmt.init }],
   };
-  vectorLoop(s, fill, f.i32(0), f.i32(stmt.length), statements);
+  vectorLoop(s, fill, f.i32(0), f.i32(length), statements);
 }
 
 // ---- control
@@ -291,12 +296,12 @@ function branch(s: Scope, { test, then, else: otherwise }: Extract<Stmt, { kind:
 /** An index that is out of range ends the kernel, before anything is read with it. */
 function check(s: Scope, { value, below, op }: Extract<Stmt, { kind: 'check' }>): void {
   const { f } = s;
-  if (typeof below !== 'number') throw new InternalError(`a check of ${op} has no known bound`, { op: 'emit' });
+  const limit = s.f.bind(sizeOf(s, below));
   const one = (): void => {
     const index = f.bind(scalarValue(s, value));
-    const isBad = index.type === 'i64' ? f.op('i64.ge_u', index, f.i64(BigInt(below))) : f.op('i32.ge_u', index, f.i32(below));
+    const isBad = index.type === 'i64' ? f.op('i64.ge_u', index, f.op('i64.extend_i32_u', limit)) : f.op('i32.ge_u', index, limit);
     f.if(isBad, () => {
-      fail(s, op, below, index.type === 'i64' ? f.op('f64.convert_i64_s', index) : f.op('f64.convert_i32_s', index));
+      fail(s, op, mostOf(below), index.type === 'i64' ? f.op('f64.convert_i64_s', index) : f.op('f64.convert_i32_s', index));
       f.return_();
     });
   };

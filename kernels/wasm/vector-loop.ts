@@ -5,6 +5,7 @@ import type { Stmt } from '../loop.ts';
 import { identityOf } from '../schedule/accumulator.ts';
 import { effectsOf, type Loop } from '../schedule/rewrite.ts';
 import { workOf } from '../schedule/work.ts';
+import { mostOf } from '../size.ts';
 import { bulkLoop } from './bulk.ts';
 import type { Local, Node } from './function.ts';
 import { hoisted } from './hoist.ts';
@@ -64,9 +65,9 @@ export function vectorLoop(s: Scope, loop: Loop, from: Node, to: Node, write: Wr
 /** How many vectors take turns, which depends on the loop alone: results are the same wherever it runs. */
 function turnsOf(loop: Loop): number {
   const vectors = accumulatedOutside(loop).reduce((n, { value }) => n + partsOf(value.dtype), 0);
-  if (vectors === 0 || typeof loop.extent !== 'number') return 1;
+  if (vectors === 0) return 1;
   const most = workOf(loop.body) > longBody ? 2 : inFlight / 2 ** Math.ceil(Math.log2(vectors));
-  const rounds = Math.floor(loop.extent / (2 * laneCount));
+  const rounds = Math.floor(mostOf(loop.extent) / (2 * laneCount));
   return Math.max(1, Math.min(most, 2 ** Math.floor(Math.log2(Math.max(1, rounds)))));
 }
 

@@ -1,5 +1,5 @@
 // Runs a Program of WebAssembly: its arguments stand in a block of linear memory, and one call runs all its kernels.
-import { type Buffer, copySync, hostBuffer, readSync, release } from '../buffer.ts';
+import { type Buffer, copySync, emptyBuffer, hostBuffer, readSync, release } from '../buffer.ts';
 import { checkProgram } from '../check.ts';
 import { bytesPerElement, type TypedArray } from '../dtype.ts';
 import { DeviceError, FluxionError, InternalError, ProgramError } from '../errors.ts';
@@ -16,6 +16,7 @@ import {
 } from '../executable.ts';
 import type { Faults } from '../faults.ts';
 import { argumentBlock, launchesOf, type Port, type Program, slotsAt, type WasmModule } from '../program.ts';
+import { lengthAt } from '../sizes.ts';
 import { give, grain, type Range } from './heap.ts';
 import type { LinearMemory } from './memory.ts';
 import { copyIn, copyOut, makeResidency, type Residency, reserve, residentInput, residentOutput } from './residency.ts';
@@ -73,7 +74,7 @@ type Layout = {
 };
 
 function layoutOf(program: Program, moduleBytes: number): Layout {
-  let end = aligned(slotsAt(program) + 8 * program.slots.length);
+  let end = aligned(slotsAt(program) + 8 * (program.slots.length + (program.sizes?.length ?? 0)));
   const place = (bytes: number): number => {
     const at = end;
     end = aligned(end + bytes);
@@ -143,10 +144,10 @@ export function bindWasm(
   }
 
   /** The buffer of an output; if it is small, elements follow when the run is over. */
-  function placeOutput(i: number, given: Buffer | undefined): Buffer {
+  function placeOutput(i: number, given: Buffer | undefined, sizes: readonly number[]): Buffer {
     const port = program.outputs[i]!;
     const small = layout.outputs[i];
-    const buffer = given ?? { dtype: port.dtype, length: numel(port.shape), host: undefined, block: undefined };
+    const buffer = given ?? emptyBuffer(port.dtype, lengthAt(port, sizes));
     setWord(outputsAt + 4 * i, small === undefined ? residentOutput(residency, buffer, nameOf(port)) : at + small);
     return buffer;
   }
@@ -158,7 +159,7 @@ export function bindWasm(
     buffer.host = copyOut(residency, buffer.dtype, buffer.length, at + small);
   }
 
-  function launch(slots: Float64Array): void {
+  function launch(slots: Float64Array, sizes: readonly number[]): void {
     const pool = shared && poolFor(machine.threads, linear, (bytes) => reserve(residency, bytes, 'threads').address);
     const threads = pool?.threads ?? 1;
     setWord(at + argumentBlock.arena, regionFor(machine, 'arena', program.arenaBytes, program.name));
@@ -167,6 +168,7 @@ export function bindWasm(
     setWord(at + argumentBlock.status, 0);
     setWord(at + argumentBlock.arrived, 0);
     for (let i = 0; i < program.slots.length; i++) linear.doubles[slotsFrom + i] = slots[i]!;
+    for (let i = 0; i < sizes.length; i++) linear.doubles[slotsFrom + program.slots.length + i] = sizes[i]!;
     if (faults?.at !== undefined) for (const i of launchesOf(program.steps).keys()) faults.at('launch', i);
     if (pool === undefined) call(at, 0, 1);
     else runOnAll(pool, job, () => call(at, 0, threads));
@@ -177,7 +179,7 @@ export function bindWasm(
   }
 
   function execute(inputs: readonly Buffer[], slots: Float64Array, given: readonly (Buffer | undefined)[] = []): Buffer[] {
-    checkArguments(program, inputs, slots, given, checkBuffer);
+    const sizes = checkArguments(program, inputs, slots, given, checkBuffer);
     residency.run++;
     const outputs: Buffer[] = [];
     try {
@@ -185,9 +187,9 @@ export function bindWasm(
       for (let i = 0; i < program.outputs.length; i++) {
         const { alias } = program.outputs[i]!;
         if (alias === undefined) faults?.at?.('alloc', i);
-        outputs.push(alias !== undefined ? aliased(alias, inputs, outputs) : placeOutput(i, given[i]));
+        outputs.push(alias !== undefined ? aliased(alias, inputs, outputs) : placeOutput(i, given[i], sizes));
       }
-      launch(slots);
+      launch(slots, sizes);
     } catch (error) {
       for (let i = 0; i < outputs.length; i++) if (program.outputs[i]!.alias === undefined && given[i] === undefined) release(outputs[i]!);
       throw error;

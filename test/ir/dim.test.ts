@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { bindDim, type Dim, dimAdd, dimMul, dimSub, dimText, fixed, parseDim, sym } from '../../compiler/ir/dim.ts';
-import { InternalError, IRError } from '../../runtime/errors.ts';
+import { IRError, ShapeError } from '../../runtime/errors.ts';
 
 const n = sym('n');
 const m = sym('m');
@@ -59,6 +59,6 @@ test('sizes stay simple and exact', () => {
 
 test('a symbolic size is no number', () => {
   expect(fixed(3)).toBe(3);
-  expect(() => fixed(n)).toThrow(InternalError);
+  expect(() => fixed(n)).toThrow(ShapeError);
   expect(bindDim(n, new Map())).toBeNaN();
 });

@@ -161,7 +161,7 @@ describe('inconsistent programs are refused at load', () => {
   const last = program.steps.at(-1) as Launch;
   const withLast = (launch: object): Program => ({ ...program, steps: [...program.steps.slice(0, -1), { ...last, ...launch }] });
   test.each([
-    ['another version', { ...program, version: 7 }, /version 7, this runtime reads version 3/],
+    ['another version', { ...program, version: 7 }, /version 7, this runtime reads version 4/],
     ['no such kernel', withLast({ kernel: 99 }), /wants kernel 99/],
     ['missing buffers', withLast({ buffers: [] }), /0 buffers, it takes/],
     ['no such input', withLast({ buffers: last.buffers.map(() => ({ space: 'input', index: 5 })) }), /reads input 5 of 1/],

@@ -87,7 +87,7 @@ test.each([
   ['no JSON', '{', /no JSON/],
   ['other JSON', '[]', /no Fluxion program/],
   ['null', 'null', /no Fluxion program/],
-  ['another version', printProgram(program).replace('"version":3', '"version":2'), /version 2, this runtime reads version 3/],
+  ['another version', printProgram(program).replace('"version":4', '"version":2'), /version 2, this runtime reads version 4/],
   ['edited text', printProgram(program).replace('softmax', 'sofmax'), /hash/],
 ])('text that is %s is refused', (_, text, message) => {
   expect(() => parseProgram(text)).toThrow(ProgramError);

@@ -1,0 +1,67 @@
+// Programs with an open size: what they compute, for every size, is what a Program for that size alone computes.
+import { describe, expect, test } from 'vitest';
+import { bindDim, parseDim } from '../../compiler/ir/dim.ts';
+import { parse } from '../../compiler/ir/parse.ts';
+import { load } from '../../compiler/jit/executable.ts';
+import { compileGraph } from '../../compiler/lower/compile.ts';
+import { allocate, type TypedArray } from '../../runtime/dtype.ts';
+import { lengthAt } from '../../runtime/sizes.ts';
+import { jsTarget, type Target, wasmTarget } from '../../runtime/target.ts';
+
+const max = 64;
+const targets: readonly Target[] = [jsTarget, wasmTarget('mul+add')];
+
+/** The text with `n` a number. */
+const at = (text: string, n: number): string =>
+  text.replace(/\[([^[\]]*\bn\b[^[\]]*)\]/g, (_, shape: string) => {
+    const dims = shape.split(',').map((d) => (/\bn\b/.test(d) ? bindDim(parseDim(d.trim()), new Map([['n', n]])) : d.trim()));
+    return `[${dims.join(',')}]`;
+  });
+
+/** Numbers that differ from element to element, the same at every size. */
+function fill(array: TypedArray, seed: number): TypedArray {
+  for (let i = 0; i < array.length; i++) {
+    const x = ((i * 7919 + seed * 104729) % 1013) / 506.5 - 1;
+    array[i] =
+      array instanceof BigInt64Array
+        ? BigInt(Math.round(x))
+        : array instanceof Float32Array || array instanceof Float64Array
+          ? x
+          : Math.abs(Math.round(x * 2));
+  }
+  return array;
+}
+
+/** Runs the graph with its size open, and closed, at several sizes. */
+function agree(text: string, sizes: readonly number[] = [2, 3, 7, 8, 33, 64]): void {
+  for (const target of targets) {
+    const open = load(compileGraph(parse(text), target, { sizes: [{ name: 'n', min: 2, max }] }));
+    for (const n of sizes) {
+      const closed = load(compileGraph(parse(at(text, n)), target));
+      const inputs = closed.program.inputs.map((port, i) => fill(allocate(port.dtype, lengthAt(port, [])), i));
+      const slots = new Float64Array(closed.program.slots.length).fill(0.5);
+      expect(open.run(inputs, slots), `${target.name} at ${n}`).toEqual(closed.run(inputs, slots));
+    }
+  }
+}
+
+describe('a program with an open size computes what closed ones do:', () => {
+  test('elementwise over a flat buffer', () =>
+    agree(`graph @g(%0: f32[n,5], %1: f32[n,5], %2: slot f32) -> (%5) {
+      %3: f32[n,5] = mul(%0, %1)
+      %4: f32[n,5] = expand(%2) {shape: [n,5], at: [0,1]}
+      %5: f32[n,5] = add(%3, %4) }`));
+  test('rows', () =>
+    agree(`graph @g(%0: f32[n,10]) -> (%5) {
+      %1: f32[n] = amax(%0) {axes: [1]}
+      %2: f32[n,10] = expand(%1) {shape: [n,10], at: [1]}
+      %3: f32[n,10] = sub(%0, %2)
+      %4: f32[n,10] = exp(%3)
+      %5: f32[n] = sum(%4) {axes: [1]} }`));
+  test('a product with a bias and an activation', () =>
+    agree(`graph @g(%0: f32[n,48], %1: f32[48,20], %2: f32[20], %3: slot f32) -> (%7) {
+      %4: f32[n,20] = dot(%0, %1) {batch: []x[], contract: [1]x[0]}
+      %5: f32[n,20] = expand(%2) {shape: [n,20], at: [0]}
+      %6: f32[n,20] = add(%4, %5)
+      %7: f32[n,20] = tanh(%6) }`));
+});
