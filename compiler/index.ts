@@ -69,6 +69,7 @@ export {
 export * as data from './frontend/data/index.ts';
 export { DataLoader, Dataset, IterableDataset, TensorDataset } from './frontend/data/index.ts';
 export { type DeviceName, getDefaultDevice, getNumThreads, setDefaultDevice, setNumThreads } from './frontend/device.ts';
+export { scope } from './frontend/dispose.ts';
 export type { DTypeName } from './frontend/dtypes.ts';
 export { type PrintOptions, setPrintOptions } from './frontend/format.ts';
 // Transforms of functions: `torch.func`.

@@ -28,7 +28,12 @@ export type Buffer = {
   readonly length: number;
   host: TypedArray | undefined;
   block: Block | undefined;
+  /** Of how many values it is the elements: an output that is an input under a new shape has the same buffer. */
+  values: number;
 };
+
+/** A buffer whose elements a device is about to write. */
+export const emptyBuffer = (dtype: DType, length: number): Buffer => ({ dtype, length, host: undefined, block: undefined, values: 0 });
 
 /** A buffer over an array that nobody writes to any more. */
 export const hostBuffer = (dtype: DType, host: TypedArray): Buffer => ({
@@ -36,6 +41,7 @@ export const hostBuffer = (dtype: DType, host: TypedArray): Buffer => ({
   length: host.length,
   host,
   block: undefined,
+  values: 0,
 });
 
 export const bytesOf = ({ dtype, length }: Pick<Buffer, 'dtype' | 'length'>): number => length * bytesPerElement[dtype];
@@ -44,17 +50,17 @@ export const bytesOf = ({ dtype, length }: Pick<Buffer, 'dtype' | 'length'>): nu
 export function readSync(buffer: Buffer): TypedArray {
   const host = hostOf(buffer);
   if (host !== undefined) return host;
-  const block = buffer.block!;
+  const block = blockOf(buffer);
   buffer.host = fetchSync(block);
   block.isCopied = true;
   return buffer.host;
 }
 
 /** The elements in an array of the caller's own. */
-export const copySync = (buffer: Buffer): TypedArray => hostOf(buffer)?.slice() ?? fetchSync(buffer.block!);
+export const copySync = (buffer: Buffer): TypedArray => hostOf(buffer)?.slice() ?? fetchSync(blockOf(buffer));
 
 /** As `copySync`, for every device. */
-export const copy = async (buffer: Buffer): Promise<TypedArray> => hostOf(buffer)?.slice() ?? buffer.block!.home.read(buffer.block!);
+export const copy = async (buffer: Buffer): Promise<TypedArray> => hostOf(buffer)?.slice() ?? blockOf(buffer).home.read(buffer.block!);
 
 /** The elements, if the host has them. */
 function hostOf(buffer: Buffer): TypedArray | undefined {
@@ -71,6 +77,19 @@ export function release(buffer: Buffer): void {
   const { block } = buffer;
   buffer.block = undefined;
   if (block !== undefined) block.home.release(block);
+}
+
+/** Drops the elements, wherever they are. Who needs them all the same gets a DeviceError. */
+export function discard(buffer: Buffer): void {
+  hostOf(buffer);
+  buffer.host = undefined;
+  release(buffer);
+}
+
+function blockOf({ block }: Buffer): Block {
+  if (block === undefined)
+    throw new DeviceError('a value is needed again whose tensor was disposed', { op: 'read', fix: 'dispose it later, or keep a clone()' });
+  return block;
 }
 
 function fetchSync(block: Block): TypedArray {

@@ -161,7 +161,7 @@ function run(kind: 'interval' | 'claims', stretch: Stretch, structure: Structure
     for (const i of reads) {
       const v = stretch.leaves[i]!;
       if (v.node.op === 'slot') slots.push(slotRecordOf(v.node).value);
-      else inputs.push(bufferOf(v)!);
+      else inputs.push(bufferOf(v) ?? claimed(v));
     }
     const outputs = executable.execute(inputs, Float64Array.from(slots));
     for (const listener of listeners) listener(kind, executable);
@@ -175,6 +175,7 @@ function realised(v: Value, buffer: Buffer): void {
   const r = recordedOf(v.node);
   r.buffers ??= [];
   r.buffers[v.index] = buffer;
+  buffer.values++;
   for (const storage of r.holders ?? []) if (storage.value === v) storage.value = resolve(v);
 }
 
@@ -188,6 +189,12 @@ export function carryClaims({ carried, claims }: Interval): void {
 function runAllClaims({ carried, claims }: Interval): void {
   for (const leaf of carried) runClaims([leaf]);
   runClaims(claims);
+}
+
+/** The buffer of a leaf whose interval failed before it had one. */
+function claimed(leaf: Value): Buffer {
+  runClaims([leaf.node]);
+  return bufferOf(leaf)!;
 }
 
 /** Computes what leaves of this interval claim of earlier ones, by a Program of its own, so that every other Program has buffers as inputs. */
@@ -264,8 +271,15 @@ export function realise(v: Value): Buffer {
   }
   if (currentTrace() !== undefined) return realiseTraced(v);
   if (v.node.op === 'input') {
-    runAllClaims(currentInterval());
-    return bufferOf(v)!;
+    const interval = currentInterval();
+    try {
+      runAllClaims(interval);
+    } catch (error) {
+      // What only this look wanted must not fail what else is recorded.
+      if (!interval.nodes.some((node) => node.inputs.includes(v))) interval.claims = interval.claims.filter((leaf) => leaf !== v.node);
+      throw error;
+    }
+    return bufferOf(v) ?? claimed(v);
   }
   const r = recordedOf(v.node);
   if (r.interval === currentInterval()) boundary([v]);

@@ -221,6 +221,7 @@ export function drawnLeaf(aval: Value['node']['outputs'][number], generator: Gen
 
 /** A leaf for data that exist. */
 export function leafOfBuffer(buffer: Buffer, aval: Value['node']['outputs'][number]): Value {
+  buffer.values++;
   const node = makeNode('input', [], { dtype: aval.dtype, shape: aval.shape }, [], [aval]);
   node.record = { buffer, claim: undefined } satisfies LeafRecord;
   return node.values[0]!;
@@ -245,6 +246,9 @@ export function advanced(counter: HostCounter): HostExpr<HostCounter> {
   count.times++;
   return hostCall<HostCounter>('add', { counter }, count.times);
 }
+
+/** A learning rate: a number, but in calls that are recorded for a runner that has a schedule of its own. */
+export const rateOf = (rate: HostCounter): HostExpr<HostCounter> => (pending.call?.ahead?.openRates ? { counter: rate } : rate.value());
 
 /** What all slots of a dtype have in common: there is one for each number that meets a tensor. */
 const slotParts = new Map<string, { readonly attrs: object; readonly outputs: Node['outputs'] }>();

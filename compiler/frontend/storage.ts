@@ -1,9 +1,33 @@
 // A storage holds the current value of a tensor and of all its views, and counts how often it was written.
 import type { Buffer } from '../../runtime/buffer.ts';
 import type { DType, TypedArray } from '../../runtime/dtype.ts';
-import { AutogradError } from '../../runtime/errors.ts';
+import { ArgumentError, AutogradError } from '../../runtime/errors.ts';
 import type { Value } from '../ir/node.ts';
 import { bufferOf, currentInterval, type Interval, leafOf, nextInterval, recordedOf, resolve } from './record.ts';
+
+/** Storages made since each scope that is open began (dispose.ts), the innermost last. */
+const scopes: Set<Storage>[] = [];
+
+/** Runs `f` and gives the storages that were made by it. */
+export function collecting<T>(f: () => T): { readonly result: T; readonly made: Set<Storage> } {
+  const made = new Set<Storage>();
+  scopes.push(made);
+  try {
+    return { result: f(), made };
+  } finally {
+    scopes.pop();
+  }
+}
+
+/** The storage belongs to the scope around the one that it was made in, if any. */
+export function handOut(storage: Storage): void {
+  scopes.at(-1)?.add(storage);
+}
+
+/** The storage outlives all scopes. */
+export function outlive(storage: Storage): void {
+  for (const made of scopes) made.delete(storage);
+}
 
 /** Values are immutable; a write in place replaces the storage's value and bumps its version. A class as nodes are (ir/node.ts says why). */
 export class Storage {
@@ -18,6 +42,8 @@ export class Storage {
   /** Where the last check of guards met it first, and which check that was. */
   met: number;
   check: number;
+  /** Whether its memory was given back. */
+  isDisposed: boolean;
   constructor(value: Value) {
     this.value = value;
     this.version = 0;
@@ -26,6 +52,8 @@ export class Storage {
     this.spare = undefined;
     this.met = 0;
     this.check = 0;
+    this.isDisposed = false;
+    if (scopes.length > 0) scopes[scopes.length - 1]!.add(this);
   }
 }
 
@@ -61,6 +89,7 @@ function hold(storage: Storage): void {
 
 /** The current value, usable in the current interval. */
 export function read(storage: Storage): Value {
+  if (storage.isDisposed) throw disposedError();
   const value = resolve(storage.value);
   storage.value = value;
   storage.owned = false;
@@ -70,6 +99,9 @@ export function read(storage: Storage): Value {
     call.sources.set(value.node, storage);
   return value;
 }
+
+const disposedError = (): ArgumentError =>
+  new ArgumentError('a tensor was used after it was disposed', { op: 'dispose', fix: 'return it from the scope, or dispose it later' });
 
 /** Replaces the value. `value` has the storage's dtype and shape. */
 export function write(storage: Storage, value: Value): void {

@@ -1,5 +1,5 @@
 // Runs a Program of WGSL: all its dispatches are recorded in one command encoder and submitted at once; nothing here waits.
-import { type Buffer, release } from '../buffer.ts';
+import { type Buffer, emptyBuffer, release } from '../buffer.ts';
 import { checkProgram } from '../check.ts';
 import { DeviceError, ProgramError } from '../errors.ts';
 import { aliased, checkArguments, checkBuffer, decodeConstant, type Executable, numel } from '../executable.ts';
@@ -55,7 +55,7 @@ export function bindWebGpu(data: Program, m: Machine, faults?: Faults): Executab
           return;
         }
         faults?.at?.('alloc', i);
-        const buffer = given[i] ?? { dtype: port.dtype, length: numel(port.shape), host: undefined, block: undefined };
+        const buffer = given[i] ?? emptyBuffer(port.dtype, numel(port.shape));
         const { memory, before } = outputMemory(m, buffer, nameOf(port));
         if (before !== undefined) replaced.push({ ...buffer, block: before });
         outputs.push(buffer);

@@ -4,7 +4,7 @@ import { full } from '../../ir/builder.ts';
 import { avalOf, type Value } from '../../ir/node.ts';
 import { newTensor } from '../op.ts';
 import { currentInterval, gradientRead, recording, resolve } from '../record.ts';
-import { storageOf } from '../storage.ts';
+import { outlive, storageOf } from '../storage.ts';
 import type { Tensor } from '../tensor.ts';
 import type { Edge } from './graph.ts';
 import { noGrad } from './mode.ts';
@@ -44,6 +44,7 @@ function setGrad(t: Tensor, gradient: Tensor): void {
 
 /** A `.grad` that was written is stored at the boundary, if it is still there. */
 function gradientSet(t: Tensor): void {
+  outlive(t.gradient!.storage);
   currentInterval().grads.set(t, () => t.gradient?.storage);
   currentInterval().touched.add(t);
 }

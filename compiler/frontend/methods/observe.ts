@@ -5,6 +5,7 @@ import { ArgumentError } from '../../../runtime/errors.ts';
 import { numel } from '../../ir/dim.ts';
 import { observe, observeNumber, realise } from '../boundary.ts';
 import { dimOf } from '../dims.ts';
+import { dispose } from '../dispose.ts';
 import { type DTypeName, dtypeName } from '../dtypes.ts';
 import { toText } from '../format.ts';
 import { recording } from '../record.ts';
@@ -75,6 +76,17 @@ export abstract class ObserveMethods extends AutogradMethods {
         fix: 'index one element, or reduce first',
       });
     return Number(observeNumber(recording(() => this.value())));
+  }
+
+  /**
+   * Gives the tensor's memory back at once, and that of its views: none of them may be used any more. `using x = ...` does it at the
+   * end of the block, `scope()` for all tensors that a function makes.
+   */
+  dispose(this: Tensor): void {
+    dispose(this);
+  }
+  [Symbol.dispose](this: Tensor): void {
+    dispose(this);
   }
 
   /** Nested arrays of numbers; bool as booleans, int64 as numbers where they are exact and bigints where not. */
