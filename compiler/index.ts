@@ -68,7 +68,15 @@ export {
 } from './frontend/creation.ts';
 export * as data from './frontend/data/index.ts';
 export { DataLoader, Dataset, IterableDataset, TensorDataset } from './frontend/data/index.ts';
-export { type DeviceName, getDefaultDevice, getNumThreads, setDefaultDevice, setNumThreads } from './frontend/device.ts';
+export {
+  type DeviceName,
+  getDefaultDevice,
+  getNumThreads,
+  type InitOptions,
+  init,
+  setDefaultDevice,
+  setNumThreads,
+} from './frontend/device.ts';
 export { scope } from './frontend/dispose.ts';
 export type { DTypeName } from './frontend/dtypes.ts';
 export { type PrintOptions, setPrintOptions } from './frontend/format.ts';
@@ -96,5 +104,6 @@ export * as optim from './frontend/optim/index.ts';
 export { Generator, initialSeed, manualSeed } from './frontend/random.ts';
 // Tensors and how they are made.
 export { Tensor } from './frontend/tensor.ts';
+export { synchronize } from './frontend/transfer.ts';
 // What was compiled, why, and what it costs: the `fluxion` command as functions.
 export * as inspect from './inspect/index.ts';

@@ -22,8 +22,12 @@ export type Home = {
   readonly release: (block: Block) => void;
 };
 
+/** Where the elements of a tensor belong, wherever they happen to lie: with the processor, or with a GPU that can only be waited for. */
+export type Place = 'cpu' | 'webgpu';
+
 /** At least one of `host` and `block` is there. Elements do not change while anybody else may look. */
 export type Buffer = {
+  readonly place: Place;
   readonly dtype: DType;
   readonly length: number;
   host: TypedArray | undefined;
@@ -33,10 +37,18 @@ export type Buffer = {
 };
 
 /** A buffer whose elements a device is about to write. */
-export const emptyBuffer = (dtype: DType, length: number): Buffer => ({ dtype, length, host: undefined, block: undefined, values: 0 });
+export const emptyBuffer = (dtype: DType, length: number, place: Place = 'cpu'): Buffer => ({
+  place,
+  dtype,
+  length,
+  host: undefined,
+  block: undefined,
+  values: 0,
+});
 
 /** A buffer over an array that nobody writes to any more. */
-export const hostBuffer = (dtype: DType, host: TypedArray): Buffer => ({
+export const hostBuffer = (dtype: DType, host: TypedArray, place: Place = 'cpu'): Buffer => ({
+  place,
   dtype,
   length: host.length,
   host,

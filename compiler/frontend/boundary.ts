@@ -1,12 +1,12 @@
 // A boundary: what pends is compiled (or found by structure) and run. What it realises never depends on garbage collection.
-import { type Buffer, hostBuffer, readSync } from '../../runtime/buffer.ts';
+import { type Buffer, hostBuffer, type Place, readSync } from '../../runtime/buffer.ts';
 import { allocate, type TypedArray } from '../../runtime/dtype.ts';
-import { AutogradError } from '../../runtime/errors.ts';
+import { AutogradError, DeviceError } from '../../runtime/errors.ts';
 import { recordWith } from '../ir/builder.ts';
 import { avalOf, isLeaf, type Node, postorder, type Value } from '../ir/node.ts';
 import type { Executable } from '../jit/executable.ts';
 import { partOf, type Stretch, type Structure, structureOf, survey, type ValueId, valueAt, valueId } from '../jit/structure.ts';
-import { defaultTarget } from './device.ts';
+import { placeNow, targetOf } from './device.ts';
 import {
   bufferOf,
   currentInterval,
@@ -17,6 +17,7 @@ import {
   leafRecordOf,
   learn,
   nextInterval,
+  placeOfValue,
   recordedOf,
   recording,
   resolve,
@@ -42,7 +43,8 @@ export function boundary(observed: readonly Value[] = [], known?: Known): Ended 
   }
   try {
     const stretch = survey(interval.nodes);
-    const structure = structureOf(stretch, defaultTarget());
+    interval.place ??= placeNow();
+    const structure = structureOf(stretch, targetOf(interval.place));
     interval.structure = structure;
     expect(structure);
     const buffers = known?.(stretch, structure);
@@ -209,14 +211,20 @@ function runClaims(claims: readonly Node[]): void {
   }
 }
 
-/** Realises recipes of closed intervals, by one Program. */
+/** Realises recipes of closed intervals, by one Program for each place. */
 export function compute(values: readonly Value[]): void {
   const roots = [...new Set(values)].filter((v) => bufferOf(v) === undefined);
-  if (roots.length === 0) return;
+  for (const place of ['cpu', 'webgpu'] as const) {
+    const here = roots.filter((v) => (placeOfValue(v) ?? placeNow()) === place);
+    if (here.length > 0) computeAt(place, here);
+  }
+}
+
+function computeAt(place: Place, roots: readonly Value[]): void {
   const nodes = unrealisedBehind(roots);
   const position = new Map(nodes.map((n, i) => [n, i] as const));
   const stretch = survey(nodes, (v) => isLeaf(v.node.op) || bufferOf(v) !== undefined);
-  const structure = structureOf(stretch, defaultTarget());
+  const structure = structureOf(stretch, targetOf(place));
   run(
     'claims',
     stretch,
@@ -250,11 +258,50 @@ function unrealisedBehind(roots: readonly Value[]): Node[] {
   return order;
 }
 
-/** The elements of a value, which must not be written to. As `realise`. */
-export const observe = (v: Value): TypedArray => readSync(realise(v));
+/**
+ * Makes the running interval one of `place`, before an op is recorded there: what pends elsewhere runs first.
+ * Throws DeviceError where that cannot be, since one function is recorded to be run as a whole.
+ */
+export function settle(op: string, place: Place): void {
+  const interval = currentInterval();
+  if (interval.place === place) return;
+  if (interval.place === undefined || interval.nodes.length === 0) {
+    interval.place = place;
+    return;
+  }
+  if (interval.trace !== undefined || interval.call !== undefined)
+    throw new DeviceError(`the function uses tensors on ${interval.place} and on ${place}, but runs on one device as a whole`, {
+      op,
+      fix: 'move them with to() before the call',
+    });
+  boundary();
+  currentInterval().place = place;
+}
+
+/** The elements of a value, which must not be written to. As `realise`; throws DeviceError where they can only be awaited. */
+export function observe(v: Value): TypedArray {
+  demandAtHand(v);
+  return readSync(realise(v));
+}
+
+/** Throws DeviceError for what lies where it can only be waited for. */
+export function demandAtHand(v: Value): void {
+  if (placeOfValue(v) !== 'webgpu') return;
+  const isRecorded = observer !== undefined;
+  throw new DeviceError(
+    `the elements of a tensor on webgpu cannot be looked at at once${isRecorded ? ', and a compiled function does not wait' : ''}`,
+    {
+      op: 'item',
+      fix: isRecorded
+        ? 'choose on the device with cond(), whileLoop() or where(), or return the tensor'
+        : 'await data(), item() or tolist()',
+    },
+  );
+}
 
 /** The one element of a value; compiled code may branch on it. */
 export function observeNumber(v: Value): number | bigint {
+  demandAtHand(v);
   const known = currentTrace() === undefined ? observer?.number(v) : undefined;
   return known ?? observe(v)[0]!;
 }
@@ -267,7 +314,7 @@ export function realise(v: Value): Buffer {
   if (v.node.op === 'slot') {
     const number = allocate(avalOf(v).dtype, 1);
     number[0] = number instanceof BigInt64Array ? BigInt(slotRecordOf(v.node).value) : slotRecordOf(v.node).value;
-    return hostBuffer(avalOf(v).dtype, number);
+    return hostBuffer(avalOf(v).dtype, number, placeNow());
   }
   if (currentTrace() !== undefined) return realiseTraced(v);
   if (v.node.op === 'input') {

@@ -5,14 +5,15 @@ import { ArgumentError, DTypeError, OutOfMemoryError, ShapeError } from '../../r
 import { b, lit } from '../ir/builder.ts';
 import type { avalOf, Value } from '../ir/node.ts';
 import { demandOptions, demandTensors, kindOf as wordFor } from './arguments.ts';
-import { defaultTarget } from './device.ts';
+import { at, defaultTarget, placeNow } from './device.ts';
 import { drawn as oneDraw } from './drawTape.ts';
-import { type DTypeName, demandFits, elementOf, truthOf } from './dtypes.ts';
+import { type DTypeName, demandFits, dtypeName, elementOf, truthOf } from './dtypes.ts';
 import { demandGradDType } from './handle.ts';
 import { parseNested } from './literals.ts';
 import type { Nested } from './methods/observe.ts';
 import { apply, newTensor } from './op.ts';
 import { castTo } from './operands.ts';
+import { isTensor } from './pytree.ts';
 import {
   defaultGenerator,
   multinomial as drawPositions,
@@ -23,7 +24,7 @@ import {
   fillUniform,
   type Generator,
 } from './random.ts';
-import { drawnLeaf, leafOfBuffer, slot } from './record.ts';
+import { drawnLeaf, leafOfBuffer, placeOfValue, slot } from './record.ts';
 import { storageOf, storageOfData } from './storage.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -63,7 +64,7 @@ function checkedElement(op: string, options: CreationOptions, otherwise: DType, 
   demandOptions(op, options, names);
   const name = options.dtype;
   const dtype = name === undefined ? otherwise : elementOf(name, op);
-  if (!defaultTarget().dtypes.includes(dtype)) throw new DTypeError(`this device has no ${name}`, { op, fix: "use 'float32'" });
+  if (!defaultTarget().dtypes.includes(dtype)) throw new DTypeError(`this device has no ${dtypeName(dtype)}`, { op, fix: "use 'float32'" });
   return dtype;
 }
 
@@ -100,7 +101,7 @@ export function fromTypedArray(data: TypedArray, shape: readonly number[], optio
   const count = sizes.reduce((n, d) => n * d, 1);
   if (count !== data.length) throw new ShapeError(`shape [${sizes}] is invalid for ${data.length} elements`, { op });
   const isSame = allocate(dtype, 0).constructor === data.constructor;
-  const buffer = hostBuffer(dtype, isSame ? data : convert(data, dtype));
+  const buffer = hostBuffer(dtype, isSame ? data : convert(data, dtype), placeNow());
   return leaf(newTensor(storageOf(leafOfBuffer(buffer, { dtype, shape: sizes }))), options, op);
 }
 
@@ -163,6 +164,9 @@ export function full(shape: readonly number[], value: number | boolean, options:
   });
 }
 
+/** Makes a tensor where `t` belongs. */
+const beside = (t: Tensor, f: () => Tensor): Tensor => at((isTensor(t) && placeOfValue(t.storage.value)) || placeNow(), f);
+
 /** What a tensor of the same shape and, unless told otherwise, dtype is made with. */
 function like<O extends CreationOptions>(
   op: string,
@@ -172,15 +176,15 @@ function like<O extends CreationOptions>(
   demandTensors(op, t);
   return [t.shape, { dtype: t.dtype, ...options } as O & CreationOptions];
 }
-export const zerosLike = (t: Tensor, options?: CreationOptions): Tensor => zeros(...like('zerosLike', t, options));
-export const onesLike = (t: Tensor, options?: CreationOptions): Tensor => ones(...like('onesLike', t, options));
+export const zerosLike = (t: Tensor, options?: CreationOptions): Tensor => beside(t, () => zeros(...like('zerosLike', t, options)));
+export const onesLike = (t: Tensor, options?: CreationOptions): Tensor => beside(t, () => ones(...like('onesLike', t, options)));
 export function fullLike(t: Tensor, value: number | boolean, options?: CreationOptions): Tensor {
   const [shape, all] = like('fullLike', t, options);
-  return full(shape, value, all);
+  return beside(t, () => full(shape, value, all));
 }
-export const emptyLike = (t: Tensor, options?: CreationOptions): Tensor => zeros(...like('emptyLike', t, options));
-export const randLike = (t: Tensor, options?: RandomOptions): Tensor => rand(...like('randLike', t, options));
-export const randnLike = (t: Tensor, options?: RandomOptions): Tensor => randn(...like('randnLike', t, options));
+export const emptyLike = (t: Tensor, options?: CreationOptions): Tensor => beside(t, () => zeros(...like('emptyLike', t, options)));
+export const randLike = (t: Tensor, options?: RandomOptions): Tensor => beside(t, () => rand(...like('randLike', t, options)));
+export const randnLike = (t: Tensor, options?: RandomOptions): Tensor => beside(t, () => randn(...like('randnLike', t, options)));
 
 /**
  * `start, start + step, ...` below `end`; one number counts from 0. int64 if all are integers, else float32, as `torch.arange`.
@@ -245,8 +249,8 @@ export function linspace(start: number, end: number, count: number, options: Cre
 export const logspace = (start: number, end: number, count: number, options: CreationOptions & { readonly base?: number } = {}): Tensor => {
   demandOptions('logspace', options, [...optionNames, 'base']);
   const { base = 10, ...rest } = options;
-  const exponents = linspace(start, end, count, { dtype: 'float64' });
-  const values = Float64Array.from(exponents.dataSync() as Float64Array, (e) => base ** e);
+  const exponents = at('cpu', () => linspace(start, end, count, { dtype: 'float64' }).dataSync());
+  const values = Float64Array.from(exponents as Float64Array, (e) => base ** e);
   const dtype = checkedElement('logspace', rest, 'f32');
   return leaf(newTensor(storageOfData(convert(values, dtype), dtype, [values.length])), rest, 'logspace');
 };

@@ -1,18 +1,37 @@
 // The device that records are compiled for and run on.
+import type { Place } from '../../runtime/buffer.ts';
 import { ArgumentError, DeviceError } from '../../runtime/errors.ts';
-import { jsTarget, type Target, wasmTarget } from '../../runtime/target.ts';
+import { jsTarget, type Target, wasmTarget, webgpuTarget } from '../../runtime/target.ts';
 import { hasWasm, wasmNumerics } from '../../runtime/wasm/features.ts';
 import { environment } from '../jit/environment.ts';
+import { isWebGpuOpen, openWebGpu, webgpuMachine } from '../jit/gpu.ts';
 import { setThreadCount, threadCount } from '../jit/machine.ts';
 import { machineTile } from '../jit/tile.ts';
 
-const deviceNames = ['js', 'wasm'] as const;
-/** `js`: plain JavaScript, the reference. `wasm`: WebAssembly with vectors. Both are the CPU, and take each other's tensors. */
+const deviceNames = ['js', 'wasm', 'webgpu'] as const;
+/**
+ * `js`: plain JavaScript, the reference. `wasm`: WebAssembly with vectors. Both are the CPU, and take each other's tensors. `webgpu`: a GPU,
+ * which is there after `await init('webgpu')`.
+ */
 export type DeviceName = (typeof deviceNames)[number];
 
 /** Targets are compared by identity, so each is made once. */
-const targets: Record<DeviceName, Target | undefined> = { js: jsTarget, wasm: undefined };
+const targets: Record<DeviceName, Target | undefined> = { js: jsTarget, wasm: undefined, webgpu: webgpuTarget };
 let current: DeviceName | undefined;
+
+export type InitOptions = {
+  /** A device of your own, for `webgpu`: tensors and your own passes then share its buffers. */
+  readonly device?: GPUDevice;
+};
+
+/**
+ * Makes a device ready that has to be waited for; without a name the one that FLUXION_DEVICE names. The CPU always is. Throws DeviceError
+ * where there is none.
+ */
+export async function init(name: DeviceName = namedByEnvironment() ?? 'wasm', options: InitOptions = {}): Promise<void> {
+  demandName('init', name);
+  if (name === 'webgpu') await openWebGpu(options.device);
+}
 
 /** Where what is recorded from now on will run. Throws DeviceError if it is not there, ArgumentError for an unknown name. */
 export function setDefaultDevice(name: DeviceName): void {
@@ -21,13 +40,25 @@ export function setDefaultDevice(name: DeviceName): void {
 
 /** The device that was set, else the one that FLUXION_DEVICE names, else `wasm`, and `js` where no WebAssembly may be compiled. */
 export function getDefaultDevice(): DeviceName {
-  current ??= checked('FLUXION_DEVICE', environment('FLUXION_DEVICE')[0] ?? (hasWasm() ? 'wasm' : 'js'));
+  current ??= checked('FLUXION_DEVICE', namedByEnvironment() ?? (hasWasm() ? 'wasm' : 'js'));
   return current;
 }
 
-function checked(op: string, name: string): DeviceName {
+const namedByEnvironment = (): DeviceName | undefined => environment('FLUXION_DEVICE')[0] as DeviceName | undefined;
+
+function demandName(op: string, name: string): DeviceName {
   const known = deviceNames.find((n) => n === name);
   if (known === undefined) throw new ArgumentError(`there is no device '${name}'`, { op, fix: `use ${deviceNames.join(' or ')}` });
+  return known;
+}
+
+function checked(op: string, name: string): DeviceName {
+  const known = demandName(op, name);
+  if (known === 'webgpu' && !isWebGpuOpen())
+    throw new DeviceError('the device webgpu is not open yet: finding an adapter takes a wait', {
+      op,
+      fix: "call await init('webgpu') first",
+    });
   if (known === 'wasm' && !hasWasm())
     throw new DeviceError('this engine has no WebAssembly with vectors, or a policy forbids to compile any', {
       op,
@@ -37,10 +68,38 @@ function checked(op: string, name: string): DeviceName {
 }
 
 /** The target that graphs are compiled for. */
-export function defaultTarget(): Target {
-  const name = getDefaultDevice();
+export const defaultTarget = (): Target => targetOf(placeNow());
+
+/** Where new tensors belong, unless an op says otherwise. */
+export const placeNow = (): Place => placeOverride ?? (getDefaultDevice() === 'webgpu' ? 'webgpu' : 'cpu');
+let placeOverride: Place | undefined;
+
+/** Runs `f` with new tensors belonging to `place`: beside those that they will meet. */
+export function at<T>(place: Place, f: () => T): T {
+  const before = placeOverride;
+  placeOverride = place;
+  try {
+    return f();
+  } finally {
+    placeOverride = before;
+  }
+}
+
+/** The target that graphs over tensors of a place are compiled for: with a GPU as the default, WebAssembly is what the CPU has. */
+export function targetOf(place: Place): Target {
+  const chosen = getDefaultDevice();
+  const name = place === 'webgpu' ? place : chosen === 'webgpu' ? (hasWasm() ? 'wasm' : 'js') : chosen;
+  if (name === 'webgpu') webgpuMachine();
   targets[name] ??= wasmHere();
   return targets[name];
+}
+
+/** The place that a name of a device, or `cpu`, stands for, if it is one. Throws DeviceError for one that is not open. */
+export function placeNamed(op: string, name: string): Place | undefined {
+  if (name === 'cpu' || name === 'js' || name === 'wasm') return 'cpu';
+  if (name !== 'webgpu') return undefined;
+  checked(op, name);
+  return name;
 }
 
 /** Asked for once per process: what fits the engine and the processor. */

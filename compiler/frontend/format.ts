@@ -3,7 +3,7 @@ import { type DType, isFloat, type TypedArray } from '../../runtime/dtype.ts';
 import { ArgumentError, AutogradError } from '../../runtime/errors.ts';
 import { observe } from './boundary.ts';
 import { dtypeName } from './dtypes.ts';
-import { currentTrace, recording } from './record.ts';
+import { currentTrace, placeOfValue, recording } from './record.ts';
 import type { Tensor } from './tensor.ts';
 
 export type PrintOptions = {
@@ -37,6 +37,14 @@ export function toText(t: Tensor): string {
   const trace = currentTrace();
   if (trace !== undefined && t.storage.born.trace === trace)
     return `${prefix}[${t.shape.join(', ')}], dtype=${dtypeName(t.element)}, under ${trace.op})`;
+  if (placeOfValue(t.storage.value) === 'webgpu') {
+    const what = `[${t.shape.join(', ')}], dtype=${dtypeName(t.element)}, device=webgpu`;
+    return withSuffixes(
+      prefix + what,
+      [...suffixesOf(t).filter((s) => !s.startsWith('dtype') && !s.startsWith('size')), 'await data() for the elements'],
+      prefix.length,
+    );
+  }
   const elements: Elements = { data: observe(recording(() => t.value())), shape: t.shape, element: t.element };
   const body = t.numel() === 0 ? '[]' : nested(elements, prefix.length);
   return withSuffixes(prefix + body, suffixesOf(t), prefix.length);

@@ -1,7 +1,8 @@
 // The three ways in which an op makes a tensor: a new value, a view, or a write in place. Everything that users call ends in one of them.
 
-import { isFloat } from '../../runtime/dtype.ts';
-import { AutogradError, DTypeError, IRError, ShapeError } from '../../runtime/errors.ts';
+import type { Place } from '../../runtime/buffer.ts';
+import { type DType, isFloat } from '../../runtime/dtype.ts';
+import { AutogradError, DeviceError, DTypeError, IRError, ShapeError } from '../../runtime/errors.ts';
 import { b, usable } from '../ir/builder.ts';
 import { sameShape, shapeText } from '../ir/dim.ts';
 import { avalOf, dtypeOf, type Value } from '../ir/node.ts';
@@ -11,9 +12,11 @@ import { type Edge, GradFn } from './autograd/graph.ts';
 import { demandNoInference, demandSavable } from './autograd/inference.ts';
 import { isGradEnabled, mayMeetInference } from './autograd/mode.ts';
 import { packSaved, savedHooks } from './autograd/savedHooks.ts';
-import { flushBefore } from './boundary.ts';
+import { flushBefore, settle } from './boundary.ts';
+import { at, placeNow } from './device.ts';
+import { dtypeName } from './dtypes.ts';
 import { edgeOf, requiresGradOf, stopped, type View } from './handle.ts';
-import { beginOp, currentInterval, currentTrace, recording } from './record.ts';
+import { beginOp, currentInterval, currentTrace, placeOfValue, recording } from './record.ts';
 import { read, type Storage, storageOf, write } from './storage.ts';
 import type { Tensor } from './tensor.ts';
 import { applyChain, applyStep, crossesCopies, type Layout, layoutAfter, overlaps, type ViewStep, writeThrough } from './view.ts';
@@ -34,16 +37,45 @@ function record(
 ): { operands: readonly Value[]; results: readonly Value[] } {
   beginOp();
   flushBefore(op);
-  return recording(() => {
-    const operands = distinct(usable(inputs.map((t) => t.value())));
-    try {
-      const results = build(operands);
-      return { operands, results: isCutOff() ? results.map((v) => stopped(v, 'noGrad')) : results };
-    } catch (error) {
-      if (error instanceof IRError) throw new ShapeError(error.message.replace(/ at \S+$/, ''), { op, cause: error });
-      throw error;
-    }
-  });
+  const place = enter(op, inputs);
+  const recorded = (): { operands: readonly Value[]; results: readonly Value[] } =>
+    recording(() => {
+      const operands = distinct(usable(inputs.map((t) => t.value())));
+      try {
+        const results = build(operands);
+        if (place === 'webgpu') for (const v of results) demandOnDevice(op, dtypeOf(v));
+        return { operands, results: isCutOff() ? results.map((v) => stopped(v, 'noGrad')) : results };
+      } catch (error) {
+        if (error instanceof IRError) throw new ShapeError(error.message.replace(/ at \S+$/, ''), { op, cause: error });
+        throw error;
+      }
+    });
+  return place === undefined ? recorded() : at(place, recorded);
+}
+
+/** Where the operands of an op belong, which is where it runs. Undefined inside of a transform, whose arguments may belong anywhere. */
+export function enter(op: string, inputs: readonly Tensor[]): Place | undefined {
+  let place: Place | undefined;
+  for (const { storage } of inputs) {
+    const own = placeOfValue(storage.value);
+    if (own === undefined || own === place) continue;
+    if (place !== undefined)
+      throw new DeviceError(`expected all tensors to be on the same device, but found them on ${place} and on ${own}`, {
+        op,
+        fix: `move one with to('${place}')`,
+      });
+    place = own;
+  }
+  if (place === undefined && currentTrace() !== undefined) return undefined;
+  place ??= placeNow();
+  settle(op, place);
+  return place;
+}
+
+/** Throws DTypeError for what a GPU does not compute with. */
+function demandOnDevice(op: string, dtype: DType): void {
+  if (dtype === 'f64' || dtype === 'f16')
+    throw new DTypeError(`the device webgpu has no ${dtypeName(dtype)}`, { op, fix: "convert with to('float32'), or move with to('cpu')" });
 }
 
 /** A reshape to its own shape is a new name for a value; simplification takes it out again. */
@@ -126,6 +158,7 @@ export function applyView(
   if (layout === undefined) return undefined;
   beginOp();
   flushBefore(op);
+  enter(op, [x]);
   const via = x.via;
   const base = via?.base ?? x;
   const tracked = recordsHistory() && requiresGradOf(x);

@@ -1,6 +1,6 @@
 // Recording: ops only make nodes; an interval holds the nodes since the last boundary. What a boundary does with them is in boundary.ts.
 
-import { type Buffer, hostBuffer } from '../../runtime/buffer.ts';
+import { type Buffer, hostBuffer, type Place } from '../../runtime/buffer.ts';
 import { bytesPerElement, type DType, type TypedArray } from '../../runtime/dtype.ts';
 import { AutogradError, deepStack, InternalError } from '../../runtime/errors.ts';
 import { type HostExpr, hostCall } from '../../runtime/host.ts';
@@ -10,6 +10,7 @@ import { isLeaf, type Location, makeNode, type Node, type Value } from '../ir/no
 import { type Structure, type ValueId, valueId } from '../jit/structure.ts';
 import { currentBackward } from './autograd/running.ts';
 import type { Call, HostCounter } from './call.ts';
+import { placeNow } from './device.ts';
 import type { Generator } from './random.ts';
 import type { Storage } from './storage.ts';
 
@@ -20,6 +21,8 @@ export type HostAction = () => (() => void) | void;
 /** The stretch of recording between two boundaries. */
 export type Interval = {
   nodes: Node[];
+  /** Where it will run: where the tensors of its first op belong. */
+  place: Place | undefined;
   /** Bytes that the recorded values would take. */
   bytes: number;
   /** Leaves that stand for values of earlier intervals which nobody has computed yet. */
@@ -102,6 +105,7 @@ export type SlotRecord = {
 
 const newInterval = (trace?: Trace, call?: Call): Interval => ({
   nodes: [],
+  place: undefined,
   bytes: 0,
   claims: [],
   carried: [],
@@ -196,9 +200,21 @@ export function bufferOf(v: Value): Buffer | undefined {
   return v.node.op === 'slot' ? undefined : recordedOf(v.node).buffers?.[v.index];
 }
 
+/** Where a value belongs; undefined for numbers and for what stands for an argument. */
+export function placeOfValue(v: Value): Place | undefined {
+  for (let at = v; ; ) {
+    if (at.node.op === 'slot') return undefined;
+    if (at.node.op !== 'input') return recordedOf(at.node)?.interval.place;
+    const { buffer, claim, placeholder } = leafRecordOf(at.node);
+    if (buffer !== undefined) return buffer.place;
+    if (claim === undefined) return placeholder?.of === undefined ? undefined : placeOfValue(placeholder.of.storage.value);
+    at = claim;
+  }
+}
+
 /** A leaf for an array that nobody writes to any more. */
 export const leafOf = (array: TypedArray, aval: Value['node']['outputs'][number]): Value =>
-  leafOfBuffer(hostBuffer(aval.dtype, array), aval);
+  leafOfBuffer(hostBuffer(aval.dtype, array, placeNow()), aval);
 
 /** A leaf filled at random on the host; replays of compiled code fill it anew, in recorded order and whether or not anything reads it. */
 export function drawnLeaf(aval: Value['node']['outputs'][number], generator: Generator, draw: () => TypedArray): Value {

@@ -7,6 +7,7 @@ import { getDefaultDevice } from '../frontend/device.ts';
 import { parse } from '../ir/parse.ts';
 import { environment } from '../jit/environment.ts';
 import { load } from '../jit/executable.ts';
+import { findGpu } from '../jit/gpu.ts';
 import { threadCount } from '../jit/machine.ts';
 import { cacheFolder, listEntries } from '../jit/store.ts';
 import { compileGraph } from '../lower/compile.ts';
@@ -95,13 +96,11 @@ function threads(): Finding[] {
   return [shared, ok('threads', `${threadCount()} ${why}`)];
 }
 
-type Gpu = { requestAdapter(): Promise<{ readonly info?: { readonly vendor?: string; readonly architecture?: string } } | null> };
-
 /** In Node through the optional package `webgpu`. */
 async function webgpu(): Promise<Finding> {
   const what = 'WebGPU adapter';
   try {
-    const gpu = (globalThis.navigator as { gpu?: Gpu } | undefined)?.gpu ?? (await dawn());
+    const gpu = await findGpu();
     if (gpu === undefined)
       return { what, state: 'missing', detail: "the package 'webgpu' is not installed", fix: 'npm install webgpu (134 MB)' };
     const adapter = await gpu.requestAdapter();
@@ -111,22 +110,6 @@ async function webgpu(): Promise<Finding> {
   } catch (error) {
     return { what, state: 'missing', detail: `cannot be asked for: ${error instanceof Error ? error.message : String(error)}` };
   }
-}
-
-async function dawn(): Promise<Gpu | undefined> {
-  // Not a constant, so that no bundler looks for it.
-  const name = 'webgpu';
-  let create: (flags: readonly string[]) => Gpu;
-  try {
-    ({ create } = await import(/* @vite-ignore */ name));
-  } catch (error) {
-    if ((error as { code?: string }).code === 'ERR_MODULE_NOT_FOUND') return undefined;
-    throw error;
-  }
-  // Dawn ends the process if this object is collected.
-  const gpu = create([]);
-  (globalThis as { fluxionDawn?: Gpu }).fluxionDawn = gpu;
-  return gpu;
 }
 
 function cache(): Finding {

@@ -1,11 +1,13 @@
 // Makes a Program ready to run on the device that it was compiled for.
-import { DeviceError, ProgramError } from '../../runtime/errors.ts';
+import { ProgramError } from '../../runtime/errors.ts';
 import type { Executable } from '../../runtime/executable.ts';
 import { bind, type KernelFunction } from '../../runtime/execute.ts';
 import { faults } from '../../runtime/faults.ts';
 import type { KernelCode, Program } from '../../runtime/program.ts';
 import { bindWasm } from '../../runtime/wasm/execute.ts';
+import { bindWebGpu } from '../../runtime/webgpu/execute.ts';
 import { evaluated } from './evaluate.ts';
+import { webgpuMachine } from './gpu.ts';
 import { wasmMachine } from './machine.ts';
 
 export type { Executable } from '../../runtime/executable.ts';
@@ -22,10 +24,7 @@ export function load(program: Program): Executable {
     case 'wasm':
       return bindWasm(program, wasmMachine(), faults);
     case 'webgpu':
-      throw new DeviceError(`the program '${program.name}' is for webgpu, which does not run yet`, {
-        op: 'load',
-        fix: "compile it with the target 'wasm' or 'js'",
-      });
+      return bindWebGpu(program, webgpuMachine(), faults);
   }
 }
 

@@ -116,7 +116,6 @@ const alikeByHash = 8;
 
 /** The structure of a stretch: an equal one met before, or a new one. */
 export function structureOf(s: Stretch, target: Target): Structure {
-<<<<<<< /work/main/compiler/jit/structure.ts
   const bucket = known.get(s.hash) ?? [];
   const found = bucket.find((c) => c.target === target && sameStretch(c, s));
   // What is set anew stands last.
@@ -127,14 +126,6 @@ export function structureOf(s: Stretch, target: Target): Structure {
   }
   const made = templateOf(s, target);
   known.set(s.hash, [...bucket.slice(1 - alikeByHash), made]);
-=======
-  const bucket = known.get(s.hash);
-  const found = bucket?.find((c) => c.target === target && sameStretch(c, s));
-  if (found !== undefined) return found;
-  const made = templateOf(s, target);
-  if (known.size >= capacity) known.delete(known.keys().next().value!);
-  known.set(s.hash, [...(bucket ?? []), made]);
->>>>>>> /tmp/brief/land.new
   return made;
 }
 

@@ -55,7 +55,7 @@ export function bindWebGpu(data: Program, m: Machine, faults?: Faults): Executab
           return;
         }
         faults?.at?.('alloc', i);
-        const buffer = given[i] ?? emptyBuffer(port.dtype, numel(port.shape));
+        const buffer = given[i] ?? emptyBuffer(port.dtype, numel(port.shape), 'webgpu');
         const { memory, before } = outputMemory(m, buffer, nameOf(port));
         if (before !== undefined) replaced.push({ ...buffer, block: before });
         outputs.push(buffer);

@@ -1,6 +1,6 @@
 // Opens WebGPU devices, and keeps what is made on one for all its Programs: the arena and pipelines.
 import { DeviceError, OutOfMemoryError } from '../errors.ts';
-import { type GpuBlock, readBlock, recycle } from './memory.ts';
+import { type GpuBlock, readBlock, readStatus, recycle } from './memory.ts';
 import { type Machine, newBuffer, usage } from './state.ts';
 
 const howToGet = "in Node install the package 'webgpu' and a Vulkan driver; in a browser use one with WebGPU";
@@ -45,6 +45,11 @@ export function makeMachine(device: GPUDevice): Machine {
     m.broken = new DeviceError(`the WebGPU device was lost (${reason}): ${message}`, { op: 'webgpu', fix: 'open the device again' });
   });
   return m;
+}
+
+/** Waits until all that was submitted is done, and throws what went wrong in it. */
+export async function idle(m: Machine): Promise<void> {
+  await readStatus(m);
 }
 
 /** The arena, grown if it is too small. Work that was submitted before still has the old one. */

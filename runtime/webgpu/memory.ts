@@ -84,20 +84,31 @@ export function upload({ device }: Machine, memory: GPUBuffer, host: TypedArray)
 export async function readBlock(m: Machine, { dtype, length, memory }: GpuBlock): Promise<TypedArray> {
   checkHealth(m);
   if (memory === undefined) throw new DeviceError('the elements are gone: their memory was given back', { op: 'read' });
+  const bytes = await readAfterStatus(m, memory, bytesOf({ dtype, length }));
+  return viewOf(dtype, bytes, 0, length);
+}
+
+/** Waits for all work, and throws what went wrong in it. */
+export const readStatus = (m: Machine): Promise<unknown> => readAfterStatus(m, m.status, 0);
+
+/** Words of the status that are read along, so that one wait serves both. */
+const statusBytes = 16;
+
+async function readAfterStatus(m: Machine, memory: GPUBuffer, length: number): Promise<ArrayBuffer> {
+  checkHealth(m);
   const { device } = m;
-  const bytes = Math.ceil(bytesOf({ dtype, length }) / 4) * 4;
-  // The status first, so that one wait serves both.
-  const staging = newBuffer(m, 'read-back', 16 + bytes, usage.mapRead | usage.copyTo);
+  const bytes = Math.ceil(length / 4) * 4;
+  const staging = newBuffer(m, 'read-back', statusBytes + bytes, usage.mapRead | usage.copyTo);
   const encoder = device.createCommandEncoder();
-  encoder.copyBufferToBuffer(m.status, 0, staging, 0, 16);
-  if (bytes > 0) encoder.copyBufferToBuffer(memory, 0, staging, 16, bytes);
+  encoder.copyBufferToBuffer(m.status, 0, staging, 0, statusBytes);
+  if (bytes > 0) encoder.copyBufferToBuffer(memory, 0, staging, statusBytes, bytes);
   device.queue.submit([encoder.finish()]);
   try {
     await staging.mapAsync(mapForReading);
     checkHealth(m);
     const copy = staging.getMappedRange().slice(0);
     checkStatus(m, new Int32Array(copy, 0, 3));
-    return viewOf(dtype, copy.slice(16), 0, length);
+    return copy.slice(statusBytes);
   } catch (cause) {
     if (cause instanceof FluxionError) throw cause;
     // The promise of the loss may settle after that of the mapping.

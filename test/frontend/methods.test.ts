@@ -6,7 +6,8 @@ import { Tensor } from '../../compiler/index.ts';
 const families: Readonly<Record<string, string>> = {
   autograd:
     'backward detach detach_ grad gradFn isInference isLeaf registerHook registerPostAccumulateGradHook requiresGrad requiresGrad_ retainGrad retainsGrad',
-  observe: 'data dataSync device dim dispose dtype item itemSync ndim numel shape size storageOffset stride toJSON toString tolist tolistSync',
+  observe:
+    'data dataSync device dim dispose dtype item itemSync ndim numel shape size storageOffset stride toJSON toString tolist tolistSync',
   arithmetic: `add add_ addcdiv addcdiv_ addcmul addcmul_ copysign div div_ floorDivide floorDivide_ fmod fmod_ heaviside hypot lerp lerp_
     logaddexp mul mul_ pow pow_ remainder remainder_ sub sub_ xlogy`,
   unary: `abs abs_ acos acosh asin asinh atan atanh ceil ceil_ cos cos_ cosh deg2rad erf erfc exp exp2 exp_ expm1 floor floor_ frac isfinite isinf

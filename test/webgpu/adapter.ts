@@ -1,6 +1,8 @@
 // A WebGPU adapter for tests on any machine: Dawn in Node over SwiftShader, a software Vulkan that a Chromium package brings along.
 import { constants } from 'node:os';
 import { join } from 'node:path';
+import { init } from '../../compiler/frontend/device.ts';
+import { findGpu } from '../../compiler/jit/gpu.ts';
 import { openMachine } from '../../runtime/webgpu/machine.ts';
 import type { Machine } from '../../runtime/webgpu/state.ts';
 import { chromiumFolder } from '../chromium-package.ts';
@@ -8,11 +10,8 @@ import { chromiumFolder } from '../chromium-package.ts';
 /** Keeps the library after `dlopen` said that it is no add-on of Node. */
 const noDelete = 0x1000;
 
-/** What `create` returns must stay reachable, or Dawn is torn down under its devices. */
-const kept = globalThis as { dawn?: GPU };
-
-async function dawn(): Promise<GPU> {
-  if (kept.dawn !== undefined) return kept.dawn;
+/** Lets Dawn find the software Vulkan, if no other one is asked for. */
+export async function provideVulkan(): Promise<void> {
   const folder = await chromiumFolder();
   process.env.VK_ICD_FILENAMES ??= join(folder, 'vk_swiftshader_icd.json');
   try {
@@ -20,10 +19,16 @@ async function dawn(): Promise<GPU> {
   } catch {
     // It always says so.
   }
-  const { create } = await import('webgpu');
-  kept.dawn = create([]) as GPU;
-  return kept.dawn;
 }
 
 /** A fresh device with nothing on it. */
-export const testMachine = async (): Promise<Machine> => openMachine(await dawn());
+export async function testMachine(): Promise<Machine> {
+  await provideVulkan();
+  return openMachine(await findGpu());
+}
+
+/** Makes `webgpu` a device that tensors can be moved to. */
+export async function initWebGpu(): Promise<void> {
+  await provideVulkan();
+  await init('webgpu');
+}

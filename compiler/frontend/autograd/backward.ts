@@ -2,8 +2,9 @@
 import { ArgumentError, AutogradError, ShapeError } from '../../../runtime/errors.ts';
 import { b, full } from '../../ir/builder.ts';
 import { sameShape, shapeText } from '../../ir/dim.ts';
+import { at, placeNow } from '../device.ts';
 import { edgeOf, placeOf } from '../handle.ts';
-import { newTensor } from '../op.ts';
+import { enter, newTensor } from '../op.ts';
 import { isTensor } from '../pytree.ts';
 import { beginOp, currentInterval, currentTrace, recording } from '../record.ts';
 import { storageOf } from '../storage.ts';
@@ -104,6 +105,11 @@ export function backward(outputs: Tensor | readonly Tensor[], gradients?: Tensor
   beginOp();
   demandOutside(op);
   const list = listOf(outputs);
+  const place = enter(op, list.filter(isTensor));
+  at(place ?? placeNow(), () => backwardFrom(op, list, gradients, options));
+}
+
+function backwardFrom(op: string, list: readonly Tensor[], gradients: Tensor | Gradients | undefined, options: BackwardOptions): void {
   const createGraph = options.createGraph ?? false;
   const inputs = options.inputs === undefined ? undefined : edgesOf(op, listOf(options.inputs));
   if (inputs?.length === 0) throw new ArgumentError('`inputs` must not be empty', { op });
@@ -146,14 +152,17 @@ export function grad(
     throw new ArgumentError('expected allowUnused to be true or not passed when materializeGrads is true', { op });
   const edges = edgesOf(op, by);
   const retainGraph = options.retainGraph ?? createGraph;
+  const place = enter(op, listOf(outputs).filter(isTensor)) ?? placeNow();
   const run = (gradOutputs: Gradients): (Tensor | null)[] =>
-    runBackward({
-      roots: rootsOf(op, listOf(outputs), gradOutputs),
-      createGraph,
-      retainGraph,
-      inputs: edges,
-      accumulates: false,
-    }).map((ct) => (ct === null ? null : gradientTensor(ct)));
+    at(place, () =>
+      runBackward({
+        roots: rootsOf(op, listOf(outputs), gradOutputs),
+        createGraph,
+        retainGraph,
+        inputs: edges,
+        accumulates: false,
+      }),
+    ).map((ct) => (ct === null ? null : gradientTensor(ct)));
   const batch = options.isGradsBatched ?? false;
   const found = batch ? batchedGradients(options.gradOutputs ?? [], run, createGraph) : run(options.gradOutputs);
   return found.map((t, i) => {

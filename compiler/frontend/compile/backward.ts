@@ -11,7 +11,7 @@ import { type Edge, GradFn } from '../autograd/graph.ts';
 import { isGradEnabled } from '../autograd/mode.ts';
 import { freed } from '../autograd/residuals.ts';
 import { carryClaims, deferSteps, observedBy, realise } from '../boundary.ts';
-import { defaultTarget } from '../device.ts';
+import { placeNow, targetOf } from '../device.ts';
 import { edgeOf } from '../handle.ts';
 import { newTensor } from '../op.ts';
 import { currentInterval, type LeafRecord, leafOfBuffer, recording, resolve, startInterval } from '../record.ts';
@@ -147,7 +147,7 @@ function describe(
     return output >= 0 ? output : needed(r, sourceOf(r, v));
   });
   return {
-    structure: structureOf(stretch, defaultTarget()),
+    structure: structureOf(stretch, targetOf(currentInterval().place ?? placeNow())),
     roots: computed.map((v) => valueId(position.get(v.node)!, v.index)),
     leaves,
     outputs: outputs.map((t) => ({ dtype: t.element, shape: t.shape })),

@@ -144,7 +144,13 @@ export function guardsOf(r: Recording): Guards {
     .filter((t) => !guarded.tensors.has(t) && !call.made.has(t) && !found.includes(t))
     .map((tensor) => {
       guarded.tensors.add(tensor);
-      return { tensor, dtype: tensor.element, requiresGrad: requiresGradOf(tensor), alias: foundAt(r, tensor.storage) };
+      return {
+        tensor,
+        dtype: tensor.element,
+        device: tensor.device,
+        requiresGrad: requiresGradOf(tensor),
+        alias: foundAt(r, tensor.storage),
+      };
     });
   const state = [...call.guards.slice(guarded.state), ...propertiesOf(r)];
   guarded.state = call.guards.length;

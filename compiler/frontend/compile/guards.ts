@@ -15,6 +15,7 @@ export const guardOf = (t: Tensor, index: number, all: readonly Tensor[]): Argum
   shape: t.shape,
   requiresGrad: requiresGradOf(t),
   isView: t.via !== undefined,
+  device: t.device,
   alias: all.findIndex((u, i) => i <= index && u.storage === t.storage),
   itself: isKept(t.storage) ? t : undefined,
 });
@@ -91,6 +92,7 @@ function argumentsHold(guards: readonly ArgumentGuard[], found: Found): boolean 
       !sameShape(t.layout.shape, g.shape) ||
       requiresGradOf(t) !== g.requiresGrad ||
       (t.via !== undefined) !== g.isView ||
+      t.device !== g.device ||
       (isKept(t.storage) ? t : undefined) !== g.itself ||
       !isFirst(found, i, g.alias)
     )
@@ -126,8 +128,8 @@ export function holds({ gradients, captured, state, apart, from, to }: Guards, f
     at++;
   }
   for (let i = 0; i < captured.length; i++) {
-    const { tensor, dtype, requiresGrad, alias } = captured[i]!;
-    if (tensor.element !== dtype || requiresGradOf(tensor) !== requiresGrad) return false;
+    const { tensor, dtype, device, requiresGrad, alias } = captured[i]!;
+    if (tensor.element !== dtype || tensor.device !== device || requiresGradOf(tensor) !== requiresGrad) return false;
     if (alias !== undefined && found[alias]!.storage !== tensor.storage) return false;
   }
   for (let i = 0; i < state.length; i++) if (!Object.is(state[i]!.read(), state[i]!.value)) return false;

@@ -54,6 +54,7 @@ export function mismatch(s: Specialisation, args: readonly unknown[]): Mismatch 
     if (t.shape.length !== g.shape.length) return differs(`dimensions of ${name}`, g.shape.length, t.shape.length);
     const d = g.shape.findIndex((n, axis) => n !== t.shape[axis]);
     if (d >= 0) return differs(`size of dimension ${d} of ${name}`, g.shape[d], t.shape[d]);
+    if (t.device !== g.device) return differs(`device of ${name}`, g.device, t.device);
     if (requiresGradOf(t) !== g.requiresGrad) return differs(`requiresGrad of ${name}`, g.requiresGrad, requiresGradOf(t));
     if ((t.via !== undefined) !== g.isView) return differs(`whether ${name} is a view`, g.isView, t.via !== undefined);
     if ((isKept(t.storage) ? t : undefined) !== g.itself)
@@ -108,8 +109,9 @@ export function guardMismatch(g: Guards, found: Found, names: readonly string[])
     if (requiresGradOf(gradient) !== requiresGrad)
       return { guard: `requiresGrad of the ${name}`, expected: String(requiresGrad), actual: String(!requiresGrad) };
   }
-  for (const { tensor, dtype, requiresGrad } of g.captured) {
+  for (const { tensor, dtype, device, requiresGrad } of g.captured) {
     const name = `the captured ${textOf(tensor)}`;
+    if (tensor.device !== device) return { guard: `device of ${name}`, expected: device, actual: tensor.device };
     if (tensor.element !== dtype) return { guard: `dtype of ${name}`, expected: dtypeName(dtype), actual: dtypeName(tensor.element) };
     if (requiresGradOf(tensor) !== requiresGrad)
       return { guard: `requiresGrad of ${name}`, expected: String(requiresGrad), actual: String(!requiresGrad) };

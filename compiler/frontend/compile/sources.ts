@@ -2,6 +2,7 @@
 import { type Buffer, hostBuffer, readSync } from '../../../runtime/buffer.ts';
 import { realise } from '../boundary.ts';
 import { convert } from '../creation.ts';
+import { placeNow } from '../device.ts';
 import { bufferOf, recording } from '../record.ts';
 import type { Tensor } from '../tensor.ts';
 import { isContiguous } from '../view.ts';
@@ -39,12 +40,12 @@ export function bufferAt(walk: Walk, source: Source): Buffer {
     case 'capture':
       return realise(source.storage.value);
     case 'draw':
-      return hostBuffer(source.dtype, source.draw());
+      return hostBuffer(source.dtype, source.draw(), placeNow());
     case 'constant':
       return source.buffer;
     case 'number':
     case 'slot':
-      return hostBuffer(source.dtype, convert([numberOf(walk, source)], source.dtype));
+      return hostBuffer(source.dtype, convert([numberOf(walk, source)], source.dtype), placeNow());
     case 'computed': {
       const { segment, outputs } = walk.walked[source.depth]!;
       return outputs[segment.plan!.roots.indexOf(source.id)]!;
@@ -55,7 +56,7 @@ export function bufferAt(walk: Walk, source: Source): Buffer {
 /** The elements that a view shows: cut out where they lie together, else computed. */
 export function shownBy(t: Tensor): Buffer {
   const stored = bufferOf(t.storage.value);
-  if (stored === undefined || !isContiguous(t.layout)) return realise(recording(() => t.value()));
+  if (stored === undefined || stored.place === 'webgpu' || !isContiguous(t.layout)) return realise(recording(() => t.value()));
   const { offset } = t.layout;
   return hostBuffer(t.element, readSync(stored).slice(offset, offset + t.numel()));
 }

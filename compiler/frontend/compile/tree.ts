@@ -141,6 +141,7 @@ export type GradientGuard = {
 export type CapturedGuard = {
   readonly tensor: Tensor;
   readonly dtype: DType;
+  readonly device: Buffer['place'];
   readonly requiresGrad: boolean;
   /** The found tensor that shares its storage. */
   readonly alias: FoundIndex | undefined;
@@ -169,6 +170,7 @@ export type ArgumentGuard = {
   readonly shape: readonly number[];
   readonly requiresGrad: boolean;
   readonly isView: boolean;
+  readonly device: Buffer['place'];
   /** The first argument with the same storage. */
   readonly alias: number;
   /** The tensor itself, where it is state: the function may have captured it as well, as it would not have captured another one. */

@@ -3,12 +3,14 @@ import { ArgumentError, DTypeError, IndexError, ShapeError } from '../../../runt
 import { b, full } from '../../ir/builder.ts';
 import { avalOf, type Value } from '../../ir/node.ts';
 import { demandIntegers, demandTensors } from '../arguments.ts';
+import { type DeviceName, placeNamed } from '../device.ts';
 import { dimOf, dimsOf } from '../dims.ts';
 import { type DTypeName, elementOf } from '../dtypes.ts';
 import { apply, applyInPlace, applyToList, applyView, asOneFunction } from '../op.ts';
 import { broadcastShapes, castTo, promoteTypes, scalarValue } from '../operands.ts';
 import { isTensor } from '../pytree.ts';
 import type { Tensor } from '../tensor.ts';
+import { transfer } from '../transfer.ts';
 import { applyStep, isContiguous, type ViewStep } from '../view.ts';
 
 /** A view, or, where no strides describe it, a copy. */
@@ -240,10 +242,12 @@ export function contiguous(x: Tensor): Tensor {
   return isContiguous(x.layout) ? x : clone(x);
 }
 
-/** The tensor in another dtype; itself where it has it already. */
-export function to(x: Tensor, dtype: DTypeName): Tensor {
+/** The tensor in another dtype or on another device (`cpu`, `webgpu`); itself where it is that already. */
+export function to(x: Tensor, dtype: DTypeName | DeviceName | 'cpu'): Tensor {
   demandTensors('to', x);
-  const element = elementOf(dtype, 'to');
+  const place = placeNamed('to', dtype);
+  if (place !== undefined) return transfer(x, place);
+  const element = elementOf(dtype as DTypeName, 'to');
   if (element === x.element) return x;
   if (element === 'f16') throw new DTypeError('this device has no float16', { op: 'to', fix: "use 'float32'" });
   return apply('to', [x], (v) => b.cast(v, { to: element }));

@@ -1,15 +1,16 @@
 // Tensor methods that look at values: each is a boundary if the value is not realised yet.
-import { copy, copySync } from '../../../runtime/buffer.ts';
+import { copy, copySync, type Place } from '../../../runtime/buffer.ts';
 import type { TypedArray } from '../../../runtime/dtype.ts';
 import { ArgumentError } from '../../../runtime/errors.ts';
 import { numel } from '../../ir/dim.ts';
-import { observe, observeNumber, realise } from '../boundary.ts';
+import { demandAtHand, observe, observeNumber, realise } from '../boundary.ts';
 import { dimOf } from '../dims.ts';
 import { dispose } from '../dispose.ts';
 import { type DTypeName, dtypeName } from '../dtypes.ts';
 import { toText } from '../format.ts';
 import { recording } from '../record.ts';
 import type { Tensor } from '../tensor.ts';
+import { placeOfTensor } from '../transfer.ts';
 import { AutogradMethods } from './autograd.ts';
 
 /** Numbers as nested arrays, as deep as the tensor has dimensions. */
@@ -29,8 +30,8 @@ export abstract class ObserveMethods extends AutogradMethods {
     return dtypeName(this.element);
   }
   /** Where the tensor lives. */
-  get device(): 'cpu' {
-    return 'cpu';
+  get device(): Place {
+    return placeOfTensor(this as unknown as Tensor);
   }
   /** The sizes, or the size of one dimension (negative: from the end). */
   size(): readonly number[];
@@ -61,20 +62,20 @@ export abstract class ObserveMethods extends AutogradMethods {
   }
   /** As `data()`, at once; CPU devices only. */
   dataSync(this: Tensor): TypedArray {
-    return copySync(realise(recording(() => this.value())));
+    const value = recording(() => this.value());
+    demandAtHand(value);
+    return copySync(realise(value));
   }
 
   /** The one element. Throws ArgumentError if there are more. */
   async item(this: Tensor): Promise<number> {
-    return this.itemSync();
+    if (this.device === 'cpu') return this.itemSync();
+    demandOne(this);
+    return Number((await this.data())[0]!);
   }
   /** As `item()`, at once; CPU devices only. */
   itemSync(this: Tensor): number {
-    if (this.numel() !== 1)
-      throw new ArgumentError(`a tensor with ${this.numel()} elements cannot be converted to a number`, {
-        op: 'item',
-        fix: 'index one element, or reduce first',
-      });
+    demandOne(this);
     return Number(observeNumber(recording(() => this.value())));
   }
 
@@ -91,23 +92,11 @@ export abstract class ObserveMethods extends AutogradMethods {
 
   /** Nested arrays of numbers; bool as booleans, int64 as numbers where they are exact and bigints where not. */
   async tolist(this: Tensor): Promise<Nested> {
-    return this.tolistSync();
+    return this.device === 'cpu' ? this.tolistSync() : nested(this, await this.data());
   }
   /** As `tolist()`, at once; CPU devices only. */
   tolistSync(this: Tensor): Nested {
-    const data = observe(recording(() => this.value()));
-    const one = (i: number): Nested => {
-      const v = data[i]!;
-      if (this.element === 'bool') return v === 1;
-      return typeof v === 'bigint' ? (Number.isSafeInteger(Number(v)) ? Number(v) : v) : v;
-    };
-    const nest = (axis: number, offset: number, count: number): Nested => {
-      const n = this.shape[axis];
-      if (n === undefined) return one(offset);
-      const inner = n === 0 ? 0 : count / n;
-      return Array.from({ length: n }, (_, i) => nest(axis + 1, offset + i * inner, inner));
-    };
-    return nest(0, 0, this.numel());
+    return nested(this, observe(recording(() => this.value())));
   }
 
   /**
@@ -139,4 +128,28 @@ export abstract class ObserveMethods extends AutogradMethods {
   toJSON(this: Tensor): Nested {
     return this.tolistSync();
   }
+}
+
+function demandOne(t: Tensor): void {
+  if (t.numel() === 1) return;
+  throw new ArgumentError(`a tensor with ${t.numel()} elements cannot be converted to a number`, {
+    op: 'item',
+    fix: 'index one element, or reduce first',
+  });
+}
+
+/** Elements as nested arrays. */
+function nested(t: Tensor, data: TypedArray): Nested {
+  const one = (i: number): Nested => {
+    const v = data[i]!;
+    if (t.element === 'bool') return v === 1;
+    return typeof v === 'bigint' ? (Number.isSafeInteger(Number(v)) ? Number(v) : v) : v;
+  };
+  const nest = (axis: number, offset: number, count: number): Nested => {
+    const n = t.shape[axis];
+    if (n === undefined) return one(offset);
+    const inner = n === 0 ? 0 : count / n;
+    return Array.from({ length: n }, (_, i) => nest(axis + 1, offset + i * inner, inner));
+  };
+  return nest(0, 0, t.numel());
 }

@@ -1,5 +1,6 @@
 // Tensor methods: shapes, views, joining and splitting. What each does in detail is written at its function in functional/shape.ts.
 
+import type { DeviceName } from '../device.ts';
 import type { DTypeName } from '../dtypes.ts';
 import * as d from '../functional/diagonal.ts';
 import * as f from '../functional/shape.ts';
@@ -80,9 +81,12 @@ export abstract class ShapeMethods extends ReductionMethods {
   contiguous(this: Tensor): Tensor {
     return f.contiguous(this);
   }
-  /** In another dtype; itself if it has it. */
-  to(this: Tensor, dtype: DTypeName): Tensor {
-    return f.to(this, dtype);
+  /**
+   * In another dtype, or on another device; itself if it is that already. From `webgpu` to `cpu` elements are on their way when this returns:
+   * `await` data() of the result, or synchronize().
+   */
+  to(this: Tensor, target: DTypeName | DeviceName | 'cpu'): Tensor {
+    return f.to(this, target);
   }
   /** Elements of another, cast and broadcast, copied over these. */
   copy_(this: Tensor, from: Tensor): Tensor {

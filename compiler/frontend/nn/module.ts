@@ -4,11 +4,13 @@ import { isFloat } from '../../../runtime/dtype.ts';
 import { ArgumentError, DeviceError, KeyError } from '../../../runtime/errors.ts';
 import type { HookHandle } from '../autograd/graph.ts';
 import { noGrad } from '../autograd/mode.ts';
+import { type DeviceName, placeNamed } from '../device.ts';
 import { type DTypeName, elementOf } from '../dtypes.ts';
 import { isTensor } from '../pytree.ts';
 import { assigned, guarded } from '../record.ts';
 import { kept, retype } from '../state.ts';
 import type { Tensor } from '../tensor.ts';
+import { rehouse } from '../transfer.ts';
 import type { BackwardHook, BackwardPreHook } from './backwardHooks.ts';
 import {
   addHook,
@@ -321,12 +323,17 @@ export abstract class Module {
     return this;
   }
 
-  /** Converts floating parameters and buffers in place; the device is always 'cpu' in this version. */
-  to(target: DTypeName | 'cpu'): this {
-    if (target === 'cpu') return this;
+  /** Converts floating parameters and buffers in place, or moves all of them to another device. */
+  to(target: DTypeName | DeviceName | 'cpu'): this {
     if (typeof target !== 'string') throw new ArgumentError('expected a dtype or a device', { op: 'to', fix: "write to('float64')" });
-    if (/^(cuda|gpu|webgpu|wasm|mps)/.test(target)) throw new DeviceError(`there is no device '${target}' in this version`, { op: 'to' });
-    const dtype = elementOf(target, 'to');
+    const place = placeNamed('to', target);
+    if (place !== undefined) {
+      for (const t of [...this.parameters(), ...this.buffers()]) rehouse(t, place);
+      return this;
+    }
+    if (/^(cuda|gpu|mps)/.test(target))
+      throw new DeviceError(`there is no device '${target}'`, { op: 'to', fix: "the GPU is called 'webgpu' here" });
+    const dtype = elementOf(target as DTypeName, 'to');
     if (!isFloat(dtype)) throw new ArgumentError(`a module converts to floating dtypes only, not to ${target}`, { op: 'to' });
     for (const t of [...this.parameters(), ...this.buffers()]) if (isFloat(t.element)) retype(t, dtype);
     return this;

@@ -1,11 +1,17 @@
 // State dicts: the tensors of a module by dotted name, and how they are taken over.
-import type { TypedArray } from '../../../runtime/dtype.ts';
+import type { Buffer } from '../../../runtime/buffer.ts';
+import { readSync } from '../../../runtime/buffer.ts';
 import { ArgumentError, KeyError, ShapeError } from '../../../runtime/errors.ts';
 import { noGrad } from '../autograd/mode.ts';
-import { convert, fromTypedArray } from '../creation.ts';
+import { fromTypedArray } from '../creation.ts';
+import { at } from '../device.ts';
+import { newTensor } from '../op.ts';
 import { isTensor } from '../pytree.ts';
-import { overwrite } from '../state.ts';
+import { leafOfBuffer } from '../record.ts';
+import { replace } from '../state.ts';
+import { storageOf } from '../storage.ts';
 import type { Tensor } from '../tensor.ts';
+import { bufferIn, placeOfTensor } from '../transfer.ts';
 import { Counter } from './parameter.ts';
 
 /** Tensors by name; they share storage with the module, as in PyTorch: clone them to keep them. */
@@ -25,7 +31,7 @@ export type Slot = readonly [name: string, target: Tensor | Counter];
 export function stateDictOf(slots: readonly Slot[]): { [name: string]: Tensor } {
   const dict: { [name: string]: Tensor } = Object.create(null);
   for (const [name, target] of slots)
-    dict[name] = target instanceof Counter ? fromTypedArray(BigInt64Array.of(BigInt(target.value)), []) : target.detach();
+    dict[name] = target instanceof Counter ? at('cpu', () => fromTypedArray(BigInt64Array.of(BigInt(target.value)), [])) : target.detach();
   return dict;
 }
 
@@ -73,7 +79,7 @@ export function load(
   if (sizes.length > 0) throw new ShapeError(sizes.join('; '), { op });
   // Read before anything is written: the dict may hold this module's own tensors.
   const data = present.map(([name, target]) => elementsFor(target, given.get(name)!));
-  const take = (elements: readonly TypedArray[]): void => present.forEach(([, target], i) => void assign(target, elements[i]!));
+  const take = (elements: readonly (Buffer | number)[]): void => present.forEach(([, target], i) => void assign(target, elements[i]!));
   if (after === undefined) {
     take(data);
     return names;
@@ -90,8 +96,8 @@ export function load(
   return names;
 }
 
-const elementsOf = (target: Tensor | Counter): TypedArray =>
-  target instanceof Counter ? BigInt64Array.of(BigInt(target.value)) : target.detach().dataSync().slice();
+const elementsOf = (target: Tensor | Counter): Buffer | number =>
+  target instanceof Counter ? target.value : bufferIn(target, placeOfTensor(target));
 
 function mismatch(missing: readonly string[], unexpected: readonly string[]): string {
   const list = (names: readonly string[]): string => names.map((name) => JSON.stringify(name)).join(', ');
@@ -107,13 +113,18 @@ function sizeMismatch(name: string, target: Tensor | Counter, value: Tensor): st
   return `size mismatch for ${name}: copying a tensor of shape [${value.shape}] where the module has [${shape}]`;
 }
 
-function elementsFor(target: Tensor | Counter, value: Tensor): TypedArray {
-  const data = value.dataSync();
-  return target instanceof Counter || target.element === value.element ? data : convert(data, target.element);
+/** Buffers do not change, so they need no copy. */
+function elementsFor(target: Tensor | Counter, value: Tensor): Buffer | number {
+  if (target instanceof Counter) return Number(readSync(bufferIn(value, 'cpu'))[0]);
+  const fitting = target.element === value.element ? value : value.detach().to(target.dtype);
+  return bufferIn(fitting, placeOfTensor(target));
 }
 
-function assign(target: Tensor | Counter, data: TypedArray): void {
-  if (target instanceof Counter) target.value = Number(data[0]);
-  else if (target.via === undefined) overwrite(target, data);
-  else noGrad(() => void target.copy_(fromTypedArray(data, target.shape)));
+function assign(target: Tensor | Counter, elements: Buffer | number): void {
+  if (target instanceof Counter) target.value = Number(elements);
+  else if (target.via === undefined) replace(target, elements as Buffer);
+  else {
+    const value = newTensor(storageOf(leafOfBuffer(elements as Buffer, { dtype: target.element, shape: target.shape })));
+    noGrad(() => void target.copy_(value));
+  }
 }

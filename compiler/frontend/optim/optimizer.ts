@@ -4,6 +4,7 @@ import { b } from '../../ir/builder.ts';
 import type { Value } from '../../ir/node.ts';
 import { enableGrad, noGrad, type Sync } from '../autograd/mode.ts';
 import { deferSteps, stepBoundary } from '../boundary.ts';
+import { at } from '../device.ts';
 import { zero_ } from '../functional/indexing.ts';
 import { axpy, type Expr, hostScalars, type Scalars, type Steps } from '../hostScalars.ts';
 import { apply } from '../op.ts';
@@ -11,6 +12,7 @@ import { isTensor } from '../pytree.ts';
 import { guarded } from '../record.ts';
 import { kept, stateCopy } from '../state.ts';
 import type { Tensor } from '../tensor.ts';
+import { placeOfTensor } from '../transfer.ts';
 
 /** Parameters that share options. Assign to an option (`group.lr = 0.1`) and the next step uses it. */
 export type ParamGroup<O> = { params: Tensor[]; initialLr?: number } & O;
@@ -152,7 +154,7 @@ export abstract class Optimizer<O extends { lr: number }, S extends ParamState, 
     for (const param of group.params) {
       const { grad } = param;
       if (grad === null) continue;
-      const state = this.state.get(param) ?? this.newState(param, group);
+      const state = this.state.get(param) ?? at(placeOfTensor(param), () => this.newState(param, group));
       if (state !== undefined) this.state.set(param, state);
       const members = bySteps.get(state?.step ?? 0);
       if (members === undefined) bySteps.set(state?.step ?? 0, [{ param, grad, state }]);
