@@ -3,7 +3,7 @@ import { type Node, postorder, type Value } from '../ir/node.ts';
 import type { OpName } from '../ir/opset.ts';
 
 /** Cheaper to make again than to keep: constants, and other looks at a value that is kept anyway. */
-const rebuilt: ReadonlySet<OpName> = new Set<OpName>(['literal', 'iota', 'reshape', 'permute', 'expand']);
+const rebuilt: ReadonlySet<OpName> = new Set<OpName>(['literal', 'size', 'iota', 'reshape', 'permute', 'expand']);
 
 /**
  * The values, independent of the inputs `late`, from which together with `late` all `outputs` can be computed. The graph with them as

@@ -3,7 +3,7 @@ import { type ScalarFn, type ScalarName, scalar } from '../../kernels/scalar.ts'
 import { bytesPerElement, type DType, isFloat } from '../../runtime/dtype.ts';
 import { IRError } from '../../runtime/errors.ts';
 import { type Aval, aval, avalText, sameAval } from './aval.ts';
-import { type Codec, dims, dtype, flag, int, ints, literal, oneOf, type Pairs, pairs, params, text } from './codec.ts';
+import { type Codec, dim, dims, dtype, flag, int, ints, literal, oneOf, type Pairs, pairs, params, text } from './codec.ts';
 import { type Dim, dimAdd, dimMul, dimSub, dimText, fixed, numel, type Shape, sameShape, shapeText } from './dim.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: Codec<T> is invariant, so Codec<unknown> would reject every codec.
@@ -225,6 +225,12 @@ const structural = {
   }),
   slot: op([], { dtype }, (_, a) => aval(a.dtype, [])),
   literal: op([], { value: literal }, (_, a) => aval(a.value.dtype, [])),
+  /** An open size as a number. */
+  size: op([], { dtype, size: dim }, (_, a) => {
+    demand(a.dtype !== 'bool', () => 'a size is no bool');
+    demandShape([a.size]);
+    return aval(a.dtype, []);
+  }),
   iota: op([], { dtype, shape: dims, axis: int }, (_, a) => {
     demandShape(a.shape);
     demandDense(a, 'iota');

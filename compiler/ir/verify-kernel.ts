@@ -14,6 +14,7 @@ const roles = {
   input: 'leaf',
   slot: 'leaf',
   literal: 'generated',
+  size: 'generated',
   iota: 'generated',
   randomBits: 'generated',
   sum: 'reduction',

@@ -3,7 +3,7 @@
 //
 // Three loops over demands (a value at a place under a guard): find them, inputs first; decide backwards which get a name; write forwards.
 import type { Condition, Expr, Extent, Position, Stmt } from '../../kernels/loop.ts';
-import { linearize, valuePosition } from '../../kernels/position.ts';
+import { constant, linearize, valuePosition } from '../../kernels/position.ts';
 import type { ScalarName } from '../../kernels/scalar.ts';
 import type { DType } from '../../runtime/dtype.ts';
 import { InternalError } from '../../runtime/errors.ts';
@@ -179,6 +179,10 @@ function formulaOf(search: Search, { value, at, guard }: Demand): Formula {
   switch (node.op) {
     case 'literal':
       return { inputs: [], write: () => ({ kind: 'literal', ...node.attrs.value }) };
+    case 'size': {
+      const position = constant(extentOf(node.attrs.size, nest.sizes));
+      return { inputs: [], write: () => ({ kind: 'position', dtype, at: position }) };
+    }
     case 'iota': {
       const position = at[node.attrs.axis]!;
       return { inputs: [], reads: [position], write: () => ({ kind: 'position', dtype, at: position }) };
@@ -308,7 +312,7 @@ function decide(demand: Demand): void {
 
 function isFree({ known, value }: Demand): boolean {
   if (known !== undefined) return known.kind === 'literal' || known.kind === 'ref' || known.kind === 'position' || known.kind === 'slot';
-  return value.node.op === 'literal' || value.node.op === 'iota';
+  return value.node.op === 'literal' || value.node.op === 'iota' || value.node.op === 'size';
 }
 
 // ---- write

@@ -2,7 +2,7 @@
 import { threefry } from '../../kernels/scalar.ts';
 import { InternalError } from '../../runtime/errors.ts';
 import { b, lit } from '../ir/builder.ts';
-import { numel, type Shape } from '../ir/dim.ts';
+import { fixed, numel, type Shape } from '../ir/dim.ts';
 import { literalNumber, literalOf } from '../ir/literal.ts';
 import type { Value } from '../ir/node.ts';
 import type { OpName } from '../ir/opset.ts';
@@ -64,6 +64,20 @@ export const leafRules = {
     ],
     ulp: 0,
   },
+  size: {
+    doc: 'A size of the launch as a number.',
+    derivative: { kind: 'none' },
+    batch: repeated(),
+    lower: { kind: 'indexed' },
+    reference: (_, n) => [tabulate(n.outputs[0]!, () => fixed(n.attrs.size))],
+    samples: numbers.map((dtype) => ({ inputs: [], attrs: { dtype, size: 7 } })),
+    refuses: [
+      { inputs: [], attrs: { dtype: 'bool', size: 2 }, message: /a size is no bool/ },
+      { inputs: [], attrs: { dtype: 'f32', size: -1 }, message: /no natural number/ },
+      { inputs: [f32()], attrs: { dtype: 'f32', size: 1 }, message: /size takes 0 operands, got 1/ },
+    ],
+    ulp: 0,
+  },
   iota: {
     doc: 'The position along `axis`.',
     derivative: { kind: 'none' },
@@ -109,7 +123,7 @@ export const leafRules = {
     ],
     ulp: 0,
   },
-} satisfies RulesFor<'input' | 'slot' | 'literal' | 'iota' | 'randomBits'>;
+} satisfies RulesFor<'input' | 'slot' | 'literal' | 'size' | 'iota' | 'randomBits'>;
 
 /** The row-major position of each element. */
 function positions(shape: Shape): Value {

@@ -84,6 +84,7 @@ function cheapNodes(nodes: readonly Node[]): ReadonlySet<Node> {
       (kind === 'pointwise' && arithmetic.has(node.op)) ||
       node.op === 'literal' ||
       node.op === 'iota' ||
+      node.op === 'size' ||
       node.op === 'cast';
     if (!own || node.inputs.some((v) => dear.has(v.node))) dear.add(node);
   }

@@ -12,7 +12,7 @@ export type Role = 'leaf' | 'constant' | 'elementwise' | 'reduction' | 'contract
 
 export function roleOf({ op }: Node): Role {
   if (op === 'input' || op === 'slot') return 'leaf';
-  if (op === 'literal' || op === 'iota') return 'constant';
+  if (op === 'literal' || op === 'iota' || op === 'size') return 'constant';
   const { kind } = rules[op].lower;
   switch (kind) {
     case 'pointwise':

@@ -4,7 +4,7 @@ import { isLeaf, type Node } from '../../ir/node.ts';
 import { type Rule, ruleOn } from '../rewrite.ts';
 
 const isMovement = ({ op }: Node): boolean => op === 'reshape' || op === 'permute' || op === 'expand' || op === 'slice' || op === 'flip';
-const isConstant = ({ op }: Node): boolean => op === 'literal' || op === 'iota';
+const isConstant = ({ op }: Node): boolean => op === 'literal' || op === 'iota' || op === 'size';
 
 export const barriers: readonly Rule[] = [
   ruleOn('a barrier before a constant or a number is none', ['barrier'], ({ inputs: [x] }) =>
