@@ -1,7 +1,7 @@
 // The bundlers of the web, each as its documentation says a page is built: a module and what it imports become files in a folder.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import nodeResolve from '@rollup/plugin-node-resolve';
+import { nodeResolve } from '@rollup/plugin-node-resolve';
 import * as esbuild from 'esbuild';
 import { rollup } from 'rollup';
 import * as vite from 'vite';

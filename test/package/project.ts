@@ -118,11 +118,14 @@ function environment(): NodeJS.ProcessEnv {
 }
 
 function npm(args: readonly string[], cwd: string): string {
-  const options = { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] } as const;
   const script = process.env.npm_execpath;
-  return script === undefined
-    ? execFileSync('npm', args, { ...options, shell: process.platform === 'win32' })
-    : execFileSync(process.execPath, [script, ...args], options);
+  const [program, first] = script === undefined ? ['npm', []] : [process.execPath, [script]];
+  return execFileSync(program, [...first, ...args], {
+    cwd,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+    shell: script === undefined && process.platform === 'win32',
+  });
 }
 
 function hashOf(names: readonly string[]): string {
