@@ -2,7 +2,7 @@
 import { ArgumentError } from '../../runtime/errors.ts';
 import { type Machine, makeMachine } from '../../runtime/wasm/execute.ts';
 import { openMemory } from '../../runtime/wasm/memory.ts';
-import { availableParallelism, setThreads } from '../../runtime/wasm/threads.ts';
+import { availableParallelism, makeThreads, setThreads } from '../../runtime/wasm/threads.ts';
 import { environment } from './environment.ts';
 import { routineOver } from './routines.ts';
 
@@ -10,7 +10,7 @@ let machine: Machine | undefined;
 let threads: number | undefined;
 
 export function wasmMachine(): Machine {
-  machine ??= makeMachine(openMemory(), routineOver, threadCount());
+  machine ??= makeMachine(openMemory(), routineOver, makeThreads(threadCount()));
   return machine;
 }
 

@@ -20,7 +20,7 @@ import { lengthAt } from '../sizes.ts';
 import { give, grain, type Range } from './heap.ts';
 import type { LinearMemory } from './memory.ts';
 import { copyIn, copyOut, makeResidency, type Residency, reserve, residentInput, residentOutput } from './residency.ts';
-import { poolFor, runOnAll, stalled, type Threads } from './threads.ts';
+import type { Threads } from './threads.ts';
 
 /** A function of the host over addresses and numbers; `name` says which, and of which dtypes. Undefined if there is none of that name. */
 export type Routines = (name: string, linear: LinearMemory) => ((...args: number[]) => void) | undefined;
@@ -42,17 +42,15 @@ export type Machine = {
   readonly programs: FinalizationRegistry<Range>;
 };
 
-export function makeMachine(
-  linear: LinearMemory,
-  routines: Routines,
-  threads: number,
-  warn = (text: string): void => console.warn(text),
-): Machine {
+/** The main thread alone. */
+export const oneThread = (): Threads => ({ wanted: 1, pool: undefined, isRefused: false, warn: () => {}, crew: undefined });
+
+export function makeMachine(linear: LinearMemory, routines: Routines, threads = oneThread()): Machine {
   return {
     residency: makeResidency(linear),
     regions: { arena: { range: undefined }, sharedScratch: { range: undefined }, threadScratch: { range: undefined } },
     routines,
-    threads: { wanted: threads, pool: undefined, isRefused: false, warn },
+    threads,
     modules: 0,
     programs: new FinalizationRegistry((range) => give(linear.heap, range)),
   };
@@ -160,7 +158,8 @@ export function bindWasm(
   }
 
   function launch(slots: Float64Array, sizes: readonly number[]): void {
-    const pool = shared && poolFor(machine.threads, linear, (bytes) => reserve(residency, bytes, 'threads').address);
+    const { crew } = machine.threads;
+    const pool = shared && crew?.poolFor(machine.threads, linear, (bytes) => reserve(residency, bytes, 'threads').address);
     const threads = pool?.threads ?? 1;
     setWord(at + argumentBlock.arena, regionFor(machine, 'arena', program.arenaBytes, program.name));
     setWord(at + argumentBlock.sharedScratch, regionFor(machine, 'sharedScratch', module!.sharedScratchBytes, program.name));
@@ -171,7 +170,7 @@ export function bindWasm(
     for (let i = 0; i < sizes.length; i++) linear.doubles[slotsFrom + program.slots.length + i] = sizes[i]!;
     if (faults?.at !== undefined) for (const i of launchesOf(program.steps).keys()) faults.at('launch', i);
     if (pool === undefined) call(at, 0, 1);
-    else runOnAll(pool, job, () => call(at, 0, threads));
+    else crew!.runOnAll(pool, job, () => call(at, 0, threads));
     const status = linear.words[(at + argumentBlock.status) / 4]!;
     if (status === 0) return;
     const { op, below } = module!.failures[status - 1]!;
@@ -252,7 +251,7 @@ function instantiate(
   mark: ((launch: number) => void) | undefined,
 ): (args: number, thread: number, threads: number) => void {
   const { linear } = residency;
-  const env: Record<string, unknown> = { memory: linear.memory, mark, stalled: () => threads.pool && stalled(threads.pool) };
+  const env: Record<string, unknown> = { memory: linear.memory, mark, stalled: () => threads.pool && threads.crew!.stalled(threads.pool) };
   for (const wanted of imports) env[wanted] ??= mathematical(wanted) ?? routines(wanted, linear);
   const missing = imports.find((wanted) => env[wanted] === undefined);
   if (missing !== undefined) throw new ProgramError(`${name} calls '${missing}', which is no function of this device`, { op: 'load' });

@@ -32,7 +32,23 @@ export const availableParallelism = (): number =>
   globalThis.process?.getBuiltinModule?.('node:os').availableParallelism() ?? globalThis.navigator?.hardwareConcurrency ?? 1;
 
 /** How many threads there shall be, and the pool that has them, if it was needed yet. `isRefused`: the host allows no workers, of which `warn` hears. */
-export type Threads = { wanted: number; pool: Pool | undefined; isRefused: boolean; readonly warn: (text: string) => void };
+export type Threads = {
+  wanted: number;
+  pool: Pool | undefined;
+  isRefused: boolean;
+  readonly warn: (text: string) => void;
+  /** What runs them, which need not be loaded where there is one thread. */
+  readonly crew: Crew | undefined;
+};
+export type Crew = { readonly poolFor: typeof poolFor; readonly runOnAll: typeof runOnAll; readonly stalled: typeof stalled };
+
+export const makeThreads = (wanted: number, warn = (text: string): void => console.warn(text)): Threads => ({
+  wanted,
+  pool: undefined,
+  isRefused: false,
+  warn,
+  crew: { poolFor, runOnAll, stalled },
+});
 
 /** Starts workers, which are of use some time later (`isReady`). `address`: of `controlBytes(threads)`. Throws what the host throws where it allows none. */
 export function startPool(linear: LinearMemory, address: number, threads: number, sources = { node: nodeSource, web: webSource }): Pool {

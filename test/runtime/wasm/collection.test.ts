@@ -21,7 +21,7 @@ async function collected(isDone: () => boolean): Promise<boolean> {
 }
 
 const n = 10_000;
-const machineOf = (): Machine => makeMachine(openMemory(1024), () => undefined, 1);
+const machineOf = (): Machine => makeMachine(openMemory(1024), () => undefined);
 const ones = (): Buffer => hostBuffer('f32', new Float32Array(n).fill(1));
 
 test('blocks of buffers that nobody holds are freed, others are not', async () => {

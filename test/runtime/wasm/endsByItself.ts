@@ -2,10 +2,10 @@
 import { hostBuffer } from '../../../runtime/buffer.ts';
 import { bindWasm, makeMachine } from '../../../runtime/wasm/execute.ts';
 import { openMemory } from '../../../runtime/wasm/memory.ts';
-import { isReady } from '../../../runtime/wasm/threads.ts';
+import { isReady, makeThreads } from '../../../runtime/wasm/threads.ts';
 import { relay } from './programs.ts';
 
-const machine = makeMachine(openMemory(), () => () => {}, 2);
+const machine = makeMachine(openMemory(), () => () => {}, makeThreads(2));
 const executable = bindWasm(relay(4096), machine);
 const x = hostBuffer('f32', new Float32Array(4096));
 const run = (): unknown => executable.execute([x], Float64Array.of(-1));

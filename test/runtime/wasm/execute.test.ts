@@ -18,7 +18,7 @@ import { openMemory } from '../../../runtime/wasm/memory.ts';
 import { isThorough } from '../../effort.ts';
 import { element, f32, failing, loop, scaling, wasmProgram } from './programs.ts';
 
-const machineOf = (pages = 1024, isShared = true): Machine => makeMachine(openMemory(pages, isShared), () => undefined, 1);
+const machineOf = (pages = 1024, isShared = true): Machine => makeMachine(openMemory(pages, isShared), () => undefined);
 const floats = (n: number, value = (i: number): number => i % 100): Buffer =>
   hostBuffer(
     'f32',
@@ -280,7 +280,7 @@ test('functions of Math and of the host are called by name, and an unknown name 
     imports: { twice_f32: 2 },
     body: ({ f, imported }) => f.call(imported('twice_f32'), [f.i32(3), f.i32(4)]),
   });
-  const machine = makeMachine(openMemory(64), (name) => (name === 'twice_f32' ? (...args) => void calls.push(args) : undefined), 1);
+  const machine = makeMachine(openMemory(64), (name) => (name === 'twice_f32' ? (...args) => void calls.push(args) : undefined));
   bindWasm(calling, machine).run([], by(0));
   expect(calls).toEqual([[3, 4]]);
   expect(() => bindWasm(calling, machineOf())).toThrow(ProgramError);

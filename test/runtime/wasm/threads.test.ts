@@ -6,7 +6,7 @@ import type { Executable } from '../../../runtime/executable.ts';
 import { bindWasm, type Machine, makeMachine } from '../../../runtime/wasm/execute.ts';
 import { openMemory } from '../../../runtime/wasm/memory.ts';
 import { reserve } from '../../../runtime/wasm/residency.ts';
-import { isReady, setThreads, startPool } from '../../../runtime/wasm/threads.ts';
+import { isReady, makeThreads, setThreads, startPool } from '../../../runtime/wasm/threads.ts';
 import { nodeSource } from '../../../runtime/wasm/worker.ts';
 import { isThorough } from '../../effort.ts';
 import { relay, relayRounds, wasmProgram } from './programs.ts';
@@ -22,7 +22,11 @@ const expected = Float32Array.from({ length: n }, (_, i) => i + relayRounds);
 const made: Machine[] = [];
 let disaster: () => void = () => {};
 function machineOf(threads: number, pages = 1024, isShared = true): Machine {
-  const machine = makeMachine(openMemory(pages, isShared), (name) => (name === 'disaster' ? () => disaster() : undefined), threads);
+  const machine = makeMachine(
+    openMemory(pages, isShared),
+    (name) => (name === 'disaster' ? () => disaster() : undefined),
+    makeThreads(threads),
+  );
   made.push(machine);
   return machine;
 }
