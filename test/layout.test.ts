@@ -22,6 +22,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   kernels: ['kernels', 'runtime/errors.ts', 'runtime/dtype.ts', 'runtime/program.ts'],
   ...Object.fromEntries(order.map((name) => [name, below(name)])),
   ...Object.fromEntries(tools.map((name) => [name, [name, 'compiler/index.ts', ...everything]])),
+  'compiler/worker': ['compiler/worker', ...everything],
   'compiler/cli': ['compiler/cli', 'compiler/index.ts', ...tools, ...everything],
   compiler: ['compiler/inspect', ...everything],
   test: ['compiler', 'kernels', 'runtime', 'samples', 'test'],

@@ -19,10 +19,22 @@ afterAll(async () => {
   await site.close();
 });
 
-test('epochs with two workers are those without, also when workers persist', async () => {
-  const { told } = (await page.epochs(0)) as { readonly told: unknown };
+type Epochs = { readonly told: readonly { readonly batches: readonly (readonly [rows: unknown, labels: readonly number[]])[] }[] };
+
+test('epochs with two workers are those without', async () => {
+  const { told } = (await page.epochs(0)) as Epochs;
+  expect(told.map(({ batches }) => batches.length)).toEqual([3, 3]);
   expect(await page.epochs(2)).toEqual({ told, started: 4, living: 0 });
-  expect(await page.epochs(2, true)).toEqual({ told, started: 2, living: 0 });
+});
+
+test('workers that persist load all epochs', async () => {
+  const { told } = (await page.epochs(0)) as Epochs;
+  const persistent = (await page.epochs(2, true)) as Epochs;
+  expect(persistent).toMatchObject({ started: 2, living: 0 });
+  expect(persistent.told[0]).toEqual(told[0]);
+  // As in PyTorch, they draw no seed for the second epoch, which so has an order of its own.
+  const labels = persistent.told[1]!.batches.flatMap(([, l]) => l);
+  expect(labels.sort((x, y) => x - y)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
 });
 
 test("the order is PyTorch's for seed 0", async () => {

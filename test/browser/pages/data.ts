@@ -36,7 +36,7 @@ async function tell(loader: AsyncIterable<unknown>): Promise<Told> {
   return { batches };
 }
 const plain = (batch: unknown): unknown =>
-  Array.isArray(batch) ? batch.map((x) => (typeof x === 'object' ? (x as Tensor).tolist() : x)) : batch;
+  Array.isArray(batch) ? batch.map((x) => (typeof x === 'object' ? (x as Tensor).tolistSync() : x)) : batch;
 
 /** Two epochs, shuffled by one generator. */
 export async function epochs(numWorkers: number, persistentWorkers = false): Promise<unknown> {

@@ -1,0 +1,21 @@
+// Tensors in parcels. Loaded by the first parcel that has any.
+import { type Packed, pack } from '../frontend/data/message.ts';
+import { Tensor } from '../frontend/tensor.ts';
+
+export { unpack } from '../frontend/data/message.ts';
+
+/** Takes the tensors out of lists and plain objects, once their elements are on this side. */
+export async function packAll(value: unknown): Promise<Packed> {
+  const tensors: Tensor[] = [];
+  const seen = new Set<unknown>();
+  const stack = [value];
+  while (stack.length > 0) {
+    const x = stack.pop();
+    if (typeof x !== 'object' || x === null || seen.has(x)) continue;
+    seen.add(x);
+    if (x instanceof Tensor) tensors.push(x);
+    else if (!ArrayBuffer.isView(x)) for (const part of Object.values(x)) stack.push(part);
+  }
+  await Promise.all(tensors.map((t) => t.data()));
+  return pack(value);
+}
