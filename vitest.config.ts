@@ -21,6 +21,7 @@ export default defineConfig(({ mode }) => ({
     alias: [
       { find: /^fluxion$/, replacement: source('compiler/index.ts') },
       { find: /^fluxion\/runtime$/, replacement: source('runtime/index.ts') },
+      { find: /^fluxion\/scale$/, replacement: source('compiler/scale/index.ts') },
       { find: /^fluxion\/worker$/, replacement: source('compiler/worker/index.ts') },
     ],
   },

@@ -21,6 +21,8 @@ export type Ahead = {
   readonly refuse: (what: string, fix: string) => never;
   /** How often each counter was advanced so far, by owner. */
   readonly counts: Map<object, { readonly counter: HostCounter; times: number }>;
+  /** Whether learning rates stay open, as counters that the caller sets. */
+  readonly openRates: boolean;
   /** Takes assignments of the host's state back, the last first. */
   readonly back: (() => void)[];
 };

@@ -17,7 +17,7 @@ const families: Readonly<Record<string, string>> = {
     logicalAnd logicalNot logicalOr logicalXor lt maximum minimum ne`,
   reduction: `all amax amin aminmax any argmax argmin argsort bincount countNonzero cummax cummin cumprod cumsum kthvalue logsumexp max mean median
     min nanmean nansum norm prod quantile sort std sum topk unique var`,
-  shape: `T bool broadcastTo byte chunk clone contiguous copy_ diag diagEmbed diagonal double expand expandAs flatten flip fliplr flipud float int
+  shape: `T bool broadcastTo byte chunk clone constrain contiguous copy_ diag diagEmbed diagonal double expand expandAs flatten flip fliplr flipud float int
     isContiguous long mT movedim narrow pad permute repeat repeatInterleave reshape reshapeAs roll rot90 split squeeze swapaxes swapdims t tile to
     trace transpose tril triu typeAs unbind unflatten unfold unsqueeze view viewAs`,
   index: `argwhere fill_ gather index indexAdd indexAdd_ indexCopy indexCopy_ indexFill indexFill_ indexPut_ indexSelect maskedFill maskedFill_

@@ -35,19 +35,31 @@ export type AheadCall = {
   readonly counts: readonly { readonly counter: HostCounter; readonly times: number }[];
   /** Modules that were called, the outermost first. */
   readonly modules: readonly object[];
+  /** Whose state decided what was recorded: optimisers, and what else was asked. */
+  readonly deciders: readonly object[];
 };
 
-/** Why a call cannot be compiled ahead of time, said at the user's line. */
-const refusal = (what: string, fix: string): CompileError => new CompileError(what, { op: 'aot', fix });
-const refuse = (what: string, fix: string): never => {
-  throw refusal(what, fix);
+export type AheadOptions = {
+  /** What messages call the call. */
+  readonly op?: string;
+  readonly openRates?: boolean;
 };
+
+type Refuse = Ahead['refuse'];
 
 /** Records what `run` does with tensors of such dtypes and shapes. Throws CompileError for what only a running program could do. */
-export function recordAhead(run: (placeholders: readonly Tensor[]) => unknown, avals: readonly Aval[]): AheadCall {
+export function recordAhead(
+  run: (placeholders: readonly Tensor[]) => unknown,
+  avals: readonly Aval[],
+  { op = 'aot', openRates = false }: AheadOptions = {},
+): AheadCall {
   boundary();
   const placeholders = avals.map(placeholderOf);
-  const ahead: Ahead = { refuse, counts: new Map(), back: [] };
+  /** Why the call cannot be compiled ahead of time, said at the user's line. */
+  const refuse: Refuse = (what, fix) => {
+    throw new CompileError(what, { op, fix });
+  };
+  const ahead: Ahead = { refuse, counts: new Map(), openRates, back: [] };
   const restoreStreams = markStream();
   const call = newCall(new Set(), true, ahead);
   startInterval(call);
@@ -85,7 +97,7 @@ function describe(call: Call, interval: Interval, placeholders: readonly Tensor[
   const written = [...call.written].filter((s) => s.born !== interval);
   demandRepeatable(call, interval, placeholders, written);
   const values = [...results, ...written.map((s) => s.value)];
-  const { graph, leaves } = graphOf(interval.nodes, values);
+  const { graph, leaves } = graphOf(interval.nodes, values, call.ahead!.refuse);
   const sources = leaves.map((leaf) => sourceOf(call, interval, leaf, given));
   return {
     graph,
@@ -95,11 +107,13 @@ function describe(call: Call, interval: Interval, placeholders: readonly Tensor[
     written,
     counts: [...call.ahead!.counts.values()],
     modules: [...call.modules.keys()],
+    deciders: [...new Set(call.guards.map((g) => g.owner))],
   };
 }
 
 /** What the next call would find otherwise than this one. */
 function demandRepeatable(call: Call, interval: Interval, placeholders: readonly Tensor[], written: readonly Storage[]): void {
+  const { refuse } = call.ahead!;
   if (!interval.repeatable)
     refuse('it changes the history of a tensor that it did not make, or writes elements from the host', 'do that outside of it');
   for (const [module, properties] of call.modules)
@@ -112,7 +126,7 @@ function demandRepeatable(call: Call, interval: Interval, placeholders: readonly
 }
 
 /** The graph of values over leaves of its own, and the leaves that it reads, in the order of its inputs. */
-function graphOf(nodes: readonly Node[], values: readonly Value[]): { graph: Graph; leaves: readonly Value[] } {
+function graphOf(nodes: readonly Node[], values: readonly Value[], refuse: Refuse): { graph: Graph; leaves: readonly Value[] } {
   const stretch = survey(nodes);
   const { nodes: copies, leaves: templates } = templateOf(stretch, defaultTarget());
   const known = new Map<Value, Value>(stretch.leaves.map((v, i) => [v, templates[i]!.values[0]!]));
@@ -121,7 +135,7 @@ function graphOf(nodes: readonly Node[], values: readonly Value[]): { graph: Gra
       const { position } = recordedOf(v.node);
       return valueAt(copies, valueId(position, v.index));
     }
-    if (v.node.op === 'slot') throw refusal('it gives back a number as a tensor', 'return the number itself');
+    if (v.node.op === 'slot') return refuse('it gives back a number as a tensor', 'return the number itself');
     const { dtype, shape } = avalOf(v);
     const leaf = known.get(v) ?? makeNode('input', [], { dtype, shape }, [], [{ dtype, shape }]).values[0]!;
     known.set(v, leaf);
@@ -137,7 +151,7 @@ function sourceOf(call: Call, interval: Interval, leaf: Value, given: ReadonlyMa
   const { node } = leaf;
   if (node.op === 'slot') {
     const { value, source, expr } = slotRecordOf(node);
-    if (source !== undefined && expr === undefined) refuse('it computes with state of the host', 'pass it in as a number');
+    if (source !== undefined && expr === undefined) call.ahead!.refuse('it computes with state of the host', 'pass it in as a number');
     return { kind: 'slot', value, expr };
   }
   const storage = call.sources.get(node);

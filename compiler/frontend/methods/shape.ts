@@ -1,7 +1,9 @@
 // Tensor methods: shapes, views, joining and splitting. What each does in detail is written at its function in functional/shape.ts.
 
+import type { Mesh } from '../../ops/composite/constrain.ts';
 import type { DeviceName } from '../device.ts';
 import type { DTypeName } from '../dtypes.ts';
+import { constrain } from '../functional/constrain.ts';
 import * as d from '../functional/diagonal.ts';
 import * as f from '../functional/shape.ts';
 import type { Tensor } from '../tensor.ts';
@@ -203,6 +205,10 @@ export abstract class ShapeMethods extends ReductionMethods {
   /** In the dtype of another. */
   typeAs(this: Tensor, like: Tensor): Tensor {
     return f.typeAs(this, like);
+  }
+  /** Itself; in a step that is exported to many devices, cut along these axes of their mesh, or whole where there is null. */
+  constrain(this: Tensor, mesh: Mesh, axes: readonly (string | null)[]): Tensor {
+    return constrain(this, mesh, axes);
   }
   /** In uint8; fractions are cut off. */
   byte(this: Tensor): Tensor {

@@ -67,9 +67,13 @@ export class Adam extends Optimizer<AdamOptions, State, Numbers> {
     return amsgrad ? { ...moments, maxExpAvgSq: stateZeros(shape, element) } : moments;
   }
 
-  protected override numbers({ lr, betas: [beta1, beta2], eps, weightDecay }: ParamGroup<AdamOptions>, step: Expr): NumbersOf<Numbers> {
+  protected override numbers(
+    { betas: [beta1, beta2], eps, weightDecay }: ParamGroup<AdamOptions>,
+    step: Expr,
+    lr: Expr,
+  ): NumbersOf<Numbers> {
     return {
-      descent: hostCall('div', -lr, hostCall('sub', 1, hostCall('pow', beta1, step))),
+      descent: hostCall('div', hostCall('neg', lr), hostCall('sub', 1, hostCall('pow', beta1, step))),
       correction: hostCall('sqrt', hostCall('sub', 1, hostCall('pow', beta2, step))),
       beta1,
       fresh1: 1 - beta1,
@@ -77,7 +81,7 @@ export class Adam extends Optimizer<AdamOptions, State, Numbers> {
       fresh2: 1 - beta2,
       eps,
       weightDecay,
-      shrink: 1 - lr * weightDecay,
+      shrink: hostCall('sub', 1, hostCall('mul', lr, weightDecay)),
     };
   }
 

@@ -9,7 +9,7 @@ import { zero_ } from '../functional/indexing.ts';
 import { axpy, type Expr, hostScalars, type Scalars, type Steps } from '../hostScalars.ts';
 import { apply } from '../op.ts';
 import { isTensor } from '../pytree.ts';
-import { guarded } from '../record.ts';
+import { guarded, rateOf } from '../record.ts';
 import { kept, stateCopy } from '../state.ts';
 import type { Tensor } from '../tensor.ts';
 import { placeOfTensor } from '../transfer.ts';
@@ -72,8 +72,8 @@ export abstract class Optimizer<O extends { lr: number }, S extends ParamState, 
   protected abstract validate(options: O): void;
   /** State before the first update; its tensors hold zeros, so that the first step is recorded like all others. */
   protected abstract newState(param: Tensor, group: ParamGroup<O>): S | undefined;
-  /** Numbers of the update that makes `step` updates. */
-  protected abstract numbers(group: ParamGroup<O>, step: Expr): NumbersOf<N>;
+  /** Numbers of the update that makes `step` updates, at the learning rate `lr`. */
+  protected abstract numbers(group: ParamGroup<O>, step: Expr, lr: Expr): NumbersOf<N>;
   /** Records the update of one parameter. */
   protected abstract update(member: Member<S>, numbers: Scalars<N>, group: ParamGroup<O>): void;
 
@@ -142,8 +142,9 @@ export abstract class Optimizer<O extends { lr: number }, S extends ParamState, 
 
   #stepGroup(group: ParamGroup<O>): void {
     this.#guard(group);
+    const rate = { owner: group, name: 'lr', value: () => group.lr };
     for (const members of this.#byStep(group)) {
-      const scalars = hostScalars(stepsOf(members, this.name), (step) => this.numbers(group, step));
+      const scalars = hostScalars(stepsOf(members, this.name), (step) => this.numbers(group, step, rateOf(rate)));
       for (const member of members) this.update(member, scalars(member.param.element), group);
     }
   }

@@ -55,9 +55,9 @@ export class SGD extends Optimizer<SGDOptions, State, Numbers> {
     return momentum === 0 ? undefined : { step: 0, momentumBuffer: stateZeros(param.shape, param.element) };
   }
 
-  protected override numbers({ lr, momentum, dampening, weightDecay }: ParamGroup<SGDOptions>, step: Expr): NumbersOf<Numbers> {
+  protected override numbers({ momentum, dampening, weightDecay }: ParamGroup<SGDOptions>, step: Expr, lr: Expr): NumbersOf<Numbers> {
     // The first direction is the gradient itself.
-    return { descent: -lr, momentum, fresh: hostCall('select', hostCall('equal', step, 1), 1, 1 - dampening), weightDecay };
+    return { descent: hostCall('neg', lr), momentum, fresh: hostCall('select', hostCall('equal', step, 1), 1, 1 - dampening), weightDecay };
   }
 
   protected override update({ param, grad, state }: Member<State>, s: Scalars<Numbers>, group: ParamGroup<SGDOptions>): void {

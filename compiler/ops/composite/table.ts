@@ -6,6 +6,7 @@ import { dimKey, mix, type Params } from '../../ir/codec.ts';
 import { avalOf, type Graph, type NodeOf, type Value } from '../../ir/node.ts';
 import * as activation from './activation.ts';
 import { scaledDotProductAttention } from './attention.ts';
+import { constrain } from './constrain.ts';
 import { crossEntropy, crossEntropyOfProbabilities, nllLoss } from './crossEntropy.ts';
 import { dropout } from './dropout.ts';
 import { stopGradient, withHistory } from './history.ts';
@@ -29,7 +30,7 @@ export const composites = {
   ...{ mean, variance, std, norm, xlogy },
   ...{ maxPool, maxPoolIndices, avgPool },
   ...{ scaledDotProductAttention, dropout },
-  ...{ stopGradient, withHistory },
+  ...{ stopGradient, withHistory, constrain },
 };
 
 export type CompositeName = keyof typeof composites;

@@ -1,0 +1,8 @@
+// The door `fluxion/scale`: training steps for JAX/XLA, on as many devices and hosts as there are.
+
+export type { ExportOptions } from './export.ts';
+export { exportStep } from './exportStep.ts';
+export { importStep } from './import.ts';
+export type { Mesh, Placement, Rule } from './mesh.ts';
+export { mesh, shard } from './mesh.ts';
+export type { Example, StepFunction } from './step.ts';
