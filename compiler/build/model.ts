@@ -12,6 +12,8 @@ export type BuiltModel = {
   readonly name: string;
   /** The model file; its path is relative to the project, with '/'. */
   readonly source: { readonly path: string; readonly text: string };
+  /** Targets that were left out because they cannot run an entry, with the reason. */
+  readonly notes: readonly string[];
   /** In the order of their declarations. */
   readonly entries: readonly BuiltEntry[];
   /** In the order in which entries read them first. Keys are unique. */
@@ -20,8 +22,15 @@ export type BuiltModel = {
   readonly counters: readonly { readonly key: string; readonly value: number }[];
 };
 
-/** A dimension that is open has a name, and bounds that a call is held to. */
-export type BuiltDim = number | { readonly dim: string; readonly min: number; readonly max: number };
+/** An open dimension has `times * size + plus` elements, where `size` belongs to the name and lies within bounds; in inputs it is the size itself. */
+export type BuiltDim = number | OpenBuiltDim;
+export type OpenBuiltDim = {
+  readonly dim: string;
+  readonly min: number;
+  readonly max: number;
+  readonly times: number;
+  readonly plus: number;
+};
 
 /** A tensor that a caller gives. Its name is a path like `batch.image` where arguments nest. */
 export type BuiltPort = { readonly name: string; readonly dtype: DType; readonly shape: readonly BuiltDim[]; readonly doc?: string };
@@ -49,9 +58,9 @@ export type BuiltEntry = {
   /** The arguments in order, as a tree over the indices of `inputs` and `numbers`. */
   readonly parameters: readonly { readonly name: string; readonly tree: ArgumentTree }[];
   readonly result: ResultTree;
-  /** One for each of a small set of shapes; a single one, of no sizes, where shapes are fixed or Programs take them as they come. */
+  /** One for each of a small set of shapes; a single one, of no sizes, where shapes are fixed. */
   readonly variants: readonly BuiltVariant[];
-  /** Before a call its counters take these values; a call that fails leaves them as they were. `slots` see the new values. */
+  /** What the counters are after a call that succeeds. Like the numbers of slots it is computed of what they were before. */
   readonly advances: readonly { readonly key: string; readonly to: HostExpr }[];
 };
 
@@ -70,8 +79,8 @@ export type ResultTree =
   | { readonly kind: 'static'; readonly value: string | number | boolean | null | undefined };
 
 export type BuiltVariant = {
-  /** The size of each named dimension that this variant is for. */
-  readonly sizes: Readonly<Record<string, number>>;
+  /** What it is for: a size of each open dimension, or a range where the Programs take the size as it comes. */
+  readonly sizes: { readonly [dim: string]: number | { readonly min: number; readonly max: number } };
   readonly programs: { readonly [T in BuildTarget]?: BoundProgram };
 };
 
@@ -83,9 +92,5 @@ export type BoundProgram = {
   readonly outputs: readonly OutputBinding[];
 };
 export type InputBinding = { readonly from: 'input'; readonly index: number } | { readonly from: 'weight'; readonly key: string };
-export type SlotBinding =
-  | { readonly from: 'number'; readonly index: number }
-  | { readonly from: 'host'; readonly expr: HostExpr }
-  /** The size of an open dimension. */
-  | { readonly from: 'size'; readonly dim: string };
+export type SlotBinding = { readonly from: 'number'; readonly index: number } | { readonly from: 'host'; readonly expr: HostExpr };
 export type OutputBinding = { readonly to: 'result'; readonly index: number } | { readonly to: 'weight'; readonly key: string };
