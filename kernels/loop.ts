@@ -95,7 +95,7 @@ export type Stmt =
       readonly rows: number;
       readonly columns: number;
       /** At least 1, as rows and columns. */
-      readonly depth: number;
+      readonly depth: Extent;
       readonly a: { readonly buffer: string; readonly at: Position; readonly k: number; readonly row: number; readonly spread: Spread };
       readonly b: { readonly buffer: string; readonly at: Position; readonly k: number };
       readonly c: { readonly buffer: string; readonly at: Position; readonly row: number };

@@ -263,7 +263,7 @@ function product(p: Parser): Stmt {
   if (spread === undefined) throw failAt(p, s, 'load or shuffle');
   symbol(p, '*');
   const b = { ...place(p), k: stride(p, 'k') };
-  const [rows, columns, depth] = over(p, ['rows', 'columns', 'depth']) as [number, number, number];
+  const [rows, columns, depth] = over(p, ['rows', 'columns', 'depth'], extent) as [number, number, Extent];
   return { kind: 'product', rows, columns, depth, a: { ...left, spread }, b, c, from };
 }
 
@@ -272,7 +272,7 @@ function transpose(p: Parser): Stmt {
   const to = { ...place(p), row: stride(p, 'row') };
   symbol(p, '=');
   const from = { ...place(p), row: stride(p, 'row') };
-  const [rows, columns] = over(p, ['rows', 'columns']) as [number, number];
+  const [rows, columns] = over(p, ['rows', 'columns'], integer) as [number, number];
   return { kind: 'transpose', rows, columns, to, from };
 }
 
@@ -292,10 +292,10 @@ function stride(p: Parser, name: string): number {
 }
 
 /** `over (5, 8)`: as many extents as there are names for them. */
-function over(p: Parser, names: readonly string[]): number[] {
+function over<T extends Extent>(p: Parser, names: readonly string[], item: (p: Parser) => T): T[] {
   word(p, 'over');
   const t = peek(p);
-  const sizes = list(p, '(', ')', integer);
+  const sizes = list(p, '(', ')', item);
   if (sizes.length !== names.length) throw failAt(p, t, `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`);
   return sizes;
 }

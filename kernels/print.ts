@@ -94,7 +94,7 @@ function printStatement(s: Stmt, depth: number, lines: string[]): void {
       const { a, b, c } = s;
       const into = `${c.buffer}[${positionText(c.at)}] row ${c.row} ${s.from === 'zero' ? '=' : '+='}`;
       const left = `${a.buffer}[${positionText(a.at)}] k ${a.k} row ${a.row} ${a.spread}`;
-      put(`product ${into} ${left} * ${b.buffer}[${positionText(b.at)}] k ${b.k} over (${s.rows}, ${s.columns}, ${s.depth})`);
+      put(`product ${into} ${left} * ${b.buffer}[${positionText(b.at)}] k ${b.k} over (${s.rows}, ${s.columns}, ${extentText(s.depth)})`);
       return;
     }
     case 'transpose': {

@@ -6,6 +6,7 @@ import { type Expr, type Extent, type Kernel, type Position, type Product, produ
 import { expressionText } from './print.ts';
 import { type Routine, routines, routineText } from './routines.ts';
 import { type ScalarName, scalar } from './scalar.ts';
+import { mostOf } from './size.ts';
 
 type Binding =
   | { readonly kind: 'axis' }
@@ -152,8 +153,8 @@ function checkRoutine(scope: Scope, s: Extract<Stmt, { kind: 'library' }>): void
 }
 
 function checkProduct(scope: Scope, { rows, columns, depth, a, b, c }: Product): void {
-  if ([rows, columns, depth].some((n) => !(Number.isInteger(n) && n > 0)))
-    throw broken(scope, `a product over ${rows}, ${columns}, ${depth}`);
+  if ([rows, columns, mostOf(depth)].some((n) => !(Number.isInteger(n) && n > 0)))
+    throw broken(scope, `a product over ${rows}, ${columns}, ${mostOf(depth)}`);
   if ([a.k, a.row, b.k, c.row].some((n) => !Number.isSafeInteger(n))) throw broken(scope, 'strides of a product are integers');
   if (a.spread === 'shuffle' && a.row !== 1) throw broken(scope, `rows of ${a.buffer} are not neighbours`);
   const dtype = written(scope, c.buffer);
@@ -176,7 +177,7 @@ function checkTranspose(scope: Scope, { rows, columns, to, from }: Transpose): v
 }
 
 function checkExtent(scope: Scope, e: Extent): void {
-  if (typeof e === 'number' ? !(Number.isSafeInteger(e) && e >= 0) : !isName(e.size)) {
+  if (typeof e === 'number' ? !(Number.isSafeInteger(e) && e >= 0) : !(isName(e.size) || e.of !== undefined)) {
     throw broken(scope, `${typeof e === 'number' ? e : e.size} is no extent`);
   }
 }

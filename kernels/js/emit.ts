@@ -213,7 +213,7 @@ function product(e: Emission, { rows, columns, depth, a, b, c, from }: Product):
   e.helpers.add(routine);
   const place = (p: Product['a' | 'b' | 'c']): string => `${nameOf(e, p.buffer)}, ${position(e, p.at).text}`;
   const operands = `${place(a)}, ${a.k}, ${a.row}, ${place(b)}, ${b.k}, ${place(c)}, ${c.row}, ${from === 'c'}`;
-  line(e, `${routine}(${rows}, ${columns}, ${depth}, ${operands});`);
+  line(e, `${routine}(${rows}, ${columns}, ${extent(e, depth).text}, ${operands});`);
 }
 
 function transpose(e: Emission, { rows, columns, to, from }: Transpose): void {

@@ -1,10 +1,11 @@
 // What a plain contraction is made of: which parallel axes move with one factor or the other, what is summed over, and what becomes of the sum.
-import { type Expr, type ProductDType, productDTypes, type Stmt } from '../loop.ts';
+import { type Expr, type Extent, type ProductDType, productDTypes, type Stmt } from '../loop.ts';
 import { strideOf } from '../position.ts';
+import { mostOf } from '../size.ts';
 import { effectsOf, type Loop, mentioned } from './rewrite.ts';
 
-/** A loop of a known number of turns. */
-export type Axis = { readonly name: string; readonly extent: number };
+/** A loop of so many turns, at least one. */
+export type Axis = { readonly name: string; readonly extent: Extent };
 
 /** A factor: what has to be computed before it (lets and checks, in order), its value, and the axes that it moves with. */
 export type Factor = { readonly before: readonly Stmt[]; readonly value: Expr; readonly axes: ReadonlySet<string> };
@@ -73,9 +74,12 @@ export function contractionAt(nest: Loop): Contraction | undefined {
 }
 
 function axesOf(loops: readonly Loop[]): Axis[] | undefined {
-  const axes = loops.flatMap((l) => (typeof l.extent === 'number' && l.step === undefined ? [{ name: l.axis, extent: l.extent }] : []));
-  return axes.length === loops.length && axes.every((a) => a.extent > 0) ? axes : undefined;
+  const axes = loops.flatMap((l) => (l.step === undefined ? [{ name: l.axis, extent: l.extent }] : []));
+  return axes.length === loops.length && axes.every((a) => leastOf(a.extent) > 0) ? axes : undefined;
 }
+
+/** Of a size without bounds nothing is known: it may be that of a member. */
+const leastOf = (e: Extent): number => (typeof e === 'number' ? e : e.most === undefined ? 0 : (e.least ?? 0));
 
 const isZero = (e: Expr): boolean => e.kind === 'literal' && e.bits === 0n;
 const checksOf = (statements: readonly Stmt[]): number => statements.filter((s) => s.kind === 'check').length;
@@ -117,7 +121,9 @@ function orient(
   const store = after.find((s) => s.kind === 'store');
   if (store === undefined || ofX.length + ofY.length === 0) return undefined;
   const side = parallel.findLast((l) => strideOf(store.at, l.name) === 1);
-  const swaps = side === undefined ? ofY.length === 0 : ofX.includes(side);
+  // Columns are packed in panels of known widths; rows may be open.
+  const isOpen = (axes: readonly Axis[]): boolean => axes.some((l) => typeof l.extent !== 'number');
+  const swaps = isOpen(ofX) !== isOpen(ofY) ? isOpen(ofY) : side === undefined ? ofY.length === 0 : ofX.includes(side);
   const [a, b, rows, columns] = swaps ? [y, x, ofY, ofX] : [x, y, ofX, ofY];
   return { a, b, batch, rows: withLast(rows, longest(rows)), columns: withLast(columns, acrossPanels(columns, side, b)) };
 }
@@ -129,11 +135,11 @@ const wide = 8;
 function acrossPanels(columns: readonly Axis[], side: Axis | undefined, { value, before }: Factor): Axis | undefined {
   const load = loadOf(value, before);
   const sources = columns.filter((l) => load !== undefined && strideOf(load.at, l.name) === 1);
-  return [...columns.filter((l) => l === side), ...sources].find((l) => l.extent >= wide) ?? longest(columns);
+  return [...columns.filter((l) => l === side), ...sources].find((l) => mostOf(l.extent) >= wide) ?? longest(columns);
 }
 
 const longest = (axes: readonly Axis[]): Axis | undefined =>
-  axes.reduce<Axis | undefined>((best, l) => (best === undefined || l.extent >= best.extent ? l : best), undefined);
+  axes.reduce<Axis | undefined>((best, l) => (best === undefined || mostOf(l.extent) >= mostOf(best.extent) ? l : best), undefined);
 const withLast = (axes: readonly Axis[], last: Axis | undefined): Axis[] => [
   ...axes.filter((l) => l !== last),
   ...(last === undefined ? [] : [last]),
@@ -156,7 +162,10 @@ export function stridedOf({ before, value }: Factor, depth: readonly Axis[], alo
   if (strides.some((s) => typeof s !== 'number')) return undefined;
   const walk = strides as number[];
   // Several summed axes are walked as one where each step of the outer one is a whole run of the inner one.
-  for (let d = 0; d + 1 < depth.length; d++) if (walk[d] !== walk[d + 1]! * depth[d + 1]!.extent) return undefined;
+  for (let d = 0; d + 1 < depth.length; d++) {
+    const { extent } = depth[d + 1]!;
+    if (typeof extent !== 'number' || walk[d] !== walk[d + 1]! * extent) return undefined;
+  }
   return { load, k: walk[depth.length - 1]!, along: walk[depth.length]! };
 }
 

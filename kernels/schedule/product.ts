@@ -4,8 +4,9 @@
 // 11 and 13 (Zen 5); within a factor of two of them little changes.
 import { bytesPerElement } from '../../runtime/dtype.ts';
 import { literal } from '../literal.ts';
-import type { Expr, Kernel, Position, Product, Spread, Stmt } from '../loop.ts';
+import type { Expr, Extent, Kernel, Position, Product, Spread, Stmt } from '../loop.ts';
 import { add, axis, constant, linearize, mul, strideOf, substitute, zero } from '../position.ts';
+import { mostOf } from '../size.ts';
 import {
   blocksOf,
   type Cut,
@@ -14,16 +15,21 @@ import {
   evenParts,
   inBlocks,
   innermostOver,
+  inRun,
   inStretches,
   isOneStretch,
+  isOpen,
   loopOver,
   loopsOver,
   partsInBlocks,
   type Run,
   type Stretch,
   sizeOf,
+  stepsOf,
+  when,
 } from './blocks.ts';
 import { type Axis, type Contraction, contractionAt, type Strided, stridedOf } from './factors.ts';
+import { closeColumns } from './open-columns.ts';
 import { packPanels, widthsOf } from './pack.ts';
 import { freshName, type Loop, namesIn, rename } from './rewrite.ts';
 import { scheduleSkinny } from './skinny.ts';
@@ -75,13 +81,20 @@ type Staged = ProductOptions & { readonly staged: ReadonlySet<string> };
 function scheduleContraction(c: Contraction, options: Staged, taken: Set<string>): readonly Stmt[] | undefined {
   const skinny = scheduleSkinny(c, taken);
   if (skinny !== undefined) return skinny;
-  return c.rows.length === 0 ? undefined : blocked(planOf(c, options, taken));
+  const column = c.columns.at(-1);
+  if (c.rows.length === 0) return undefined;
+  if (column !== undefined && typeof column.extent !== 'number')
+    return closeColumns(c, column, taken, (closed) => scheduleContraction(closed, options, taken));
+  return blocked(planOf(c, options, taken));
 }
+
+/** The axis across panels of columns, whose widths are known. */
+type Column = Axis & { readonly extent: number };
 
 type Plan = {
   readonly c: Contraction;
   readonly row: Axis;
-  readonly column: Axis;
+  readonly column: Column;
   readonly tile: Tile;
   /** Where the factors lie, if they are read there. */
   readonly a: Strided | undefined;
@@ -90,20 +103,20 @@ type Plan = {
   readonly result: Extract<Stmt, { kind: 'store' }> | undefined;
   readonly limits: Limits;
   /** Columns that are packed together, and parts of these groups with a packing of `a` each. */
-  readonly groups: Cut;
+  readonly groups: Cut<number>;
   readonly parts: number;
   readonly taken: Set<string>;
 };
 
 function planOf(c: Contraction, { tile, threads, staged, limits = measured }: Staged, taken: Set<string>): Plan {
-  const [row, column] = [c.rows.at(-1)!, c.columns.at(-1) ?? { name: freshName('j', taken), extent: 1 }];
+  const [row, column] = [c.rows.at(-1)!, (c.columns.at(-1) ?? { name: freshName('j', taken), extent: 1 }) as Column];
   const [a, b] = [stridedOf(c.a, c.depth, row), stridedOf(c.b, c.depth, column)];
   const bytes = sizeOf(c.depth) * sizeOf(c.columns) * bytesPerElement[c.dtype];
-  const isThin = sizeOf(c.depth) <= fewTerms && column.extent > tile.columns;
+  const isThin = !isOpen(c.depth) && sizeOf(c.depth) <= fewTerms && column.extent > tile.columns;
   const isSmall = isThin || bytes <= limits.smallBytes || sizeOf(c.rows) <= limits.fewRows;
   const isStaged = b !== undefined && staged.has(b.load.buffer) && (b.k * bytesPerElement[c.dtype]) % pageBytes > 0;
   const inPlace = { a: isSmall ? a : undefined, b: (isSmall || isStaged) && b?.along === 1 ? b : undefined };
-  const own = isThin ? thinTile : fitted(tileFor(c.dtype, tile, inPlace.a), row.extent);
+  const own = isThin ? thinTile : fitted(tileFor(c.dtype, tile, inPlace.a), mostOf(row.extent));
   const groups = groupsOf(column, lineOf(c, own), threads, limits);
   const isSplit = inPlace.a === undefined && sizeOf(c.batch) < threads && blocksOf(groups) % threads === 0;
   return {
@@ -129,7 +142,7 @@ const lineOf = ({ dtype }: Contraction, { columns }: Tile): number =>
   columns * Math.max(1, Math.floor(lineBytes / bytesPerElement[dtype] / columns));
 
 /** How columns are grouped: a multiple of the threads that will share them, if there are columns enough, and at least a few. */
-function groupsOf(column: Axis, unit: number, threads: number, limits: Limits): Cut {
+function groupsOf(column: Column, unit: number, threads: number, limits: Limits): Cut<number> {
   const fewest = threads * Math.ceil(fewGroups / threads);
   const groups = fewest * Math.ceil(column.extent / (fewest * limits.columns));
   return cutEvenly(column.extent, Math.max(unit, Math.ceil(column.extent / groups / unit) * unit), unit);
@@ -155,7 +168,7 @@ function fitted(tile: Tile, rows: number): Tile {
 }
 
 /** The store, if the epilogue is nothing else: of the sum as it is, to elements that lie side by side. */
-function plainResult({ epilogue, sum, dtype }: Contraction, row: Axis, column: Axis): Plan['result'] {
+function plainResult({ epilogue, sum, dtype }: Contraction, row: Axis, column: Column): Plan['result'] {
   const [only] = epilogue;
   if (epilogue.length !== 1 || only?.kind !== 'store') return undefined;
   const isSum = only.value.kind === 'ref' && only.value.name === sum && only.value.dtype === dtype;
@@ -189,25 +202,37 @@ function blocked(plan: Plan): readonly Stmt[] {
 }
 
 /** Rows of `a` that are packed together, or wait together: where they start, how many, and the buffer that holds them if packed. */
-type Rows = { readonly start: Position; readonly extent: number; readonly packed: string | undefined };
+type Rows = { readonly start: Position; readonly extent: Extent; readonly packed: string | undefined };
 
 function rowBlocks(plan: Plan, body: (rows: Rows) => readonly Stmt[]): Stmt[] {
   const { c, row, tile, a, limits, taken } = plan;
   const depth = sizeOf(c.depth);
-  const most = a === undefined ? Math.floor(limits.packedBytes / (depth * bytesPerElement[c.dtype])) : row.extent;
+  const most = a === undefined ? Math.floor(limits.packedBytes / (depth * bytesPerElement[c.dtype])) : mostOf(row.extent);
   return inBlocks(cutEvenly(row.extent, most, tile.rows), `${row.name}_block`, 'par', taken, (start, extent) => {
     if (a !== undefined) return body({ start, extent, packed: undefined });
     const packed = freshName('rows', taken);
     const packing = evenParts(extent, tile.rows).flatMap((run) =>
-      inBlocks(cutInto(run.count * run.size, rowsAtOnce(plan, run.size)), `${row.name}_panel`, 'par', taken, (at, many) => {
-        const first = add(at, constant(run.start));
-        const panels = { buffer: packed, at: mul(first, depth), across: row, start: add(start, first), widths: widthsOf(many, run.size) };
-        return packPanels(c.a, panels, { axes: c.depth, starts: new Map() }, taken);
-      }),
+      inRun(
+        run,
+        inBlocks(panelsOf(run, rowsAtOnce(plan, run.size)), `${row.name}_panel`, 'par', taken, (at, many) => {
+          const first = add(at, run.start);
+          const widths = widthsOf(mostOf(many), run.size);
+          const panels = { buffer: packed, at: mul(first, depth), across: row, start: add(start, first), widths };
+          return packPanels(c.a, panels, { axes: c.depth, starts: new Map() }, taken);
+        }),
+      ),
     );
-    return [{ kind: 'scratch', name: packed, dtype: c.dtype, length: extent * depth }, ...packing, ...body({ start, extent, packed })];
+    return [
+      { kind: 'scratch', name: packed, dtype: c.dtype, length: mostOf(extent) * depth },
+      ...packing,
+      ...body({ start, extent, packed }),
+    ];
   });
 }
+
+/** The panels of a run, so many rows at a time; of an open number of them, one at a time. */
+const panelsOf = ({ size, count }: Run, rows: number): Cut =>
+  typeof count === 'number' ? cutInto(count * size, rows) : { size, count, rest: 0 };
 
 /** Rows that are packed on one way along k: as many panels as fit a line, if rows lie side by side. */
 function rowsAtOnce({ c, row }: Plan, panel: number): number {
@@ -221,7 +246,9 @@ type Columns = { readonly start: Position; readonly extent: number };
 /** All columns. */
 function columnGroups(plan: Plan, rows: Rows): readonly Stmt[] {
   const { c, column, groups, taken } = plan;
-  const all = inBlocks(groups, `${column.name}_group`, 'par', taken, (start, extent) => columnGroup(plan, rows, { start, extent }));
+  const all = inBlocks(groups, `${column.name}_group`, 'par', taken, (start, extent) =>
+    columnGroup(plan, rows, { start, extent: mostOf(extent) }),
+  );
   return loopsOver(c.columns.slice(0, -1), 'par', all);
 }
 
@@ -241,17 +268,10 @@ function groupsOfPart(plan: Plan, rows: Rows, part: Axis): readonly Stmt[] {
   return loopsOver(c.columns.slice(0, -1), 'par', ofPart);
 }
 
-const when = (fn: 'lt' | 'eq', at: Position, bound: number, then: readonly Stmt[]): Stmt => ({
-  kind: 'if',
-  test: { kind: 'call', dtype: 'bool', fn, args: [{ kind: 'position', dtype: 'i32', at }, literal(bound, 'i32')] },
-  then,
-  else: [],
-});
-
 /** Part of a block of rows, in panels, by part of a group of columns, counted from where these begin. */
 type Region = {
   readonly row: Position;
-  readonly rows: number;
+  readonly rows: Extent;
   readonly panels: readonly Run[];
   readonly column: Position;
   readonly columns: number;
@@ -310,7 +330,7 @@ function resultSums({ result, row, column }: Plan, rows: Rows, columns: Columns,
 function waiting(plan: Plan, rows: Rows, columns: Columns, region: Region, body: (sums: Sums) => Stmt[]): Stmt[] {
   const name = freshName('sums', plan.taken);
   return [
-    { kind: 'scratch', name, dtype: plan.c.dtype, length: region.rows * region.columns },
+    { kind: 'scratch', name, dtype: plan.c.dtype, length: mostOf(region.rows) * region.columns },
     ...body((r, j) => ({ buffer: name, at: add(mul(r, region.columns), j), row: region.columns })),
     ...epilogue(plan, rows, columns, region, name),
   ];
@@ -319,10 +339,10 @@ function waiting(plan: Plan, rows: Rows, columns: Columns, region: Region, body:
 /** Strips of rows by lines of columns, all columns of a strip before the next one. */
 function regionsOf({ row, column, tile, c, limits, taken }: Plan, all: Region, body: (region: Region) => Stmt[]): Stmt[] {
   const line = lineOf(c, tile);
-  const { cut, partsOf } = partsInBlocks(all.panels, limits.rows);
+  const { cut, partsOf } = partsInBlocks(all.rows, all.panels, limits.rows);
   return inBlocks(cut, `${row.name}_strip`, 'par', taken, (r, rows) =>
     inBlocks(cutInto(all.columns, line), `${column.name}_line`, 'par', taken, (j, columns) =>
-      body({ row: r, rows, panels: partsOf(rows), column: j, columns }),
+      body({ row: r, rows, panels: partsOf(rows), column: j, columns: mostOf(columns) }),
     ),
   );
 }
@@ -348,7 +368,8 @@ function withPacking(plan: Plan, { start, extent }: Columns, stretch: Stretch, b
   return [
     { kind: 'scratch', name: buffer, dtype: c.dtype, length: depth * extent },
     ...inBlocks(cutInto(extent, line), `${column.name}_line`, 'par', taken, (first, width) => {
-      const panels = { buffer, at: mul(first, depth), across: column, start: add(start, first), widths: widthsOf(width, tile.columns) };
+      const widths = widthsOf(mostOf(width), tile.columns);
+      const panels = { buffer, at: mul(first, depth), across: column, start: add(start, first), widths };
       return packPanels(c.b, panels, stretch, taken);
     }),
     ...body((j, width) => ({ buffer, at: mul(j, depth), k: width })),
@@ -358,16 +379,19 @@ function withPacking(plan: Plan, { start, extent }: Columns, stretch: Stretch, b
 /** The tiles of a region along one stretch of k, panel of columns by panel. */
 function products(plan: Plan, rows: Rows, region: Region, stretch: Stretch, right: Right, sums: Sums, from: Product['from']): Stmt[] {
   const { row, tile, taken } = plan;
-  const depth = sizeOf(stretch.axes);
+  const depth = stepsOf(stretch.axes);
   return widthsOf(region.columns, tile.columns).flatMap((width, i) => {
     const first = constant(i * tile.columns);
     const b = right(add(region.column, first), width);
     return region.panels.flatMap((run) =>
-      inBlocks(cutInto(run.count * run.size, run.size), `${row.name}_panel`, 'par', taken, (at, count) => {
-        const start = add(at, constant(run.start));
-        const a = rowsOf(plan, rows, add(region.row, start), count, stretch);
-        return [{ kind: 'product', rows: count, columns: width, depth, a, b, c: sums(start, first), from }];
-      }),
+      inRun(
+        run,
+        inBlocks({ size: run.size, count: run.count, rest: 0 }, `${row.name}_panel`, 'par', taken, (at) => {
+          const start = add(at, run.start);
+          const a = rowsOf(plan, rows, add(region.row, start), run.size, stretch);
+          return [{ kind: 'product', rows: run.size, columns: width, depth, a, b, c: sums(start, first), from }];
+        }),
+      ),
     );
   });
 }

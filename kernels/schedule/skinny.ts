@@ -2,7 +2,8 @@
 import { literal } from '../literal.ts';
 import type { Expr, Position, Stmt } from '../loop.ts';
 import { add, axis, constant } from '../position.ts';
-import { cutEvenly, cutInto, inBlocks, innermostOver, loopOver, loopsOver, sizeOf } from './blocks.ts';
+import { mostOf } from '../size.ts';
+import { cutEvenly, cutInto, inBlocks, innermostOver, isOpen, loopOver, loopsOver, sizeOf } from './blocks.ts';
 import { type Axis, type Contraction, type Factor, stridedOf } from './factors.ts';
 import { freshName, rename } from './rewrite.ts';
 
@@ -16,7 +17,9 @@ const residentSums = 2048;
 export function scheduleSkinny(c: Contraction, taken: Set<string>): readonly Stmt[] | undefined {
   const column = c.columns.at(-1);
   if (column === undefined || c.rows.length > 0 || hasChecks(c)) return undefined;
+  if (isOpen(c.depth)) return undefined;
   if (sizeOf(c.depth) <= fewTerms) return writtenOut(c, column, taken);
+  if (typeof column.extent !== 'number') return undefined;
   return stridedOf(c.b, c.depth, column)?.along === 1 ? sumOfRows(c, column, taken) : undefined;
 }
 
@@ -61,7 +64,8 @@ function writtenOut(c: Contraction, column: Axis, taken: Set<string>): readonly 
 /** Every place of the axes, the last one fastest. */
 function placesOf(axes: readonly Axis[]): ReadonlyMap<string, Position>[] {
   return axes.reduce<ReadonlyMap<string, Position>[]>(
-    (places, { name, extent }) => places.flatMap((at) => Array.from({ length: extent }, (_, n) => new Map([...at, [name, constant(n)]]))),
+    (places, { name, extent }) =>
+      places.flatMap((at) => Array.from({ length: mostOf(extent) }, (_, n) => new Map([...at, [name, constant(n)]]))),
     [new Map()],
   );
 }
@@ -76,7 +80,7 @@ function sumOfRows(c: Contraction, column: Axis, taken: Set<string>): readonly S
     const sum: Expr = { kind: 'load', dtype: c.dtype, buffer: sums, at: axis(lane) };
     const last = c.depth.at(-1)!;
     const adding = inBlocks(cutInto(last.extent, sideBySide), last.name, 'serial', taken, (first, count) => {
-      const places = Array.from({ length: count }, (_, n) => new Map([...across, [last.name, add(first, constant(n))]]));
+      const places = Array.from({ length: mostOf(count) }, (_, n) => new Map([...across, [last.name, add(first, constant(n))]]));
       const step = terms(c, places, taken);
       return overLanes([
         ...step.shared,

@@ -82,7 +82,7 @@ function workOfStatement(s: Stmt, lanes: number): number {
       return elements * 20;
     }
     case 'product':
-      return (s.rows * s.columns * s.depth) / 4;
+      return (s.rows * s.columns * mostOf(s.depth)) / 4;
     case 'transpose':
       return s.rows * s.columns;
     default:

@@ -25,11 +25,13 @@ const vectors = {
 /** `(a, b, c, depth)`: addresses in bytes, and how far k runs, at least 1. Products of equal shape share a function. */
 export function productFunction(unit: Unit, shape: ProductShape): FunctionRef {
   const { rows, columns, depth, from, dtype, a, b, c } = shape;
-  const isWide = depth <= fewSteps && rows * Math.ceil(columns / vectors[dtype].lanes) > mostSums;
+  const isWide = typeof depth === 'number' && depth <= fewSteps && rows * Math.ceil(columns / vectors[dtype].lanes) > mostSums;
   const spread = a.spread === 'shuffle' ? '_shuffle' : '';
   const size = isWide ? `${rows}x${columns}x${depth}` : `${rows}x${columns}`;
   const name = `product_${dtype}_${size}_a${a.k}_${a.row}${spread}_b${b.k}_c${c.row}${from === 'c' ? '_onto' : ''}`;
-  return shared(unit, name, ['i32', 'i32', 'i32', 'i32'], [], (f) => (isWide ? wideKernel : microKernel)(f, unit, shape));
+  return shared(unit, name, ['i32', 'i32', 'i32', 'i32'], [], (f) =>
+    isWide ? wideKernel(f, unit, { ...shape, depth }) : microKernel(f, unit, shape),
+  );
 }
 
 /** Vectors of sums that registers hold. Products of more columns walk along them, if k has so few steps that these can be written out. */
@@ -37,7 +39,7 @@ const mostSums = 12;
 const fewSteps = 8;
 
 /** All elements of `a` are in vectors; each turn does all of k for one vector of columns. */
-function wideKernel(f: FunctionBuilder, unit: Unit, shape: ProductShape): void {
+function wideKernel(f: FunctionBuilder, unit: Unit, shape: ProductShape & { readonly depth: number }): void {
   const { rows, columns, depth, from, dtype, a, b, c } = shape;
   const { lanes, load } = vectors[dtype];
   const bytes = bytesPerElement[dtype];

@@ -73,7 +73,7 @@ function statement(s: Scope, stmt: Stmt): void {
 function product(s: Scope, stmt: Product): void {
   const { dtype } = bufferOf(s, stmt.c.buffer);
   const fn = productFunction(s.unit, { ...stmt, dtype: dtype as ProductDType });
-  s.f.call(fn, [startOf(s, stmt.a), startOf(s, stmt.b), startOf(s, stmt.c), s.f.i32(stmt.depth)]);
+  s.f.call(fn, [startOf(s, stmt.a), startOf(s, stmt.b), startOf(s, stmt.c), sizeOf(s, stmt.depth)]);
 }
 
 function transpose(s: Scope, stmt: Transpose): void {

@@ -64,4 +64,19 @@ describe('a program with an open size computes what closed ones do:', () => {
       %5: f32[n,20] = expand(%2) {shape: [n,20], at: [0]}
       %6: f32[n,20] = add(%4, %5)
       %7: f32[n,20] = tanh(%6) }`));
+  test('a gradient by the weights, which sums over the open axis', () =>
+    agree(`graph @g(%0: f32[n,48], %1: f32[n,20]) -> (%2) { %2: f32[48,20] = dot(%0, %1) {batch: []x[], contract: [0]x[0]} }`));
+  test('products of many rows and columns, packed', () =>
+    agree(`graph @g(%0: f32[3*n,200], %1: f32[200,130]) -> (%2) { %2: f32[3*n,130] = dot(%0, %1) {batch: []x[], contract: [1]x[0]} }`));
+  test('a product whose result has the open axis last', () =>
+    agree(`graph @g(%0: f32[130,200], %1: f32[n,200]) -> (%2) { %2: f32[130,n] = dot(%0, %1) {batch: []x[], contract: [1]x[1]} }`));
+  test('products of a batch', () =>
+    agree(`graph @g(%0: f32[n,9,40], %1: f32[n,40,24]) -> (%2) { %2: f32[n,9,24] = dot(%0, %1) {batch: [0]x[0], contract: [2]x[1]} }`));
+  test('scores of everything with everything, and their softmax', () =>
+    agree(`graph @g(%0: f32[n,16], %1: f32[n,16]) -> (%6) {
+      %2: f32[n,n] = dot(%0, %1) {batch: []x[], contract: [1]x[1]}
+      %3: f32[n] = amax(%2) {axes: [1]}
+      %4: f32[n,n] = expand(%3) {shape: [n,n], at: [1]}
+      %5: f32[n,n] = sub(%2, %4)
+      %6: f32[n,n] = exp(%5) }`));
 });
