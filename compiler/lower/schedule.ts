@@ -2,6 +2,7 @@
 import type { Kernel } from '../../kernels/loop.ts';
 import { searchInLanes } from '../../kernels/schedule/argreduce.ts';
 import { tileContractions } from '../../kernels/schedule/contraction.ts';
+import { flattenGrids } from '../../kernels/schedule/grid.ts';
 import { mergeMembers } from '../../kernels/schedule/members.ts';
 import { splitReductions } from '../../kernels/schedule/partials.ts';
 import { scheduleProducts } from '../../kernels/schedule/product.ts';
@@ -13,9 +14,12 @@ import { vectorise } from '../../kernels/schedule/vectorise.ts';
 import type { Target } from '../../runtime/target.ts';
 import type { NodeOf } from '../ir/node.ts';
 
+/** Sums that an invocation of a GPU has side by side. Scratch that all invocations share would want a dispatch of its own. */
+const inRegisters = { tile: [4, 4], maxStaged: 0 } as const;
+
 export function scheduleKernel(kernel: Kernel, form: NodeOf<'kernel'>['attrs']['form'], target: Target): Kernel {
   const scheduled = scheduleForm(kernel, form, target);
-  if (target.name === 'webgpu') return sortByRank(scheduled);
+  if (target.name === 'webgpu') return sortByRank({ ...scheduled, body: flattenGrids(scheduled.body) });
   return target.name === 'wasm'
     ? shareScatters(splitReductions(vectorise(transposeReads(splitResidues(searchInLanes(scheduled))))))
     : scheduled;
@@ -23,8 +27,9 @@ export function scheduleKernel(kernel: Kernel, form: NodeOf<'kernel'>['attrs']['
 
 function scheduleForm(kernel: Kernel, form: NodeOf<'kernel'>['attrs']['form'], target: Target): Kernel {
   if (form === 'members') return target.name === 'webgpu' ? kernel : mergeMembers(kernel);
-  if (form !== 'contraction' || target.name === 'webgpu') return kernel;
+  if (form !== 'contraction') return kernel;
   if (target.tile !== undefined) return scheduleProducts(kernel, { tile: target.tile, threads: target.threads });
   const params = kernel.params.map((p) => p.name);
+  if (target.name === 'webgpu') return { ...kernel, body: tileContractions(flattenGrids(kernel.body), params, inRegisters) };
   return { ...kernel, body: tileContractions(kernel.body, params) };
 }

@@ -3,8 +3,8 @@ import { parseArgs } from 'node:util';
 import { ArgumentError, DeviceError, type DeviceName } from 'fluxion';
 import { models } from './model.ts';
 
-/** CPU devices: WebAssembly, and the JavaScript that it is compared with. */
-const devices: readonly DeviceName[] = ['wasm', 'js'];
+/** WebAssembly, the JavaScript that it is compared with, and the GPU. */
+const devices: readonly DeviceName[] = ['wasm', 'js', 'webgpu'];
 
 export type Options = {
   readonly device: DeviceName;
@@ -27,7 +27,7 @@ Usage: npm start -- [options]
   --lr X            highest learning rate of Adam in a one-cycle schedule (default 0.005)
   --seed N          seed of initialisation and shuffling (default 0)
   --limit N         use the first N training and test images only
-  --device wasm|js  kernels in WebAssembly with vectors and threads (default), or in JavaScript
+  --device NAME     wasm: WebAssembly with vectors and threads (default); js: JavaScript; webgpu: a GPU
   --help            show this text`;
 
 /** The options of a command line, or undefined where help was asked for. Throws ArgumentError and DeviceError. */

@@ -1,5 +1,6 @@
 // The sample that trains on MNIST, end to end on a part of the real images.
 import { describe, expect, test } from 'vitest';
+import { provideVulkan } from '../webgpu/adapter.ts';
 import { runSample } from './run.ts';
 
 /** Accuracy that the last line tells; the line has to look exactly so. */
@@ -35,6 +36,15 @@ describe('samples/mnist', () => {
     expect(accuracyOf(stdout)).toBeGreaterThan(65);
   }, 120_000);
 
+  test('trains on the GPU as on the CPU', async () => {
+    await provideVulkan();
+    const args = ['--limit', '1000', '--epochs', '2'];
+    const [cpu, gpu] = ['wasm', 'webgpu'].map((device) => runSample('mnist', '--device', device, ...args));
+    expect(gpu!.stderr).toBe('');
+    expect(gpu!.status).toBe(0);
+    expect(Math.abs(accuracyOf(gpu!.stdout) - accuracyOf(cpu!.stdout))).toBeLessThan(0.5);
+  }, 120_000);
+
   test('gives the same numbers for the same seed, and others for another', () => {
     const losses = (seed: string): string[] => {
       const { stdout } = runSample('mnist', '--limit', '600', '--epochs', '2', '--seed', seed);
@@ -47,7 +57,7 @@ describe('samples/mnist', () => {
   }, 120_000);
 
   test.each([
-    [['--device', 'webgpu'], "DeviceError: --device: there is no device 'webgpu' in this version; use wasm or js"],
+    [['--device', 'cuda'], "DeviceError: --device: there is no device 'cuda' in this version; use wasm or js or webgpu"],
     [['--model', 'rnn'], "ArgumentError: --model: there is no model 'rnn'; use mlp or cnn"],
     [['--epochs', '0'], "ArgumentError: --epochs: '0' is not an integer above 0"],
     [['--lr', 'fast'], "ArgumentError: --lr: 'fast' is not a number above 0"],

@@ -14,6 +14,8 @@ const noDelete = 0x1000;
 export async function provideVulkan(): Promise<void> {
   const folder = await chromiumFolder();
   process.env.VK_ICD_FILENAMES ??= join(folder, 'vk_swiftshader_icd.json');
+  // For processes that are started from here.
+  process.env.LD_LIBRARY_PATH ??= folder;
   try {
     process.dlopen({ exports: {} }, join(folder, 'libvulkan.so.1'), constants.dlopen.RTLD_NOW | noDelete);
   } catch {
