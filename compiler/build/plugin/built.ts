@@ -1,8 +1,8 @@
 // What the bundler plugin knows of a built model: the files that `fluxion build` wrote for it, and what they were made from.
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { statSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { existsSync, statSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export type Built = {
@@ -17,7 +17,7 @@ export type Built = {
 };
 
 export type BuildOptions = {
-  /** The project: paths in messages and in the output are told from here. */
+  /** Absolute. Paths in messages are told from here. */
   readonly root: string;
   /** Further options of `fluxion build`, as on the command line: `['--weights', 'float16']`. */
   readonly args: readonly string[];
@@ -58,7 +58,7 @@ type Report = {
  */
 async function build(model: string, { root, args }: BuildOptions): Promise<Built> {
   const folder = join(
-    root,
+    projectOf(root),
     'node_modules/.cache/fluxion',
     createHash('sha256')
       .update(JSON.stringify([model, args]))
@@ -75,6 +75,12 @@ async function build(model: string, { root, args }: BuildOptions): Promise<Built
   // The command itself broke, or the model threw: its error stream says how.
   if (only === undefined) throw new Error(`fluxion build failed for ${relative(root, model)}\n${stderr.trim()}`);
   return { name: only.name, folder, files: only.files, sources: only.sources };
+}
+
+/** The nearest folder above that is a package: its node_modules is where tools keep what they can make again. */
+function projectOf(root: string): string {
+  for (let folder = root; dirname(folder) !== folder; folder = dirname(folder)) if (existsSync(join(folder, 'package.json'))) return folder;
+  return root;
 }
 
 function reportIn(stdout: string): Report | undefined {

@@ -1,7 +1,7 @@
 // The door `fluxion/plugin`: models as imports of a bundler. `import { classify } from './model.ts?fluxion'` gives what `fluxion build` makes.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { basename, dirname, join, relative } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { createUnplugin, type UnpluginFactory, type UnpluginInstance } from 'unplugin';
 import { type Built, builder } from './built.ts';
@@ -9,7 +9,7 @@ import { type AssetURL, rewired } from './code.ts';
 import { query, requestOf, resolved, typed } from './request.ts';
 
 export type PluginOptions = {
-  /** The project; the working directory, or Vite's root, by default. Built files are kept in its node_modules/.cache. */
+  /** The folder that paths in messages are told from: the working directory, or Vite's root, by default. */
   readonly root?: string;
   /** How weights are stored: smaller formats lose accuracy, and the build says how much. float32 by default. */
   readonly weights?: 'float32' | 'float16' | 'int8';
@@ -17,13 +17,18 @@ export type PluginOptions = {
   readonly isolated?: boolean;
 };
 
+/** Marks, in modules for esbuild, the import of a file that is copied and whose URL is the value. */
+const assetPrefix = 'fluxion-asset:';
+
 const isolation = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
 
 const factory: UnpluginFactory<PluginOptions | undefined, false> = (options = {}, { framework }) => {
   const { weights, isolated = true } = options;
   const args = weights === undefined ? [] : ['--weights', weights];
-  const builderAt = (root: string) => builder({ root: options.root ?? root, args });
-  let build = builderAt(process.cwd());
+  const builderAt = (root: string) => builder({ root: resolve(options.root ?? root), args });
+  let build = builderAt('.');
+  /** Where Vite's development server has its paths begin; undefined in a build. */
+  let served: string | undefined;
   /** Models that some import names by the spelling with types. */
   const declared = new Set<string>();
   return {
@@ -53,27 +58,30 @@ const factory: UnpluginFactory<PluginOptions | undefined, false> = (options = {}
             name: file,
             source: readFileSync(join(built.folder, file)),
           }) as string;
-        return rewired(code, request, new Set(built.files), assetURLs(framework, request.model, built.folder, emit));
+        return rewired(code, request, new Set(built.files), assetURLs(framework, request.model, built.folder, served, emit));
       },
     },
     vite: {
-      config: ({ root = process.cwd() }) => {
-        build = builderAt(root);
+      config: ({ root }) => {
+        build = builderAt(root ?? '.');
         return {
           ...(isolated && { server: { headers: isolation }, preview: { headers: isolation } }),
           // Known from the start: found later, it would be prepared while the page loads, which then loads again.
           optimizeDeps: { include: ['fluxion/runtime'] },
         };
       },
+      configResolved: ({ command, base }) => {
+        served = command === 'serve' ? base : undefined;
+      },
     },
     esbuild: {
       loader: 'js',
       setup(bundler) {
-        bundler.onResolve({ filter: /^fluxion-asset:/ }, ({ path }) => ({
-          path: path.slice('fluxion-asset:'.length),
-          namespace: 'fluxion-asset',
+        bundler.onResolve({ filter: new RegExp(`^${assetPrefix}`) }, ({ path }) => ({
+          path: path.slice(assetPrefix.length),
+          namespace: assetPrefix,
         }));
-        bundler.onLoad({ filter: /.*/, namespace: 'fluxion-asset' }, async ({ path }) => ({
+        bundler.onLoad({ filter: /.*/, namespace: assetPrefix }, async ({ path }) => ({
           contents: await readFile(path),
           loader: 'file',
         }));
@@ -82,22 +90,29 @@ const factory: UnpluginFactory<PluginOptions | undefined, false> = (options = {}
   };
 };
 
-/** How a bundler is told of an asset. Vite, webpack and Rspack read `new URL(..., import.meta.url)`, but the last two from no place of its own. */
-function assetURLs(framework: string, model: string, folder: string, emit: (file: string) => string): AssetURL {
+/** How a bundler is told of an asset. */
+function assetURLs(framework: string, model: string, folder: string, served: string | undefined, emit: (file: string) => string): AssetURL {
   const path = (file: string): string => join(folder, file).replaceAll('\\', '/');
+  const absolute = (file: string): string => JSON.stringify(pathToFileURL(path(file)).href);
   switch (framework) {
     case 'rollup':
     case 'rolldown':
       return (file) => ({ url: `new URL(import.meta.ROLLUP_FILE_URL_${emit(file)})` });
     case 'esbuild':
       return (file) => {
-        const name = `asset_${basename(file).replace(/\W/g, '_')}`;
-        return { url: `new URL(${name}, import.meta.url)`, top: `import ${name} from ${JSON.stringify(`fluxion-asset:${path(file)}`)};` };
+        const name = `asset_${file.replace(/\W/g, '_')}`;
+        return { url: `new URL(${name}, import.meta.url)`, top: `import ${name} from ${JSON.stringify(assetPrefix + path(file))};` };
       };
+    // These two read `new URL(..., import.meta.url)` themselves, but take no place for that of a module which is no file.
     case 'webpack':
     case 'rspack':
-      return (file) => ({ url: `new URL(${JSON.stringify(pathToFileURL(path(file)).href)}, import.meta.url)` });
+      return (file) => ({ url: `new URL(${absolute(file)}, import.meta.url)` });
+    // So does Vite when it builds. While it serves, files are where it has them outside of its root.
     default: {
+      if (served !== undefined)
+        return (file) => ({
+          url: `new URL(import.meta.env.SSR ? ${absolute(file)} : ${JSON.stringify(`${served}@fs/${path(file).replace(/^\//, '')}`)}, import.meta.url)`,
+        });
       const from = relative(dirname(model), folder).replaceAll('\\', '/');
       const below = from.startsWith('.') ? from : `./${from}`;
       return (file) => ({ url: `new URL(${JSON.stringify(`${below}/${file}`)}, import.meta.url)` });
