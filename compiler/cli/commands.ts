@@ -84,6 +84,22 @@ export const commands: Commands = {
     actions: ['ls', 'clear', 'verify'],
     run: async (invocation) => (await import('./cache.ts')).cache(invocation),
   },
+  export: {
+    summary:
+      'Writes the training step of FILE, which calls exportStep(), for JAX/XLA: the step, its first state, and the program that runs it',
+    options: {
+      target: { takes: 'NAME', help: 'stablehlo' },
+      out: { takes: 'FOLDER', help: 'where step.mlir, init.safetensors, run.py and requirements.txt go' },
+    },
+    example: 'npx fluxion export train.ts --target stablehlo --out run',
+    run: async (invocation) => (await import('./export.ts')).exportCommand(invocation),
+  },
+  import: {
+    summary: 'Turns what run.py trained (FILE is its final.safetensors) into weights by the names of a state dict',
+    options: { out: { takes: 'PATH', help: 'weights.safetensors unless given; what the optimiser remembers goes beside it' } },
+    example: 'npx fluxion import run/final.safetensors --out weights.safetensors',
+    run: async (invocation) => (await import('./import.ts')).importCommand(invocation),
+  },
   doctor: {
     summary: 'Tells what this machine has of what Fluxion can use, what is missing, and how to get it',
     options: { json: { help: 'print data: { findings: [{ what, state, detail, fix }] }' } },

@@ -3,6 +3,7 @@
 import { readSync } from '../../runtime/buffer.ts';
 import { ArgumentError } from '../../runtime/errors.ts';
 import { storedOf, writeSafetensors } from '../../runtime/safetensors.ts';
+import type { Module } from '../frontend/nn/module.ts';
 import { fixedShape } from '../ir/dim.ts';
 import { avalOf } from '../ir/node.ts';
 import { longChain, longestChain } from './chains.ts';
@@ -14,6 +15,8 @@ import { type Example, type RecordedStep, recordStep, type StepFunction } from '
 export type ExportOptions = {
   /** The arguments of the step in order, by the names that the data have; only shapes and dtypes matter. */
   readonly example: Example;
+  /** Whose state dict names the state. Found by itself where the step calls it as `model(x)`. */
+  readonly model?: Module;
   /** How many devices there are, and how they are arranged; one unless given. The runner may take another. */
   readonly mesh?: Mesh;
   /** What is cut along which axis of the mesh; the first that matches counts. Batches are cut along `data`, all else is whole. */
@@ -33,9 +36,9 @@ const encoder = new TextEncoder();
  * running statistics are its state, learning rates and counts its numbers. Throws CompileError at the user's line where the step looks at a
  * value, and ArgumentError where rules and mesh do not fit.
  */
-export function exportedStep(step: StepFunction, { example, mesh = meshOf({ data: 1 }), rules = [] }: ExportOptions): ExportedFiles {
+export function exportedStep(step: StepFunction, { example, model, mesh = meshOf({ data: 1 }), rules = [] }: ExportOptions): ExportedFiles {
   if (typeof step !== 'function') throw new ArgumentError(`expected a function, got ${typeof step}`, { op: 'exportStep' });
-  const recorded = recordStep(step, example);
+  const recorded = recordStep(step, example, model);
   const laid = recorded.graph.inputs.map((v, i) => ({ role: recorded.inputs[i]!.role, shape: fixedShape(avalOf(v).shape) }));
   checkLayout(
     mesh,

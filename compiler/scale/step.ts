@@ -5,6 +5,7 @@ import { jsTarget, type Target } from '../../runtime/target.ts';
 import { realise } from '../frontend/boundary.ts';
 import type { HostCounter } from '../frontend/call.ts';
 import { type AheadCall, type AheadSource, recordAhead } from '../frontend/compile/ahead.ts';
+import type { Module } from '../frontend/nn/module.ts';
 import { isTensor, type Rest } from '../frontend/pytree.ts';
 import type { Tensor } from '../frontend/tensor.ts';
 import { b } from '../ir/builder.ts';
@@ -39,13 +40,13 @@ const target: Target = { ...jsTarget, templates: ['constrain'] };
 const simplified = (graph: Graph): Graph => runPipeline(graph, target, { disable: ['unroll'], until: 'dce' });
 
 /** Records the step on an example, whose values do not matter. All state stays as it is. Throws CompileError for what no graph holds. */
-export function recordStep(step: StepFunction, example: Example): RecordedStep {
+export function recordStep(step: StepFunction, example: Example, model?: Module): RecordedStep {
   const names = Object.keys(example);
   const avals = names.map((name) => ({ dtype: example[name]!.element, shape: example[name]!.shape }));
   const run = (batch: readonly Tensor[]): unknown => (step as (...batch: readonly Tensor[]) => unknown)(...batch);
   const call = recordAhead(run, avals, { op: 'exportStep', openRates: true });
   const optimizers = optimizersAmong(call.deciders);
-  const roles = rolesOf(call.modules, optimizers);
+  const roles = rolesOf(model === undefined ? call.modules : [model], optimizers);
   const rateOwners = optimizers.flatMap((o) => o.paramGroups) as readonly object[];
   const rateName = (group: object): string => (rateOwners.length === 1 ? 'lr' : `lr${rateOwners.indexOf(group)}`);
   const rates: Record<string, number> = {};
