@@ -9,7 +9,9 @@ export {
   DeviceError,
   DTypeError,
   type ErrorFacts,
+  FileError,
   FluxionError,
+  FormatError,
   IndexError,
   InternalError,
   IRError,
@@ -17,6 +19,7 @@ export {
   LinAlgError,
   OutOfMemoryError,
   ProgramError,
+  SecurityError,
   ShapeError,
   WorkerError,
 } from '../runtime/errors.ts';
@@ -95,6 +98,9 @@ export { variance as var } from './frontend/functional/reductions.ts';
 export * from './frontend/functional/scatter.ts';
 export * from './frontend/functional/shape.ts';
 export * from './frontend/functional/unary.ts';
+// Files.
+export * as io from './frontend/io/index.ts';
+export { load, loadCheckpoint, save, saveCheckpoint } from './frontend/io/index.ts';
 export * as linalg from './frontend/linalg/index.ts';
 export type { Nested } from './frontend/methods/observe.ts';
 // Networks, optimisers and data.

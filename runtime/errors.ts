@@ -126,6 +126,15 @@ export class DataError extends FluxionError {
   override readonly code: string = 'DATA';
 }
 
+/** A file that cannot be read or written. */
+export class FileError extends FluxionError {
+  override readonly code: string = 'FILE';
+}
+/** A file that asks for code to be run. */
+export class SecurityError extends FluxionError {
+  override readonly code: string = 'SECURITY';
+}
+
 /** V8 writes name and message at the head of a stack when an error is made, which is before ours are known. */
 const withHeader = (stack: string | undefined, header: string): string =>
   stack === undefined ? header : stack.startsWith('Error') ? header + stack.slice('Error'.length) : stack;

@@ -56,22 +56,36 @@ const maximumHeader = 100_000_000;
 
 const refuse = (what: string, offset: number, cause?: unknown): FormatError => new FormatError(what, { op: 'safetensors', offset, cause });
 
-/** Reads a whole file. Throws FormatError, which names the rule that is broken and the byte where, on anything that is none. */
-export function readSafetensors(file: Uint8Array): Safetensors {
-  if (file.length < lengthBytes) throw refuse(`a file of ${file.length} bytes has no header`, 0);
-  const length = new DataView(file.buffer, file.byteOffset, lengthBytes).getBigUint64(0, true);
+/** Where the tensors of a file lie, counted from `dataAt`. */
+export type Contents = { readonly dataAt: number; readonly places: readonly Place[]; readonly metadata: ReadonlyMap<string, string> };
+
+/** The length of the part of a file that `readHeader` wants, from its first eight bytes; `bytes` is that of the whole file. */
+export function headLength(beginning: Uint8Array, bytes: number): number {
+  if (beginning.length < lengthBytes) throw refuse(`a file of ${bytes} bytes has no header`, 0);
+  const length = new DataView(beginning.buffer, beginning.byteOffset, lengthBytes).getBigUint64(0, true);
   if (length > maximumHeader) throw refuse(`the header claims ${length} bytes, at most ${maximumHeader} are allowed`, 0);
   const dataAt = lengthBytes + Number(length);
-  if (dataAt > file.length)
-    throw refuse(`the header claims ${length} bytes, the file has ${file.length - lengthBytes} behind its length`, 0);
-  const header = parseHeader(file.subarray(lengthBytes, dataAt));
+  if (dataAt > bytes) throw refuse(`the header claims ${length} bytes, the file has ${bytes - lengthBytes} behind its length`, 0);
+  return dataAt;
+}
+
+/** What a file of `bytes` bytes holds, by its `head`, which ends where the data begin. */
+export function readHeader(head: Uint8Array, bytes: number): Contents {
+  const dataAt = head.length;
+  const header = parseHeader(head.subarray(lengthBytes));
   const places: Place[] = [];
   let metadata: ReadonlyMap<string, string> = new Map();
   for (const [key, value] of Object.entries(header.fields)) {
     if (key === '__metadata__') metadata = metadataOf(value, header);
     else places.push(placeOf(key, value, header));
   }
-  checkLayout(places, file.length - dataAt, dataAt, header);
+  checkLayout(places, bytes - dataAt, dataAt, header);
+  return { dataAt, places, metadata };
+}
+
+/** Reads a whole file. Throws FormatError, which names the rule that is broken and the byte where, on anything that is none. */
+export function readSafetensors(file: Uint8Array): Safetensors {
+  const { dataAt, places, metadata } = readHeader(file.subarray(0, headLength(file, file.length)), file.length);
   const data = file.subarray(dataAt);
   return {
     tensors: new Map(places.map(({ key, dtype, shape, begin, end }) => [key, { dtype, shape, data: data.subarray(begin, end) }])),
@@ -124,7 +138,7 @@ function metadataOf(value: unknown, { offsetOf }: Header): ReadonlyMap<string, s
   return new Map(entries as [string, string][]);
 }
 
-type Place = {
+export type Place = {
   readonly key: string;
   readonly dtype: StoredDType;
   readonly shape: readonly number[];

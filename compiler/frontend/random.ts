@@ -26,6 +26,11 @@ export function nextStream(): number {
 /** The number of the last such draw. */
 export const streamNow = (): number => stream;
 
+/** Makes the next such draw the one after number `at`. */
+export function setStream(at: number): void {
+  stream = at | 0;
+}
+
 /** Gives what takes the counter of those draws back to where it is now. */
 export function markStream(): () => void {
   const at = stream;

@@ -60,11 +60,11 @@ export function load(
   after?: (names: Names) => void,
 ): LoadResult {
   const op = `${owner}.loadStateDict`;
-  const given = new Map(Object.entries(dict));
+  const known = new Set(slots.map(([name]) => name));
+  const given = new Map(Object.entries(dict).map(([name, value]) => [ourName(name, known, dict), value]));
   for (const [name, value] of given) {
     if (!isTensor(value)) throw new ArgumentError(`'${name}' is no tensor but ${value === null ? 'null' : typeof value}`, { op });
   }
-  const known = new Set(slots.map(([name]) => name));
   const names: Names = {
     missingKeys: slots.map(([name]) => name).filter((name) => !given.has(name)),
     unexpectedKeys: [...given.keys()].filter((name) => !known.has(name)),
@@ -94,6 +94,13 @@ export function load(
     throw error;
   }
   return names;
+}
+
+/** PyTorch's files say `running_mean` for `runningMean`: such a name means ours, unless ours is given too. */
+function ourName(name: string, known: ReadonlySet<string>, dict: { readonly [name: string]: Tensor }): string {
+  if (known.has(name)) return name;
+  const ours = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  return known.has(ours) && !Object.hasOwn(dict, ours) ? ours : name;
 }
 
 const elementsOf = (target: Tensor | Counter): Buffer | number =>
