@@ -119,6 +119,7 @@ function recordAt({ declaration, written }: Declared, leaves: readonly SpecLeaf[
     }, avals);
     return { call, numbers };
   });
+  demandPlain(first!.call.rest, written);
   const sources = sourcesOf(first!, second!, written, texts);
   return { sizes, call: first!.call, sources };
 }
@@ -134,15 +135,15 @@ type Trial = { readonly call: AheadCall; readonly numbers: readonly number[] };
 
 /** What inputs stand for, by two recordings that differ in the numbers that were passed alone. */
 function sourcesOf(a: Trial, b: Trial, written: Written, texts: Texts): EntrySource[] {
-  const way = a.numbers.length > 0 ? 'or on the value of a number that is passed; pass what differs as a tensor' : 'pass what differs in';
+  const culprits = `Math.random(), the clock${a.numbers.length > 0 ? ', arithmetic on a number that is passed' : ''} or state that it changes`;
   if (print(a.call.graph) !== print(b.call.graph) || !sameRest(a.call.rest, b.call.rest))
-    throw at(written, `it does not do the same in every call: it depends on Math.random(), the clock or state that it changes; ${way}`);
+    throw at(written, `it does not do the same in every call: it depends on ${culprits}; pass what differs as a tensor`);
   return a.call.sources.map((source, i): EntrySource => {
     const other = b.call.sources[i]!;
     const refuse = (): BuildError =>
       at(
         placeOfUse(a.call.graph, i, texts) ?? written,
-        `a number here is not the same in every call: it comes from Math.random(), the clock or arithmetic on a number that is passed; ${way}`,
+        `a number here is not the same in every call: it depends on ${culprits}; pass what differs as a tensor`,
       );
     if (source.kind === 'slot') {
       if (other.kind !== 'slot' || !sameExpr(source.expr, other.expr)) throw refuse();
@@ -228,7 +229,7 @@ function resultOf({ declaration, written }: Declared, recordings: readonly Recor
       case 'record':
         return { kind: 'record', keys: rest.keys, items: rest.items.map(treeOf) };
       case 'static':
-        return { kind: 'static', value: plain(rest.value, written) };
+        return { kind: 'static', value: rest.value as Plain };
       default:
         return rest satisfies never;
     }
@@ -236,17 +237,13 @@ function resultOf({ declaration, written }: Declared, recordings: readonly Recor
   return treeOf(call.rest);
 }
 
-function plain(value: unknown, written: Written): string | number | boolean | null | undefined {
-  switch (typeof value) {
-    case 'string':
-    case 'number':
-    case 'boolean':
-    case 'undefined':
-      return value;
-    default:
-      if (value === null) return null;
-      throw at(written, `it gives back ${kindOf(value)}, which cannot be written down; give back tensors, numbers and text`);
-  }
+type Plain = Extract<ResultTree, { kind: 'static' }>['value'];
+
+/** What is given back beside tensors can be written down. */
+function demandPlain(rest: Rest, written: Written): void {
+  if (rest.kind === 'list' || rest.kind === 'record') for (const item of rest.items) demandPlain(item, written);
+  if (rest.kind !== 'static' || rest.value === null || ['string', 'number', 'boolean', 'undefined'].includes(typeof rest.value)) return;
+  throw at(written, `it gives back ${kindOf(rest.value)}, which cannot be written down; give back tensors, numbers and text`);
 }
 const kindOf = (value: unknown): string => {
   if (typeof value !== 'object') return `a ${typeof value}`;

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { ArgumentError } from '../../runtime/errors.ts';
 import { version } from '../jit/version.ts';
 
@@ -16,6 +17,19 @@ export type Manifest = { readonly fluxion: string; readonly models: Readonly<Rec
 
 export const manifestName = 'fluxion-build.json';
 export const hashOf = (data: Uint8Array | string): string => createHash('sha256').update(data).digest('hex');
+
+/** Which compiler built something: its version, and in a checkout what its sources hold. */
+function compilerStamp(): string {
+  if (!import.meta.url.endsWith('.ts')) return version;
+  const root = fileURLToPath(new URL('../../', import.meta.url));
+  const files = ['compiler', 'kernels', 'runtime'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts'))
+      .sort()
+      .map((file) => readFileSync(join(root, folder, file))),
+  );
+  return `${version}+${hashOf(Buffer.concat(files)).slice(0, 16)}`;
+}
 
 const refuse = (what: string, fix: string): ArgumentError => new ArgumentError(what, { op: 'build', fix });
 
@@ -47,7 +61,7 @@ function parsed(text: string): Manifest | undefined {
 /** Whether what a model was made of, and what was made of it, is still there and the same. */
 export function isUnchanged(folder: string, path: string, options: string, manifest: Manifest | undefined): ManifestEntry | undefined {
   const name = basename(path).replace(/\.[^.]+$/, '');
-  const known = manifest?.fluxion === version && Object.hasOwn(manifest.models, name) ? manifest.models[name] : undefined;
+  const known = manifest?.fluxion === compilerStamp() && Object.hasOwn(manifest.models, name) ? manifest.models[name] : undefined;
   if (known === undefined || known.options !== options || known.inputs[0]?.[0] !== basename(path)) return undefined;
   const isSame = (file: string, hash: string): boolean => existsSync(file) && hashOf(readFileSync(file)) === hash;
   const inputs = known.inputs.every(([file, hash]) => isSame(resolve(dirname(path), file), hash));
@@ -60,6 +74,10 @@ export function inputsOf(path: string, texts: ReadonlyMap<string, string>, data:
   const others = [...new Set([...texts.keys(), ...data])].filter((file) => file !== path).sort();
   return [path, ...others].map((file) => [relative(from, file).replaceAll('\\', '/'), hashOf(readFileSync(file))]);
 }
+
+/** The paths of those inputs. */
+export const sourcesOf = (path: string, { inputs }: Pick<ManifestEntry, 'inputs'>): string[] =>
+  inputs.map(([file]) => resolve(dirname(path), file));
 
 /** Names that Windows takes for devices. */
 const devices = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/i;
@@ -91,7 +109,7 @@ export function writeOutput(
       throw refuse(`${join(folder, name)} is there already, and fluxion did not write it`, 'move it, or choose another folder with --out');
   const made: ManifestEntry = { ...entry, files: Object.fromEntries([...files].map(([name, bytes]) => [name, hashOf(bytes)])) };
   const models = Object.fromEntries([...others, [model, made] as const].sort(([a], [b]) => (a < b ? -1 : 1)));
-  const manifest: Manifest = { fluxion: version, models };
+  const manifest: Manifest = { fluxion: compilerStamp(), models };
   const all = [...files, [manifestName, new TextEncoder().encode(`${JSON.stringify(manifest, undefined, 2)}\n`)] as const];
   mkdirSync(dirname(folder), { recursive: true });
   const aside = mkdtempSync(join(dirname(folder), `.${basename(folder)}-`));

@@ -11,6 +11,8 @@ export type Option = {
 export type Invocation = {
   /** Empty for a command that takes none. */
   readonly file: string;
+  /** For a command that takes several; empty where it is to find them. */
+  readonly files?: readonly string[];
   /** A switch that is on has the value ''. */
   readonly options: ReadonlyMap<string, string>;
   readonly rest: readonly string[];
@@ -22,6 +24,8 @@ export type Command = {
   readonly example: string;
   /** Whether it looks at no FILE. */
   readonly takesNoFile?: boolean;
+  /** Whether it takes any number of FILEs. */
+  readonly takesFiles?: boolean;
   /** What stands where others have their FILE, if it is one of these words. */
   readonly actions?: readonly string[];
   readonly run: (invocation: Invocation) => Promise<number>;
@@ -57,6 +61,7 @@ export function readArguments(name: string, command: Command, args: readonly str
       throw new UsageError(`${name} wants one of ${command.actions.join(', ')}${file === undefined ? '' : `, not '${asked.join(' ')}'`}`);
     return { file: asked[0]!, options, rest: [] };
   }
+  if (command.takesFiles === true) return { file: '', files: [...files, ...rest], options, rest: [] };
   if (file === undefined) throw new UsageError(`${name} wants a FILE, as in \`${command.example}\``);
   if (second !== undefined) throw new UsageError(`${name} takes one FILE, not '${second}' too; arguments for ${file} go behind \`--\``);
   return { file, options, rest };
@@ -99,8 +104,8 @@ export function overview(commands: Commands): string {
   ].join('\n');
 }
 
-const operandOf = ({ takesNoFile, actions }: Command, file: string): string =>
-  actions !== undefined ? ` ${actions.join('|')}` : takesNoFile ? '' : ` ${file}`;
+const operandOf = ({ takesNoFile, takesFiles, actions }: Command, file: string): string =>
+  actions !== undefined ? ` ${actions.join('|')}` : takesNoFile ? '' : takesFiles ? ' [FILES]' : ` ${file}`;
 
 export function helpOf(name: string, command: Command): string {
   const { summary, options, example } = command;

@@ -6,7 +6,19 @@ const json: Option = {
   help: 'print data: { programs: [{ graph, kernels: [{ name, flops, bytesRead, bytesWritten }], arenaBytes, liveBytes }] }',
 };
 
+const watch: Option = { help: 'run again whenever a file that a model is made of changes' };
+
 export const commands: Commands = {
+  check: {
+    summary: 'Checks shapes, dtypes and devices of what FILES declare with aot(), without data, and what cannot be built',
+    options: {
+      watch,
+      json: { help: 'print data: { built: [{ file, functions }], diagnostics: [{ file, line, column, code, message }] }' },
+    },
+    example: 'npx fluxion check model.ts',
+    takesFiles: true,
+    run: async (invocation) => (await import('./check.ts')).check(invocation),
+  },
   ir: {
     summary: 'Prints each distinct graph that FILE compiles, with the source line of each node',
     options: {

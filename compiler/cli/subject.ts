@@ -10,6 +10,7 @@ import { parseModule } from '../ir/parse.ts';
 import { verify } from '../ir/verify.ts';
 import { forgetStructures } from '../jit/structure.ts';
 import { type Invocation, UsageError } from './arguments.ts';
+import { endQuietly, redirectOutput } from './stdout.ts';
 import { chooseDevice } from './targets.ts';
 
 /** Makes the report of what was found, without its last newline. */
@@ -22,7 +23,6 @@ type Subject = { readonly file: string; readonly path: string; readonly name: st
 export async function reportOn(invocation: Invocation, report: Report): Promise<number> {
   const subject = subjectOf(invocation);
   chooseDevice(invocation);
-  process.stdout.once('error', endQuietly);
   return extname(subject.path) === '.ir' ? reportOnGraphs(subject, report) : reportOnProgram(subject, invocation.rest, report);
 }
 
@@ -34,12 +34,6 @@ export function subjectOf({ file }: Pick<Invocation, 'file'>): Subject {
   const subject = { file: own, path: resolve(own), name: isNamed ? name : undefined };
   demandFile(subject.file, subject.path);
   return subject;
-}
-
-/** A reader that has seen enough (`fluxion ir a.ts | head`) closes the pipe: no mistake of anybody's. */
-function endQuietly(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
 }
 
 function demandFile(file: string, path: string): void {
@@ -61,6 +55,7 @@ function reportOnGraphs({ file, path, name: wanted }: Subject, report: Report): 
     throw error;
   }
   try {
+    process.stdout.once('error', endQuietly);
     process.stdout.write(`${report(programs)}\n`);
     return 0;
   } catch (error) {
@@ -130,13 +125,6 @@ function exported(file: string, name: string, module: Readonly<Record<string, un
 function isUnreadTypeScript(path: string, error: unknown): boolean {
   if (!/\.[cm]?tsx?$/.test(path) || !(error instanceof Error)) return false;
   return (error as NodeJS.ErrnoException).code === 'ERR_UNKNOWN_FILE_EXTENSION' || /at compileSourceTextModule/.test(error.stack ?? '');
-}
-
-function redirectOutput(): (text: string) => void {
-  const { stdout, stderr } = process;
-  const write = stdout.write.bind(stdout);
-  stdout.write = stderr.write.bind(stderr) as typeof stdout.write;
-  return (text) => void write(text);
 }
 
 /** Until nothing is left to be done: promises settled, timers and sockets gone. */
