@@ -31,7 +31,7 @@ export type Entry = {
   readonly numbers: readonly string[];
   readonly parameters: readonly { readonly name: string; readonly tree: ArgumentTree }[];
   readonly result: ResultTree;
-  /** Before a call its counters, by index, take these values; a call that fails leaves them as they were. */
+  /** What counters, by index, are after a call that succeeds; computed, like the slots, of what they were before. */
   readonly advances: readonly { readonly counter: number; readonly to: HostExpr<number> }[];
 };
 
@@ -58,13 +58,13 @@ export type Description = {
   readonly counters: readonly { readonly key: string; readonly value: number }[];
 };
 
-/** A slot is one of the call's numbers, an expression over counters, or the size of an open dimension. */
-export type Slot = { readonly number: number } | { readonly host: HostExpr<number> } | { readonly size: string };
+/** A slot is one of the call's numbers, or an expression over counters. */
+export type Slot = { readonly number: number } | { readonly host: HostExpr<number> };
 
 /** A Program and what its ports are tied to: an index of the call's inputs or results, or `~index` of a weight. */
 export type Variant = {
-  /** The sizes that it is for, by the name of the dimension; of none where it takes them as they come. */
-  readonly sizes: readonly (readonly [dim: string, size: number])[];
+  /** The least and the greatest size of each open dimension that it is for. */
+  readonly sizes: readonly (readonly [dim: string, min: number, max: number])[];
   readonly program: PackedProgram;
   readonly inputs: readonly number[];
   readonly slots: readonly Slot[];

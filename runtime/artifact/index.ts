@@ -1,7 +1,7 @@
 // What built modules and their declarations use.
 import type { TypedArray } from '../dtype.ts';
 
-export { type Artifact, artifact, type LoadOptions, type Model } from './model.ts';
+export { type Artifact, artifact, type Instance, type LoadOptions } from './model.ts';
 export { edge, js, type Target, type TargetName, wasm, webgpu } from './targets.ts';
 export type { StateEntry, WeightSource } from './weights.ts';
 

@@ -116,10 +116,7 @@ function begin({ description, opened, state, spare }: Loaded, index: number, arg
   const read = (counter: number): number => state.counters[counter]!;
   const counters = [...state.counters];
   for (const { counter, to } of entry.advances) counters[counter] = evaluateHost(to, read);
-  const slots = Float64Array.from(bound.slots, (slot) => {
-    if ('number' in slot) return given.numbers[slot.number]!;
-    return 'size' in slot ? given.sizes.get(slot.size)! : evaluateHost(slot.host, (counter) => counters[counter]!);
-  });
+  const slots = Float64Array.from(bound.slots, (slot) => ('number' in slot ? given.numbers[slot.number]! : evaluateHost(slot.host, read)));
   const inputs = bound.inputs.map((i) => (i < 0 ? state.buffers[~i]! : hostBuffer(entry.inputs[i]!.dtype, given.arrays[i]!)));
   const { program, execute } = bound.executable;
   const into = bound.outputs.map((i, k) => (i < 0 && program.outputs[k]!.alias === undefined ? takeSpare(spare, ~i) : undefined));
@@ -132,12 +129,14 @@ function takeSpare(spare: (Buffer | undefined)[], weight: number): Buffer | unde
   return buffer;
 }
 
-/** The first variant whose sizes are those of the call; none of its sizes is open where it takes them as they come. */
+/** The first variant that is for the sizes of the call. */
 function variantFor({ name }: Entry, variants: readonly Bound[], { sizes }: Arguments): Bound {
-  const found = variants.find((variant) => variant.sizes.every(([dim, size]) => sizes.get(dim) === size));
+  const found = variants.find((variant) => variant.sizes.every(([dim, min, max]) => sizes.get(dim)! >= min && sizes.get(dim)! <= max));
   if (found !== undefined) return found;
   const got = [...sizes].map(([dim, size]) => `${dim} ${size}`).join(', ');
-  const known = variants.map((variant) => variant.sizes.map(([dim, size]) => `${dim} ${size}`).join(', ')).join('; ');
+  const known = variants
+    .map((variant) => variant.sizes.map(([dim, min, max]) => `${dim} ${min === max ? min : `${min} to ${max}`}`).join(', '))
+    .join('; ');
   throw new ShapeError(`it was built for ${known}, got ${got}`, { op: name });
 }
 
@@ -224,12 +223,17 @@ function assemble(tree: ResultTree, results: readonly TypedArray[]): unknown {
 /** An entry as a function: at once where the target allows, and awaited everywhere. */
 export type EntryFunction = ((...args: unknown[]) => unknown) & { readonly async: (...args: unknown[]) => Promise<unknown> };
 
+/** A loaded model as callers see it, with its functions by name. */
+export type Instance<Functions = { readonly [name: string]: EntryFunction }> = Omit<Model, 'call' | 'callAsync'> & {
+  readonly functions: Functions;
+};
+
 /** What a built module is made of. Nothing is loaded, and nothing runs, before somebody asks for it. */
 export type Artifact = {
   /** Loads the model that the module's functions run; again to change its target or to begin with other weights. */
-  readonly load: (options?: LoadOptions) => Promise<Model>;
+  readonly load: (options?: LoadOptions) => Promise<Instance>;
   /** A model beside that one. */
-  readonly instantiate: (options?: LoadOptions) => Promise<Model>;
+  readonly instantiate: (options?: LoadOptions) => Promise<Instance>;
   readonly state: Model['state'];
   readonly save: Model['save'];
   readonly entry: (index: number) => EntryFunction;
@@ -239,9 +243,9 @@ export type Artifact = {
 export function artifact(description: Description, targets: readonly Target[], own: OwnWeights): Artifact {
   let model: Model | undefined;
   let loading: Promise<Model> | undefined;
-  const instantiate = (options: LoadOptions = {}): Promise<Model> => loadModel(description, targets, own, options);
-  const load = async (options: LoadOptions = {}): Promise<Model> => {
-    const mine = instantiate(options);
+  const open = async (options: LoadOptions = {}): Promise<Model> => loadModel(description, targets, own, options);
+  const start = async (options?: LoadOptions): Promise<Model> => {
+    const mine = open(options);
     loading = mine;
     try {
       const loaded = await mine;
@@ -253,10 +257,7 @@ export function artifact(description: Description, targets: readonly Target[], o
       throw error;
     }
   };
-  const current = async (): Promise<Model> => {
-    if (loading === undefined) return load();
-    return loading;
-  };
+  const current = async (): Promise<Model> => loading ?? start();
   const entry = (index: number): EntryFunction => {
     const call = (...args: unknown[]): unknown => {
       if (model === undefined)
@@ -265,9 +266,14 @@ export function artifact(description: Description, targets: readonly Target[], o
     };
     return Object.assign(call, { async: async (...args: unknown[]) => (await current()).callAsync(index, args) });
   };
+  const instance = ({ call, callAsync, ...rest }: Model): Instance => {
+    const functionOf = (index: number): EntryFunction =>
+      Object.assign((...args: unknown[]) => call(index, args), { async: (...args: unknown[]) => callAsync(index, args) });
+    return { ...rest, functions: Object.fromEntries(description.entries.map(({ name }, i) => [name, functionOf(i)])) };
+  };
   return {
-    load,
-    instantiate,
+    load: async (options) => instance(await start(options)),
+    instantiate: async (options) => instance(await open(options)),
     state: async () => (await current()).state(),
     save: async () => (await current()).save(),
     entry,
