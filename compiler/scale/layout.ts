@@ -56,7 +56,7 @@ function checkSizes(role: string, shape: readonly number[], axes: Placement, siz
   if (axes.length > shape.length) refuse(`${nameOf(role)} has ${shape.length} axes, its rule ${axes.length}`, 'leave some out');
   for (const [i, axis] of axes.entries()) {
     if (axis === null || shape[i]! % sizes.get(axis)! === 0) continue;
-    const what = isBatch(role) ? `a batch of ${shape[i]} rows of ${nameOf(role)}` : `axis ${i} of ${nameOf(role)}, of ${shape[i]}`;
+    const what = isBatch(role) ? `a batch of ${shape[i]} rows of ${nameOf(role)}` : `axis ${i} of ${nameOf(role)}, of ${shape[i]},`;
     refuse(
       `${what} is not divided by the ${sizes.get(axis)} devices of the mesh's axis ${axis}`,
       `use a multiple of ${sizes.get(axis)}, or another mesh`,
