@@ -26,7 +26,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'compiler/cli': ['compiler/cli', 'compiler/index.ts', ...tools, ...everything],
   compiler: ['compiler/inspect', ...everything],
   test: ['compiler', 'kernels', 'runtime', 'samples', 'test'],
-  samples: ['compiler/index.ts', 'compiler/scale/index.ts', 'runtime/index.ts', 'samples'],
+  samples: ['compiler/index.ts', 'compiler/build/plugin/index.ts', 'compiler/scale/index.ts', 'runtime/index.ts', 'samples'],
 };
 
 /** These run in browsers too: what they need of Node they ask for at run time, behind a check (`process.getBuiltinModule`). */

@@ -1,7 +1,7 @@
 // The door `fluxion/plugin`: models as imports of a bundler. `import { classify } from './model.ts?fluxion'` gives what `fluxion build` makes.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { createUnplugin, type UnpluginFactory, type UnpluginInstance } from 'unplugin';
 import { type Built, builder } from './built.ts';
@@ -123,7 +123,8 @@ function assetURLs(framework: string, model: string, folder: string, served: str
 /** Types for the spelling that TypeScript understands. Written only if they changed: editors and watchers take each writing for news. */
 function declareTypes(model: string, { folder, name }: Built): void {
   const file = model.replace(/\.[cm]?[jt]sx?$/, '.fluxion.d.ts');
-  const text = readFileSync(join(folder, `${name}.d.ts`), 'utf8');
+  const heading = `// Written by fluxion/plugin: what is imported as ./${basename(file, '.d.ts')}.js is built from ${basename(model)}.\n`;
+  const text = heading + readFileSync(join(folder, `${name}.d.ts`), 'utf8');
   let before: string | undefined;
   try {
     before = readFileSync(file, 'utf8');
