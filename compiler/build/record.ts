@@ -1,36 +1,22 @@
 // From the exports of a model file to a built model: each declaration recorded, its weights named, and Programs for each target.
 import { basename, extname } from 'node:path';
-import { readSync } from '../../runtime/buffer.ts';
 import { DTypeError, FluxionError } from '../../runtime/errors.ts';
 import { type HostExpr, hostCall, mapCounters } from '../../runtime/host.ts';
 import { jsTarget, type Target, wasmTarget, webgpuTarget } from '../../runtime/target.ts';
 import { declarationOf } from '../frontend/aot.ts';
 import type { HostCounter } from '../frontend/call.ts';
-import type { Storage } from '../frontend/storage.ts';
-import { avalOf } from '../ir/node.ts';
 import { compileGraph } from '../lower/compile.ts';
+import { isIdentifier } from './artifact/text.ts';
+import { ownNames } from './artifact/write.ts';
 import { BuildError, type Diagnostic, diagnosticOf } from './diagnostic.ts';
 import { type Declared, type Recorded, type RecordedEntry, recordEntry, unfitFor } from './entry.ts';
-import type {
-  BoundProgram,
-  BuildTarget,
-  BuiltEntry,
-  BuiltModel,
-  BuiltVariant,
-  BuiltWeight,
-  InputBinding,
-  OutputBinding,
-  SlotBinding,
-} from './model.ts';
+import type { BoundProgram, BuildTarget, BuiltEntry, BuiltModel, BuiltVariant, InputBinding, OutputBinding, SlotBinding } from './model.ts';
+import { type Pool, weightPool } from './pool.ts';
 import type { Sources, Written } from './sources.ts';
 import { storedWeights } from './stored.ts';
-import { type Keys, keysOf, weightOf } from './weights.ts';
+import { keysOf } from './weights.ts';
 
 export type Exports = Readonly<Record<string, unknown>>;
-
-/** A word that may be the name of an exported function. */
-const identifier =
-  /^(?!(?:await|break|case|catch|class|const|continue|debugger|default|delete|do|else|enum|export|extends|false|finally|for|function|if|implements|import|in|instanceof|interface|let|new|null|package|private|protected|public|return|static|super|switch|this|throw|true|try|typeof|var|void|while|with|yield|eval|arguments)$)[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
 
 /** The declarations that a module exports, in the order in which they are written. */
 function declaredIn({ path, written }: Sources, exports: Exports): Declared[] {
@@ -69,8 +55,13 @@ export function recordDeclarations(sources: Sources, exports: Exports): Recorded
       message: 'nothing here is declared for building; export a function that aot() made',
     });
   const entries = declared.flatMap((d): RecordedEntry[] => {
-    if (!identifier.test(d.name)) {
-      problem(d.written, `a built function is exported under a name of its own, not as '${d.name}'`);
+    if (!isIdentifier(d.name) || d.name === 'default' || ownNames.includes(d.name)) {
+      const taken = ownNames.includes(d.name) ? ', which every built module has' : '';
+      problem(d.written, `a built function is exported under a name of its own, not as '${d.name}'${taken}`);
+      return [];
+    }
+    if (targetsText(d) !== targetsText(declared[0]!)) {
+      problem(d.written, `it is for ${targetsText(d)}, but '${declared[0]!.name}' of the same file for ${targetsText(declared[0]!)}`);
       return [];
     }
     try {
@@ -88,6 +79,10 @@ export function recordDeclarations(sources: Sources, exports: Exports): Recorded
   return entries;
 }
 
+/** A module is for one set of targets, so that any of its functions runs where the others do. */
+const targetsText = ({ declaration: { targets } }: Declared): string =>
+  targets === undefined ? 'all targets' : [...targets].sort().join(', ');
+
 const machines: Readonly<Record<BuildTarget, Target>> = {
   js: jsTarget,
   wasm: wasmTarget('mul+add'),
@@ -103,84 +98,35 @@ export function recordModel(sources: Sources, exports: Exports, path: string): B
     exports,
   );
   const pool = weightPool(keys);
-  const notes: string[] = [];
-  const entries = recorded.map((entry) => builtEntry(entry, sources, pool, notes));
+  const left = new Map<BuildTarget, string>();
+  const built = recorded.map((entry) => builtEntry(entry, sources, pool, left));
+  const entries = built.map((entry) => ({ ...entry, variants: entry.variants.map((v) => without(v, left)) }));
+  const notes = [...left].map(([target, why]) => `not for ${target}: ${why}`);
   const weights = storedWeights(pool.weights(), recorded, sources);
   const name = basename(sources.path, extname(sources.path));
   return { name, source: { path, text: sources.texts.get(sources.path)! }, entries, weights, counters: pool.counters(), notes };
 }
 
-/** Gathers what entries share. */
-type Pool = {
-  readonly keyOf: (storage: Storage) => string;
-  /** For a tensor that the function makes from data, the same in every call. */
-  readonly constant: (made: Recorded, index: number) => string;
-  readonly written: (storage: Storage) => string;
-  readonly expr: (e: HostExpr<HostCounter>) => HostExpr;
-  readonly weights: () => BuiltWeight[];
-  readonly counters: () => BuiltModel['counters'];
-};
-
-function weightPool(keys: Keys): Pool {
-  const storages = new Map<Storage, boolean>();
-  const constants = new Map<string, BuiltWeight>();
-  const counters = new Map<string, number>();
-  return {
-    keyOf: (storage) => {
-      storages.set(storage, storages.get(storage) ?? false);
-      return keys.of(storage);
-    },
-    written: (storage) => {
-      storages.set(storage, true);
-      return keys.of(storage);
-    },
-    constant: ({ call }, index) => {
-      const source = call.sources[index]!;
-      const { dtype, shape } = avalOf(call.graph.inputs[index]!);
-      const data = readSync((source as Extract<typeof source, { kind: 'constant' }>).buffer());
-      const known = [...constants.values()].find(
-        (w) =>
-          w.dtype === dtype && w.shape.join() === shape.join() && w.data.every((x: number | bigint, i: number) => Object.is(x, data[i])),
-      );
-      const key = known?.key ?? keys.fresh('constant');
-      constants.set(key, known ?? { key, dtype, shape: shape as readonly number[], data, written: false });
-      return key;
-    },
-    expr: (e) =>
-      mapCounters(e, (counter) => {
-        const key = keys.counter(counter.owner, counter.name);
-        counters.set(key, counter.value());
-        return { counter: key };
-      }),
-    weights: () => [...[...storages].map(([storage, written]) => weightOf(storage, keys.of(storage), written)), ...constants.values()],
-    counters: () => [...counters].map(([key, value]) => ({ key, value })),
-  };
-}
-
-function builtEntry(entry: RecordedEntry, sources: Sources, pool: Pool, notes: string[]): BuiltEntry {
+function builtEntry(entry: RecordedEntry, sources: Sources, pool: Pool, left: Map<BuildTarget, string>): BuiltEntry {
   const { name, written, declaration, inputs, numbers, parameters, result, recordings } = entry;
   const wanted = declaration.targets ?? ['wasm', 'webgpu', 'js'];
   const targets = wanted.flatMap((t): BuildTarget[] => (t === 'wasm' ? ['wasm', 'relaxed'] : [t]));
-  const left = new Set<BuildTarget>();
   const variants = recordings.map((recorded): BuiltVariant => {
     const programs: { [T in BuildTarget]?: BoundProgram } = {};
     const bound = boundTo(recorded, pool);
     for (const target of targets) {
       if (left.has(target)) continue;
       try {
-        programs[target] = { ...bound, program: compileGraph(recorded.call.graph, machines[target], { name }) };
+        programs[target] = { ...bound, program: compileGraph(recorded.graph, machines[target], { name, ...recorded.open }) };
       } catch (error) {
-        // What was not asked for by name is left out where it cannot be.
-        const isOptional = declaration.targets === undefined && target === 'webgpu';
+        // What was not asked for by name is left out where it cannot be, and so is the GPU where sizes are open.
+        const isOptional = target === 'webgpu' && (declaration.targets === undefined || recorded.open !== undefined);
         if (!isOptional || !isUnfit(error)) throw new BuildError([diagnosticOf(error, sources.texts, written)]);
-        left.add(target);
-        notes.push(`${name}: no ${target}, since ${error.what}`);
+        left.set(target, `${name}: ${error.what}`);
       }
     }
     return { sizes: recorded.sizes, programs };
   });
-  for (const { programs } of variants as { programs: { [T in BuildTarget]?: BoundProgram } }[])
-    for (const target of left) delete programs[target];
   return {
     name,
     ...(written.doc === undefined ? {} : { doc: written.doc }),
@@ -193,6 +139,12 @@ function builtEntry(entry: RecordedEntry, sources: Sources, pool: Pool, notes: s
     variants,
     advances: advancesOf(entry, pool),
   };
+}
+
+/** A module runs on a target with all of its functions or not at all. */
+function without(variant: BuiltVariant, left: ReadonlyMap<BuildTarget, string>): BuiltVariant {
+  const programs = Object.entries(variant.programs).filter(([target]) => !left.has(target as BuildTarget));
+  return { ...variant, programs: Object.fromEntries(programs) };
 }
 
 /** What a target cannot do, as opposed to what the compiler does wrong. */

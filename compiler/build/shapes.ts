@@ -23,8 +23,8 @@ export function openDims(inputs: Declaration['inputs']): OpenDim[] {
 export function combinations(dims: readonly OpenDim[]): Sizes[] {
   let all: Sizes[] = [{}];
   for (const d of dims) {
-    const sizes = 'sizes' in d ? d.sizes : [];
-    all = all.flatMap((sofar) => sizes.map((size) => ({ ...sofar, [d.name]: size })));
+    if (!('sizes' in d)) continue;
+    all = all.flatMap((sofar) => d.sizes.map((size) => ({ ...sofar, [d.name]: size })));
   }
   return all;
 }

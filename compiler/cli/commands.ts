@@ -9,6 +9,20 @@ const json: Option = {
 const watch: Option = { help: 'run again whenever a file that a model is made of changes' };
 
 export const commands: Commands = {
+  build: {
+    summary: 'Compiles what FILES declare with aot() ahead of time, and writes it as modules that need no compiler',
+    options: {
+      out: { takes: 'DIR', help: 'the folder to write to, which is empty or was written by fluxion; build by default' },
+      weights: { takes: 'KIND', help: 'store weights as float32, float16 or int8; the loss is printed' },
+      watch,
+      json: {
+        help: 'print data: { built: [{ file, name, files, sources, unchanged, report }], diagnostics: [{ file, line, column, code, message }] }',
+      },
+    },
+    example: 'npx fluxion build --out dist/model model.ts',
+    takesFiles: true,
+    run: async (invocation) => (await import('./build.ts')).build(invocation),
+  },
   check: {
     summary: 'Checks shapes, dtypes and devices of what FILES declare with aot(), without data, and what cannot be built',
     options: {

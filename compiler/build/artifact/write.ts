@@ -30,7 +30,7 @@ export type WrittenArtifact = {
 
 const defaultInlineBytes = 65536;
 /** The exports of a module that are no functions of the model. */
-const ownNames = ['load', 'instantiate', 'state', 'save'];
+export const ownNames: readonly string[] = ['load', 'instantiate', 'state', 'save'];
 
 export function writeArtifact(
   model: BuiltModel,
