@@ -74,23 +74,22 @@ const holders = {
   bool: 'Uint8Array',
 } as const;
 
-export function checkArray(port: Port, array: TypedArray, sizes: readonly number[] = none): void {
+export function checkArray(port: Port, array: TypedArray, sizes: readonly number[] = none, op = 'run'): void {
   if (array[Symbol.toStringTag] !== holders[port.dtype])
     throw new DTypeError(`${port.name}: ${port.dtype} lies in a ${holders[port.dtype]}, got a ${array[Symbol.toStringTag]}`, {
-      op: 'run',
+      op,
     });
-  checkLength(port, array.length, sizes);
+  checkLength(port, array.length, sizes, op);
 }
 
 export function checkBuffer(port: Port, buffer: Buffer, sizes: readonly number[] = none): void {
   if (buffer.dtype !== port.dtype) throw new DTypeError(`${port.name}: expected ${port.dtype}, got ${buffer.dtype}`, { op: 'run' });
-  checkLength(port, buffer.length, sizes);
+  checkLength(port, buffer.length, sizes, 'run');
 }
 
-function checkLength(port: Port, length: number, sizes: readonly number[]): void {
+function checkLength(port: Port, length: number, sizes: readonly number[], op: string): void {
   const wanted = lengthAt(port, sizes);
-  if (length !== wanted)
-    throw new ShapeError(`${port.name}: [${shapeAt(port, sizes)}] has ${wanted} elements, got ${length}`, { op: 'run' });
+  if (length !== wanted) throw new ShapeError(`${port.name}: [${shapeAt(port, sizes)}] has ${wanted} elements, got ${length}`, { op });
 }
 
 export function bytesOfBase64(base64: string): Uint8Array<ArrayBuffer> {

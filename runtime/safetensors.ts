@@ -39,7 +39,7 @@ export function elementsOf({ dtype: stored, data }: StoredTensor): { readonly dt
   const dtype = dtypeOfStored.get(stored);
   if (dtype === undefined) return undefined;
   const size = bytesPerElement[dtype];
-  const { buffer, byteOffset } = data.byteOffset % size === 0 ? data : data.slice();
+  const { buffer, byteOffset } = data.byteOffset % size === 0 ? data : new Uint8Array(data);
   return { dtype, elements: viewOf(dtype, buffer, byteOffset, data.length / size) };
 }
 

@@ -86,7 +86,7 @@ function bindTensor(op: string, port: InputPort, given: unknown, sizes: Map<stri
       throw new ShapeError(`${port.name} has ${dim.dim} ${size}, another argument ${known}`, { op });
     sizes.set(dim.dim, size);
   });
-  checkArray({ name: port.name, dtype: port.dtype, shape: found }, data);
+  checkArray({ name: port.name, dtype: port.dtype, shape: found }, data, [], op);
   return data;
 }
 

@@ -60,7 +60,8 @@ export function fromHalf(bits: number): number {
 
 /** The bytes that a source has; `name` is the model's, `expected` how many there should be. */
 export async function fetched(source: WeightSource, name: string, expected: number, onProgress?: Progress): Promise<Uint8Array> {
-  if (source instanceof Uint8Array) return source;
+  // A Buffer of Node is a Uint8Array whose slices share its memory.
+  if (source instanceof Uint8Array) return new Uint8Array(source.buffer, source.byteOffset, source.length);
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
   let from = String(source);
   try {
@@ -69,7 +70,7 @@ export async function fetched(source: WeightSource, name: string, expected: numb
     from = url.href;
     if (url.protocol !== 'file:' || globalThis.process?.getBuiltinModule === undefined)
       return await streamed(await fetch(url), expected, onProgress);
-    const bytes = await process.getBuiltinModule('node:fs/promises').readFile(url);
+    const bytes = new Uint8Array(await process.getBuiltinModule('node:fs/promises').readFile(url));
     onProgress?.({ loaded: bytes.length, total: bytes.length });
     return bytes;
   } catch (cause) {

@@ -115,6 +115,9 @@ test('elements come out right from a file that lies anywhere in memory', () => {
   const shifted = new Uint8Array(file.length + 3).subarray(3);
   shifted.set(file);
   expect(elementsOf(readSafetensors(shifted).tensors.get('steps')!)!.elements).toEqual(BigInt64Array.of(-7n));
+  // A slice of Node's Buffer shares its memory, where that of an array is a copy.
+  const buffer = Buffer.from(shifted.buffer, shifted.byteOffset, shifted.length);
+  expect(elementsOf(readSafetensors(buffer).tensors.get('steps')!)!.elements).toEqual(BigInt64Array.of(-7n));
 });
 
 test('tensors of no elements may share an offset', () => {
