@@ -1,4 +1,6 @@
 // What cannot be built is told at the user's line, all of it at once, and nothing is run for it.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { checkModel } from '../../compiler/build/build.ts';
@@ -6,10 +8,15 @@ import { BuildError, diagnosticText } from '../../compiler/build/diagnostic.ts';
 
 const models = fileURLToPath(new URL('models', import.meta.url));
 
-test('each mistake of a model file is one line, at its place', async () => {
-  const error = await checkModel(`${models}/wrong.ts`).catch((e: unknown) => e);
+/** The first line of each diagnostic. */
+async function problemsOf(file: string): Promise<(string | undefined)[]> {
+  const error = await checkModel(`${models}/${file}`).catch((e: unknown) => e);
   if (!(error instanceof BuildError)) throw error;
-  expect(error.diagnostics.map((d) => diagnosticText(d, models).split('\n')[0])).toMatchInlineSnapshot(`
+  return error.diagnostics.map((d) => diagnosticText(d, models).split('\n')[0]);
+}
+
+test('each mistake of a model file is one line, at its place', async () => {
+  expect(await problemsOf('wrong.ts')).toMatchInlineSnapshot(`
     [
       "wrong.ts:10:51 - error SHAPE: matmul: inner dimensions differ: [8,3] x [8,4] (contracting 3 with 8)",
       "wrong.ts:11:53 - error COMPILE: aot: it looks at a value, which is not there yet; choose with where() or cond(), or return the tensor",
@@ -27,8 +34,36 @@ test('each mistake of a model file is one line, at its place', async () => {
       "wrong.ts:40:14 - error COMPILE: aot: it changes state of the host, such as the step of a schedule; do that outside of it",
       "wrong.ts:44:14 - error COMPILE: aot: it is async; declare the part between two awaits",
       "wrong.ts:45:14 - error COMPILE: dimension 0 of a result does not grow evenly with n=1|2|3",
-      "wrong.ts:48:1 - error COMPILE: webgpu has no float64",
-      "wrong.ts:49:16 - error BUILD: a built function is exported under a name of its own, not as 'default'",
+      "wrong.ts:48:16 - error BUILD: a built function is exported under a name of its own, not as 'default'",
     ]
   `);
+});
+
+test('targets are checked by the dtypes that they have, and are those of all functions of a file', async () => {
+  expect(await problemsOf('absent.ts')).toEqual([
+    'absent.ts:5:1 - error COMPILE: webgpu has no float64',
+    "absent.ts:6:14 - error BUILD: it is for js, wasm, but 'absent' of the same file for webgpu",
+    "absent.ts:7:14 - error BUILD: a built function is exported under a name of its own, not as 'load', which every built module has",
+  ]);
+});
+
+test('a diagnostic shows the line and marks what it is about', () => {
+  const found = { file: `${models}/absent.ts`, line: 5, column: 23, code: 'SHAPE', message: 'no' };
+  expect(diagnosticText(found, models)).toBe(
+    "absent.ts:5:23 - error SHAPE: no\n\n5 export const absent = aot((x: Tensor) => x.double().mul(2), { inputs, targets: ['webgpu'] });\n                        ~~~\n",
+  );
+});
+
+test('what does not parse is told as TypeScript tells it, and an error of the module at its line', async () => {
+  const folder = mkdtempSync(`${tmpdir()}/fluxion-check-`);
+  try {
+    writeFileSync(`${folder}/broken.ts`, 'export const z = ;\n');
+    writeFileSync(`${folder}/imports.ts`, "export * from './broken.js';\n");
+    const error = await checkModel(`${folder}/imports.ts`).catch((e: unknown) => e);
+    expect((error as BuildError).diagnostics).toEqual([
+      { file: `${folder}/broken.ts`, line: 1, column: 18, code: 'TS1109', message: 'Expression expected.' },
+    ]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

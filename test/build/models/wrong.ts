@@ -45,5 +45,4 @@ export const waits = aot(async (x: Tensor) => x, { inputs });
 export const uneven = aot((x: Tensor) => x.reshape([1, -1]).expand([x.shape[0]! ** 2, -1]), {
   inputs: { x: spec([dim('n', { sizes: [1, 2, 3] })]) },
 });
-export const absent = aot((x: Tensor) => x.double().mul(2), { inputs, targets: ['webgpu'] });
 export default aot((x: Tensor) => x.neg(), { inputs });
