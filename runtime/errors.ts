@@ -79,6 +79,19 @@ export class AutogradError extends FluxionError {
 export class DeviceError extends FluxionError {
   override readonly code: string = 'DEVICE';
 }
+/** A GPU that is gone, and with it what lay on it alone. `reason` is WebGPU's: `destroyed`, `unknown`, or `gone` for elements lost with it. */
+export class DeviceLostError extends DeviceError {
+  override readonly code: string = 'DEVICE_LOST';
+  readonly reason: string;
+
+  constructor(reason: string, message: string) {
+    super(reason === 'gone' ? message : `the WebGPU device was lost (${reason}): ${message}`, {
+      op: 'webgpu',
+      fix: 'await recover(), and load what was kept on the host',
+    });
+    this.reason = reason;
+  }
+}
 /** More memory than the device has or an array may hold. */
 export class OutOfMemoryError extends FluxionError {
   override readonly code: string = 'OUT_OF_MEMORY';

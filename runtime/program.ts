@@ -150,11 +150,28 @@ export const argumentBlock = {
 export const slotsAt = ({ inputs, outputs, constants }: Pick<Program, 'inputs' | 'outputs' | 'constants'>): number =>
   argumentBlock.pointers + 8 * Math.ceil((inputs.length + outputs.length + constants.length) / 2);
 
+/** A routine of the library, which runs on the host: in the place of a dispatch, over elements that are read back and written again. */
+export type HostCall = {
+  readonly routine: string;
+  /** In the routine's order: a parameter of the kernel, or words of its scratch. */
+  readonly buffers: readonly {
+    readonly dtype: DType;
+    readonly length: number;
+    readonly isWritten: boolean;
+    readonly at: { readonly param: number } | { readonly scratch: number };
+  }[];
+  /** Extents, then flags. */
+  readonly numbers: readonly number[];
+};
+
+/** An entry point, how many workgroups, and the bindings of group 0 that it uses. */
+export type Dispatch = { readonly name: string; readonly groups: readonly [number, number]; readonly bindings: readonly number[] };
+
 /** A kernel in WGSL, over buffers as `storageOf` (webgpu/places.ts) numbers those of a launch. */
 export type Shader = {
   readonly source: string;
-  /** What is dispatched, one after the other: an entry point, how many workgroups, and the bindings of group 0 that it uses. */
-  readonly entries: readonly { readonly name: string; readonly groups: readonly [number, number]; readonly bindings: readonly number[] }[];
+  /** What is done, one after the other. */
+  readonly entries: readonly (Dispatch | HostCall)[];
   /** 32-bit words of the arena that it needs for itself. */
   readonly scratchWords: number;
   /** What the status means, from 1 on: an index out of range, or a failure told in words. */

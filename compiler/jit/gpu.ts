@@ -1,7 +1,8 @@
 // The WebGPU device of this process: found by waiting, once, and then there for everybody.
-import { DeviceError } from '../../runtime/errors.ts';
-import { makeMachine, openMachine } from '../../runtime/webgpu/machine.ts';
+import { DeviceError, DeviceLostError } from '../../runtime/errors.ts';
+import { makeMachine, openDevice, openMachine, replaceDevice } from '../../runtime/webgpu/machine.ts';
 import type { Machine } from '../../runtime/webgpu/state.ts';
+import { hostRoutine } from './routines.ts';
 
 let machine: Machine | undefined;
 let opening: Promise<Machine> | undefined;
@@ -10,10 +11,10 @@ let opening: Promise<Machine> | undefined;
 export async function openWebGpu(device?: GPUDevice): Promise<void> {
   if (device !== undefined && machine?.device !== device) {
     if (machine !== undefined) throw new DeviceError('webgpu has a device already', { op: 'init', fix: 'give yours before anything runs' });
-    machine = makeMachine(device);
+    machine = makeMachine(device, hostRoutine);
   }
   if (machine !== undefined) return;
-  opening ??= findGpu().then(openMachine);
+  opening ??= findGpu().then((gpu) => openMachine(gpu, hostRoutine));
   try {
     machine = await opening;
   } finally {
@@ -22,6 +23,13 @@ export async function openWebGpu(device?: GPUDevice): Promise<void> {
 }
 
 export const isWebGpuOpen = (): boolean => machine !== undefined;
+
+/** Another device in the place of the one that was lost; nothing where it works. */
+export async function reopenWebGpu(device?: GPUDevice): Promise<void> {
+  const m = webgpuMachine();
+  if (!(m.broken instanceof DeviceLostError)) return;
+  replaceDevice(m, device ?? (await openDevice(await findGpu())));
+}
 
 /** The device. Throws DeviceError, which names what to await, before it is open. */
 export function webgpuMachine(): Machine {

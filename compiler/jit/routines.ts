@@ -16,6 +16,9 @@ export const routineOver = routinesOver((routine, buffers) => {
   return (...args) => overArrays(routine)(...args);
 });
 
+/** The routine of a name, over arrays: for devices without it. */
+export const hostRoutine = (name: string): OverArrays | undefined => (isRoutine(name) ? overArrays(name) : undefined);
+
 function overArrays(routine: LibraryRoutine): OverArrays {
   const known = made.get(routine);
   if (known !== undefined) return known;

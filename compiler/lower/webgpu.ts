@@ -1,12 +1,10 @@
 // The WGSL of a Program: one shader for each kernel and each way in which its launches bind buffers.
 import type { Kernel } from '../../kernels/loop.ts';
 import { emitShader } from '../../kernels/webgpu/emit.ts';
-import { DeviceError } from '../../runtime/errors.ts';
-import { launchesOf, type Program, type ProgramShaders, type Shader, type Step } from '../../runtime/program.ts';
+import { launchesOf, type Program, type ProgramShaders, type Shader } from '../../runtime/program.ts';
 import { storageOf } from '../../runtime/webgpu/places.ts';
 
-export function programShaders({ name, steps }: Pick<Program, 'name' | 'steps'>, kernels: readonly Kernel[]): ProgramShaders {
-  refuseTests(name, steps);
+export function programShaders({ steps }: Pick<Program, 'steps'>, kernels: readonly Kernel[]): ProgramShaders {
   const modules: Shader[] = [];
   const known = new Map<string, number>();
   const ofLaunch = launchesOf(steps).map(({ launch }) => {
@@ -17,25 +15,4 @@ export function programShaders({ name, steps }: Pick<Program, 'name' | 'steps'>,
     return shader;
   });
   return { modules, ofLaunch };
-}
-
-/** What is launched cannot depend on what is computed: the whole Program is submitted at once. */
-function refuseTests(program: string, steps: readonly Step[]): void {
-  for (const step of steps) {
-    switch (step.kind) {
-      case 'launch':
-        break;
-      case 'repeat':
-        refuseTests(program, step.body);
-        break;
-      case 'branch':
-      case 'while':
-        throw new DeviceError(`${program} tests on the way what it computed, which webgpu does not do`, {
-          op: step.kind === 'branch' ? 'cond' : 'whileLoop',
-          fix: "run it on the device 'wasm'",
-        });
-      default:
-        step satisfies never;
-    }
-  }
 }

@@ -1,7 +1,8 @@
 // Prints a kernel as a WGSL module: one entry point for each of its phases, over the buffers that a launch binds.
-import { DeviceError, InternalError } from '../../runtime/errors.ts';
-import type { Shader } from '../../runtime/program.ts';
+import { InternalError } from '../../runtime/errors.ts';
+import type { Dispatch, HostCall, Shader } from '../../runtime/program.ts';
 import type { Kernel, Param, Stmt } from '../loop.ts';
+import { type Routine, routines } from '../routines.ts';
 import { type Code, comment, integer, primary } from './code.ts';
 import { askedOf, position, value } from './expression.ts';
 import { byteAccess, launchField, load, pairAccess, save, storeOf } from './memory.ts';
@@ -60,8 +61,8 @@ export function emitShader(kernel: Kernel, places: readonly ParamPlace[]): Shade
 
   const base = identifierOf(kernel.name);
   const names = phases.map((_, i) => freshId(taken, new Set(), phases.length === 1 ? base : `${base}_${i + 1}`));
-  const entries = phases.map((phase, i) => printPhase(e, phase, names[i]!, shared, outer));
-  const used = new Set(entries.flatMap((entry) => entry.bindings));
+  const entries = phases.map((phase, i) => hostCall(e, phase, outer) ?? printPhase(e, phase, names[i]!, shared, outer));
+  const used = new Set(entries.flatMap((entry) => ('bindings' in entry ? entry.bindings : [])));
   const fields = ['  failures: u32,', '  scratch: i32,', ...kernel.params.map((_, i) => `  ${offsets[i] ?? `unused${i}`}: i32,`)];
   const slots = kernel.slots.slice(0, Math.max(-1, ...e.slots) + 1).flatMap(slotFields);
   const at = (binding: number): string => `@group(0) @binding(${binding})`;
@@ -122,7 +123,28 @@ function reserve(e: Scope, words: number): number {
   return at;
 }
 
-function printPhase(e: Scope, phase: Phase, name: string, shared: readonly Shared[], outer: Scope['stores']): Shader['entries'][number] {
+/** A phase of one routine, which no shader has: the host does it. */
+function hostCall(e: Scope, { body, bindings }: Phase, outer: Scope['stores']): HostCall | undefined {
+  const [s] = body;
+  if (s?.kind !== 'library' || body.length > 1) return undefined;
+  const { reads }: Routine = routines[s.routine];
+  const buffers = s.buffers.map((name, i) => {
+    const real = bindings.buffers.get(name) ?? name;
+    const param = e.kernel.params.findIndex((p) => p.name === real);
+    const store = outer.get(real);
+    const isWritten = i >= reads.length;
+    if (param >= 0) {
+      const { dtype, length } = e.kernel.params[param]!;
+      return { dtype, length: sizeOf(length, bindings), isWritten, at: { param } };
+    }
+    const length = e.kernel.body.find((t) => t.kind === 'scratch' && t.name === real);
+    if (store?.kind !== 'scratch' || length?.kind !== 'scratch') throw new InternalError(`${name} is not in scope`, { op: 'emit' });
+    return { dtype: store.dtype, length: sizeOf(length.length, bindings), isWritten, at: { scratch: store.at } };
+  });
+  return { routine: s.routine, buffers, numbers: [...s.extents.map((n) => sizeOf(n, bindings)), ...s.flags] };
+}
+
+function printPhase(e: Scope, phase: Phase, name: string, shared: readonly Shared[], outer: Scope['stores']): Dispatch {
   e.bindings = phase.bindings;
   e.names = new Map();
   e.locals = new Set(['id', 'invocation']);
@@ -277,7 +299,7 @@ function statement(e: Scope, s: Stmt): void {
       return;
     }
     case 'library':
-      throw new DeviceError(`webgpu has no ${s.routine}`, { op: s.routine, fix: "move the operand with to('cpu')" });
+      throw new InternalError(`${s.routine} is no phase of its own`, { op: 'emit' });
     case 'product':
     case 'transpose':
       throw new InternalError(`${s.kind} statements are for targets with registers to tile`, { op: 'emit' });

@@ -50,6 +50,9 @@ function cut(body: readonly Stmt[], bindings: Bindings, into: Phase[]): void {
     if (s.kind === 'members') {
       flush();
       for (const row of rowsOf(s, bindings)) cut(s.body, row, into);
+    } else if (s.kind === 'library') {
+      flush();
+      into.push({ axes: [], body: [s], bindings });
     } else if (isParallel(s)) {
       flush();
       into.push(parallel(s, bindings));

@@ -1,48 +1,38 @@
-// Runs a Program of WGSL: all its dispatches are recorded in one command encoder and submitted at once; nothing here waits.
+// Runs a Program of WGSL: all its dispatches are recorded in one command encoder and submitted at once; the caller never waits.
 import { type Buffer, emptyBuffer, release } from '../buffer.ts';
 import { checkProgram } from '../check.ts';
 import { DeviceError, ProgramError } from '../errors.ts';
-import { aliased, checkArguments, checkBuffer, decodeConstant, type Executable, numel } from '../executable.ts';
+import { aliased, checkArguments, checkBuffer, type Executable, numel } from '../executable.ts';
 import type { Faults } from '../faults.ts';
-import { launchesOf, type Port, type Program, type Shader, type Step } from '../program.ts';
-import { arenaOf, pipelineOf } from './machine.ts';
-import { inputMemory, outputMemory, upload } from './memory.ts';
-import { offsetOf, type Storage, storageOf } from './places.ts';
-import { checkHealth, type Machine, newBuffer, usage } from './state.ts';
+import { type Dispatch, launchesOf, type Port, type Program, type Shader, type Step } from '../program.ts';
+import { type Memories, record } from './encode.ts';
+import { perform } from './jobs.ts';
+import { arenaOf } from './machine.ts';
+import { inputMemory, outputMemory } from './memory.ts';
+import { isHostCall, planOf } from './plan.ts';
+import { type Resources, resourcesOf } from './resources.ts';
+import { checkHealth, type Machine } from './state.ts';
+import type { Clock } from './timestamps.ts';
 
-/** A launch in one turn of the loops around it, with the place of its block among those of all launches, in bytes. */
-type Turn = { readonly shader: number; readonly storage: readonly Storage[]; readonly blockAt: number; readonly blockSize: number };
-
-/** Uniform bindings begin at multiples of this many bytes on every adapter. */
-const blockAlignment = 256;
-/** The numbers of bindings, as the emitter gives them: behind the launch's block (0) the slots, the status, and then buffers. */
-const [slotsBinding, statusBinding, firstBuffer] = [1, 2, 3];
-
-/** Checks the Program, compiles its pipelines, and uploads constants and what launches need to know. */
-export function bindWebGpu(data: Program, m: Machine, faults?: Faults): Executable {
+/** Checks the Program and has its pipelines compiled, all at once and in the background. `clock` is told how long each launch took. */
+export function bindWebGpu(data: Program, m: Machine, faults?: Faults, clock?: Clock): Executable {
   const program = checkProgram(data);
   const { shaders } = program;
   if (shaders === undefined) throw new ProgramError(`${program.name} has no shaders`, { op: 'load' });
   checkHealth(m);
-  const { device } = m;
   const { modules } = shaders;
-  for (const { entries } of modules) for (const entry of entries) checkBindings(m, entry);
-  const pipelines = modules.map(({ source, entries }) => entries.map((entry) => pipelineOf(m, source, entry.name)));
-  const { turns, blocks } = planTurns(program, m, modules, shaders.ofLaunch);
-  const launchBlocks = newBuffer(m, `the launches of ${program.name}`, blocks.byteLength, usage.uniform | usage.copyTo);
-  device.queue.writeBuffer(launchBlocks, 0, blocks);
-  const slotBlock = newBuffer(m, `the slots of ${program.name}`, slotBytes(program), usage.uniform | usage.copyTo);
-  const constants = program.constants.map((c, i) => {
-    const elements = decodeConstant(c);
-    const memory = newBuffer(m, `constant ${i} of ${program.name}`, elements.byteLength, usage.storage | usage.copyTo);
-    upload(m, memory, elements);
-    return memory;
-  });
+  for (const { entries } of modules) for (const entry of entries) if (!isHostCall(entry)) checkBindings(m, entry);
+  const failuresBefore = modules.map(({ failures }) => m.failures.push(...failures) - failures.length);
+  const plan = planOf(program, modules, failuresBefore, scratchAt(program));
   const arenaBytes = arenaBytesOf(program, modules);
+  const makers = makersOf(program);
+  /** Made anew on every device that takes the place of a lost one. */
+  let resources: Resources = resourcesOf(m, program, plan);
 
   function execute(inputs: readonly Buffer[], slots: Float64Array, given: readonly (Buffer | undefined)[] = []): Buffer[] {
     checkArguments(program, inputs, slots, given, checkBuffer);
     checkHealth(m);
+    if (resources.generation !== m.generation) resources = resourcesOf(m, program, plan);
     const read = inputs.map((buffer, i) => inputMemory(m, buffer, nameOf(program.inputs[i]!)));
     const outputs: Buffer[] = [];
     const written: (GPUBuffer | undefined)[] = [];
@@ -56,58 +46,22 @@ export function bindWebGpu(data: Program, m: Machine, faults?: Faults): Executab
         }
         faults?.at?.('alloc', i);
         const buffer = given[i] ?? emptyBuffer(port.dtype, numel(port.shape), 'webgpu');
-        const { memory, before } = outputMemory(m, buffer, nameOf(port));
+        const { memory, before } = outputMemory(m, buffer, `${nameOf(port)} of ${makers[i] ?? program.name}`);
         if (before !== undefined) replaced.push({ ...buffer, block: before });
         outputs.push(buffer);
         written.push(memory);
       });
       if (faults?.at !== undefined) for (const i of launchesOf(program.steps).keys()) faults.at('launch', i);
-      submit(read, written, slots);
+      const memories: Memories = { arena: arenaOf(m, arenaBytes), read, written, constants: resources.constants };
+      const numbers = program.slots.length === 0 ? undefined : slotWords(program, slots);
+      const now = resources;
+      perform(m, () => record(m, program, plan, now, memories, numbers, clock), now.pipelines);
     } catch (error) {
       for (let i = 0; i < outputs.length; i++) if (program.outputs[i]!.alias === undefined && given[i] === undefined) release(outputs[i]!);
       throw error;
     }
     for (const buffer of replaced) release(buffer);
     return outputs;
-  }
-
-  function submit(read: readonly GPUBuffer[], written: readonly (GPUBuffer | undefined)[], slots: Float64Array): void {
-    const arena = arenaOf(m, arenaBytes);
-    if (program.slots.length > 0) device.queue.writeBuffer(slotBlock, 0, slotWords(program, slots));
-    const memoryOf = (storage: Storage): GPUBuffer => {
-      switch (storage.space) {
-        case 'arena':
-          return arena;
-        case 'input':
-          return read[storage.index]!;
-        case 'output':
-          return written[storage.index]!;
-        case 'constant':
-          return constants[storage.index]!;
-        default:
-          return storage satisfies never;
-      }
-    };
-    const encoder = device.createCommandEncoder({ label: program.name });
-    const pass = encoder.beginComputePass({ label: program.name });
-    for (const { shader, storage, blockAt, blockSize } of turns) {
-      const resourceOf = (binding: number): GPUBufferBinding => {
-        if (binding >= firstBuffer) return { buffer: memoryOf(storage[binding - firstBuffer]!) };
-        if (binding === statusBinding) return { buffer: m.status };
-        return binding === slotsBinding ? { buffer: slotBlock } : { buffer: launchBlocks, offset: blockAt, size: blockSize };
-      };
-      modules[shader]!.entries.forEach(({ bindings, groups: [x, y] }, k) => {
-        const pipeline = pipelines[shader]![k]!;
-        pass.setPipeline(pipeline);
-        if (bindings.length > 0) {
-          const entries = bindings.map((binding) => ({ binding, resource: resourceOf(binding) }));
-          pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
-        }
-        pass.dispatchWorkgroups(x, y);
-      });
-    }
-    pass.end();
-    device.queue.submit([encoder.finish()]);
   }
 
   return {
@@ -123,7 +77,8 @@ export function bindWebGpu(data: Program, m: Machine, faults?: Faults): Executab
 }
 
 /** More buffers than a stage of this adapter may bind would be refused long after the call. */
-function checkBindings({ device }: Machine, { name, bindings }: Shader['entries'][number]): void {
+function checkBindings({ device }: Machine, { name, bindings }: Dispatch): void {
+  const statusBinding = 2;
   const buffers = bindings.filter((binding) => binding >= statusBinding).length;
   const most = device.limits.maxStorageBuffersPerShaderStage;
   if (buffers > most)
@@ -135,53 +90,22 @@ function checkBindings({ device }: Machine, { name, bindings }: Shader['entries'
 
 const nameOf = ({ name, dtype, shape }: Port): string => `${name}: ${dtype}[${shape}]`;
 
+/** For each output the ops, with their lines, that computed it. */
+function makersOf(program: Program): readonly (string | undefined)[] {
+  const makers: (string | undefined)[] = program.outputs.map(() => undefined);
+  const visit = (steps: readonly Step[]): void => {
+    for (const { launch } of launchesOf(steps))
+      for (const ref of launch.buffers) if (ref.space === 'output') makers[ref.index] = program.kernels[launch.kernel]!.origin.at(-1);
+  };
+  visit(program.steps);
+  return makers;
+}
+
 const scratchAt = ({ arenaBytes }: Program): number => Math.ceil(arenaBytes / 4);
 const arenaBytesOf = (program: Program, modules: readonly Shader[]): number =>
   4 * (scratchAt(program) + modules.reduce((n, s) => Math.max(n, s.scratchWords), 0));
 
-/** All launches in the order in which they happen, and their blocks one behind the other. */
-function planTurns(
-  program: Program,
-  m: Machine,
-  modules: readonly Shader[],
-  ofLaunch: readonly number[],
-): { readonly turns: readonly Turn[]; readonly blocks: Int32Array<ArrayBuffer> } {
-  const failuresBefore = modules.map(({ failures }) => m.failures.push(...failures) - failures.length);
-  const turns: Turn[] = [];
-  const words: number[] = [];
-  let next = 0;
-  const walk = (steps: readonly Step[], loops: readonly number[]): void => {
-    for (const step of steps) {
-      if (step.kind === 'launch') {
-        const shader = ofLaunch[next++];
-        if (shader === undefined || modules[shader] === undefined)
-          throw new ProgramError(`launch ${next - 1} has no shader`, { op: 'load' });
-        const blockAt = 4 * words.length;
-        // As the struct of the shader has it: the failures before its own, where its scratch begins, an offset for each parameter.
-        words.push(failuresBefore[shader]!, scratchAt(program));
-        for (const ref of step.buffers) words.push(offsetOf(ref, loops));
-        const blockSize = 16 * Math.ceil((4 * words.length - blockAt) / 16);
-        while (words.length % (blockAlignment / 4) !== 0) words.push(0);
-        turns.push({ shader, storage: storageOf(step.buffers).storage, blockAt, blockSize });
-      } else if (step.kind === 'repeat') {
-        const first = next;
-        for (let t = 0; t < step.times; t++) {
-          next = first;
-          walk(step.body, [...loops, step.reverse ? step.times - 1 - t : t]);
-        }
-        if (step.times === 0) next = first + launchesOf(step.body).length;
-      } else {
-        throw new ProgramError(`${program.name} tests on the way what it computed`, { op: 'load' });
-      }
-    }
-  };
-  walk(program.steps, []);
-  return { turns, blocks: Int32Array.from(words) };
-}
-
-const slotBytes = ({ slots }: Program): number => Math.max(16, 4 * slots.reduce((n, { dtype }) => n + (dtype === 'i64' ? 2 : 1), 0));
-
-/** Slots as 32-bit words. */
+/** Slots as 32-bit words, two for an i64. */
 function slotWords(program: Program, slots: Float64Array): Uint8Array<ArrayBuffer> {
   const view = new DataView(new ArrayBuffer(slotBytes(program)));
   let at = 0;
@@ -196,3 +120,5 @@ function slotWords(program: Program, slots: Float64Array): Uint8Array<ArrayBuffe
   });
   return new Uint8Array(view.buffer);
 }
+
+export const slotBytes = ({ slots }: Program): number => Math.max(16, 4 * slots.reduce((n, { dtype }) => n + (dtype === 'i64' ? 2 : 1), 0));

@@ -1,50 +1,95 @@
-// Opens WebGPU devices, and keeps what is made on one for all its Programs: the arena and pipelines.
-import { DeviceError, OutOfMemoryError } from '../errors.ts';
-import { type GpuBlock, readBlock, readStatus, recycle } from './memory.ts';
-import { type Machine, newBuffer, usage } from './state.ts';
+// Opens WebGPU devices, and another one where one was lost.
+import { DeviceError, DeviceLostError, OutOfMemoryError } from '../errors.ts';
+import { perform } from './jobs.ts';
+import { forget, type GpuBlock, readBlock, readStatus, recycle } from './memory.ts';
+import { type HostRoutine, type Machine, newBuffer, usage } from './state.ts';
 
 const howToGet = "in Node install the package 'webgpu' and a Vulkan driver; in a browser use one with WebGPU";
 
+/** Bytes of live tensors from which on unreachable ones are looked for. */
+const sweepFrom = 512 << 20;
+
 /** A device of the best adapter that `gpu` offers. Throws DeviceError where there is none. */
-export async function openMachine(gpu: GPU | undefined): Promise<Machine> {
+export async function openDevice(gpu: GPU | undefined): Promise<GPUDevice> {
   const adapter = await gpu?.requestAdapter();
   if (adapter == null) throw new DeviceError('there is no WebGPU adapter', { op: 'webgpu', fix: howToGet });
   const { maxStorageBuffersPerShaderStage, maxStorageBufferBindingSize, maxBufferSize } = adapter.limits;
+  const requiredFeatures: GPUFeatureName[] = adapter.features.has('timestamp-query') ? ['timestamp-query'] : [];
   try {
-    return makeMachine(
-      await adapter.requestDevice({ requiredLimits: { maxStorageBuffersPerShaderStage, maxStorageBufferBindingSize, maxBufferSize } }),
-    );
+    return await adapter.requestDevice({
+      requiredFeatures,
+      requiredLimits: { maxStorageBuffersPerShaderStage, maxStorageBufferBindingSize, maxBufferSize },
+    });
   } catch (cause) {
     throw new DeviceError(`the WebGPU adapter gives no device: ${String(cause)}`, { op: 'webgpu', fix: howToGet, cause });
   }
 }
 
-export function makeMachine(device: GPUDevice): Machine {
+export const openMachine = async (gpu: GPU | undefined, routineOf?: Machine['routineOf']): Promise<Machine> =>
+  makeMachine(await openDevice(gpu), routineOf);
+
+export function makeMachine(device: GPUDevice, routineOf: (name: string) => HostRoutine | undefined = () => undefined): Machine {
   const m: Machine = {
     device,
+    generation: 0,
     home: {
       name: 'webgpu',
       read: (block) => readBlock(m, block as GpuBlock),
       release: (block) => recycle(m, block as GpuBlock),
     },
-    status: device.createBuffer({ label: 'status', size: 16, usage: usage.storage | usage.copyFrom | usage.copyTo }),
+    status: statusOf(device),
     failures: [],
+    routineOf,
     arena: undefined,
     arenas: 0,
     pipelines: new Map(),
+    jobs: [],
+    isBusy: false,
+    draining: undefined,
+    raised: undefined,
     idle: new Map(),
     idleBytes: 0,
+    blocks: new Set(),
+    liveBytes: 0,
+    sweepFrom,
     registry: new FinalizationRegistry((block) => recycle(m, block)),
     broken: undefined,
   };
+  watch(m, device);
+  return m;
+}
+
+const statusOf = (device: GPUDevice): GPUBuffer =>
+  device.createBuffer({ label: 'status', size: 16, usage: usage.storage | usage.copyFrom | usage.copyTo });
+
+function watch(m: Machine, device: GPUDevice): void {
   device.addEventListener('uncapturederror', ({ error }) => {
     const isMemory = error.constructor.name === 'GPUOutOfMemoryError';
-    m.broken ??= new (isMemory ? OutOfMemoryError : DeviceError)(`WebGPU refused a call: ${error.message}`, { op: 'webgpu' });
+    if (m.device === device)
+      m.broken ??= new (isMemory ? OutOfMemoryError : DeviceError)(`WebGPU refused a call: ${error.message}`, { op: 'webgpu' });
   });
   void device.lost.then(({ reason, message }) => {
-    m.broken = new DeviceError(`the WebGPU device was lost (${reason}): ${message}`, { op: 'webgpu', fix: 'open the device again' });
+    if (m.device === device) m.broken = new DeviceLostError(reason, message);
   });
-  return m;
+}
+
+/**
+ * Puts `device` in the place of one that was lost. What tensors had on the host is uploaded again when it is used; what lay on the lost
+ * device alone is gone, and those tensors say so.
+ */
+export function replaceDevice(m: Machine, device: GPUDevice): void {
+  m.device = device;
+  m.generation++;
+  m.status = statusOf(device);
+  m.arena = undefined;
+  m.pipelines.clear();
+  m.jobs.length = 0;
+  m.raised = undefined;
+  m.idle.clear();
+  m.idleBytes = 0;
+  for (const block of [...m.blocks]) forget(m, block);
+  m.broken = undefined;
+  watch(m, device);
 }
 
 /** Waits until all that was submitted is done, and throws what went wrong in it. */
@@ -54,21 +99,10 @@ export async function idle(m: Machine): Promise<void> {
 
 /** The arena, grown if it is too small. Work that was submitted before still has the old one. */
 export function arenaOf(m: Machine, bytes: number): GPUBuffer {
-  if (m.arena !== undefined && m.arena.size >= bytes) return m.arena;
-  const grown = newBuffer(m, 'the arena', bytes, usage.storage | usage.copyFrom | usage.copyTo);
-  m.arena?.destroy();
-  m.arena = grown;
+  const { arena } = m;
+  if (arena !== undefined && arena.size >= bytes) return arena;
+  m.arena = newBuffer(m, 'the arena', bytes, usage.storage | usage.copyFrom | usage.copyTo);
   m.arenas++;
-  return grown;
-}
-
-/** The pipeline of an entry point. Equal shaders of different Programs share one. */
-export function pipelineOf(m: Machine, source: string, entryPoint: string): GPUComputePipeline {
-  const key = `${entryPoint}\n${source}`;
-  const known = m.pipelines.get(key);
-  if (known !== undefined) return known;
-  const module = m.device.createShaderModule({ label: entryPoint, code: source });
-  const made = m.device.createComputePipeline({ label: entryPoint, layout: 'auto', compute: { module, entryPoint } });
-  m.pipelines.set(key, made);
-  return made;
+  if (arena !== undefined) perform(m, () => arena.destroy());
+  return m.arena;
 }

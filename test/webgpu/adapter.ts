@@ -3,7 +3,8 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { init } from '../../compiler/frontend/device.ts';
 import { findGpu } from '../../compiler/jit/gpu.ts';
-import { openMachine } from '../../runtime/webgpu/machine.ts';
+import { hostRoutine } from '../../compiler/jit/routines.ts';
+import { openDevice, openMachine } from '../../runtime/webgpu/machine.ts';
 import type { Machine } from '../../runtime/webgpu/state.ts';
 import { chromiumFolder } from '../chromium-package.ts';
 
@@ -23,10 +24,16 @@ export async function provideVulkan(): Promise<void> {
   }
 }
 
+/** Another device. */
+export async function testDevice(): Promise<GPUDevice> {
+  await provideVulkan();
+  return openDevice(await findGpu());
+}
+
 /** A fresh device with nothing on it. */
 export async function testMachine(): Promise<Machine> {
   await provideVulkan();
-  return openMachine(await findGpu());
+  return openMachine(await findGpu(), hostRoutine);
 }
 
 /** Makes `webgpu` a device that tensors can be moved to. */

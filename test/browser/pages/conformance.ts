@@ -1,5 +1,6 @@
 // The conformance suite in a page: all ops on a target, each with what is wrong about it.
 import type { OpName } from '../../../compiler/ir/opset.ts';
+import { hostRoutine } from '../../../compiler/jit/routines.ts';
 import { FluxionError } from '../../../runtime/errors.ts';
 import { jsTarget, wasmTarget } from '../../../runtime/target.ts';
 import { wasmNumerics } from '../../../runtime/wasm/features.ts';
@@ -30,7 +31,7 @@ export async function conformance(name: TargetName): Promise<Record<string, Verd
     case 'madd':
       return allOps((op) => verdictOn(wasmTarget(name), op));
     case 'webgpu': {
-      const machine = await openMachine(navigator.gpu);
+      const machine = await openMachine(navigator.gpu, hostRoutine);
       return allOps((op) => verdictOnWebGpu(machine, op));
     }
     default:
