@@ -21,4 +21,3 @@ export {
 export type { Executable } from './executable.ts';
 export { bind, type KernelFunction } from './execute.ts';
 export { type Program, programVersion } from './program.ts';
-export { decodeProgram, encodeProgram, parseProgram, printProgram } from './serialize.ts';

@@ -1,7 +1,9 @@
 // What a built module carries, as plain data: its entries and weights, and for each target its Programs and what their ports are tied to.
 import type { DType } from '../dtype.ts';
+import { bytesOfBase64 } from '../executable.ts';
 import type { HostExpr } from '../host.ts';
 import type { Program, WasmModule } from '../program.ts';
+import { hashBytes } from './hash.ts';
 
 /** Of the data below; a module that was built for another one is refused. */
 export const artifactVersion = 1;
@@ -77,14 +79,15 @@ export type TargetData = { readonly version: number; readonly hash: string; read
 /** A Program without what only inspection reads, and without code that stands beside it; of kernels the name and the number of buffers. */
 export type PackedProgram = Omit<Program, 'notes' | 'kernels' | 'module'> & {
   readonly kernels: readonly (readonly [name: string, buffers: number])[];
-  readonly module?: Omit<WasmModule, 'base64'>;
+  /** Without its bytes, of which the hash is here. */
+  readonly module?: Omit<WasmModule, 'base64'> & { readonly hash: string };
 };
 
 export function packProgram({ notes: _, kernels, module, ...rest }: Program): PackedProgram {
   const packed = { ...rest, kernels: kernels.map(({ name, params }) => [name, params.length - 2] as const) };
   if (module === undefined) return packed;
-  const { base64: __, ...facts } = module;
-  return { ...packed, module: facts };
+  const { base64, ...facts } = module;
+  return { ...packed, module: { ...facts, hash: hashBytes(bytesOfBase64(base64)) } };
 }
 
 export function unpackProgram({ kernels, module, ...rest }: PackedProgram): Program {

@@ -1,5 +1,5 @@
 // The targets of a built module: what each needs of the host, and how its Programs become ready to run.
-import { DeviceError, ProgramError } from '../errors.ts';
+import { DeviceError, FluxionError, ProgramError } from '../errors.ts';
 import { bytesOfBase64, type Executable, fail } from '../executable.ts';
 import { bind, type KernelFunction } from '../execute.ts';
 import type { Program } from '../program.ts';
@@ -7,8 +7,8 @@ import { bindWasm, type Machine, type ModuleCode, makeMachine } from '../wasm/ex
 import { hasWasm, wasmNumerics } from '../wasm/features.ts';
 import { canShare, maximumPages, openMemory } from '../wasm/memory.ts';
 import { type OverArrays, routinesOver } from '../wasm/routines.ts';
-import { artifactVersion, type TargetData, unpackProgram, type Variant } from './description.ts';
-import { hashData } from './hash.ts';
+import { artifactVersion, type PackedProgram, type TargetData, unpackProgram, type Variant } from './description.ts';
+import { hashBytes, hashData } from './hash.ts';
 
 export type TargetName = 'webgpu' | 'wasm' | 'js';
 /** `threads`: how many may share a step on wasm. `device`: a WebGPU device of the page's own. */
@@ -25,28 +25,20 @@ type Binder = (program: Program, index: number) => Executable | Promise<Executab
 
 async function boundBy(target: TargetName, data: TargetData, binder: Binder): Promise<Opened> {
   const { version, hash, entries } = data;
+  const refuse = (what: string, cause?: unknown): ProgramError =>
+    new ProgramError(what, { op: 'load', fix: 'build the model again with this version', cause });
   if (version !== artifactVersion)
-    throw new ProgramError(`the module is of version ${String(version)}, this runtime reads version ${artifactVersion}`, {
-      op: 'load',
-      fix: 'build the model again with this version',
-    });
-  if (hash !== hashData(data))
-    throw new ProgramError(`the programs for ${target} do not have the hash that stands beside them`, {
-      op: 'load',
-      fix: 'build the model again',
-    });
+    throw refuse(`the module is of version ${String(version)}, this runtime reads version ${artifactVersion}`);
+  if (hash !== hashData(data)) throw refuse(`the programs for ${target} do not have the hash that stands beside them`);
   let index = 0;
-  const bound: Promise<readonly Bound[]>[] = [];
-  for (const variants of entries)
-    bound.push(
-      Promise.all(
-        variants.map(async (variant) => {
-          const at = index++;
-          return { ...variant, executable: await binder(unpackProgram(variant.program), at) };
-        }),
-      ),
+  try {
+    const bound = entries.map((variants) =>
+      Promise.all(variants.map(async (variant) => ({ ...variant, executable: await binder(unpackProgram(variant.program), index++) }))),
     );
-  return { target, isSync: target !== 'webgpu', entries: await Promise.all(bound) };
+    return { target, isSync: target !== 'webgpu', entries: await Promise.all(bound) };
+  } catch (cause) {
+    throw cause instanceof FluxionError ? cause : refuse(`the programs for ${target} are damaged: ${String(cause)}`, cause);
+  }
 }
 
 /** For each Program, in order, the functions of its kernels. */
@@ -61,7 +53,7 @@ export const js = (code: () => Promise<JsCode>): Target => ({
   },
 });
 
-/** For each Program, in order, its module in base64 and the hash of that; and the routines of the library that they call. */
+/** For each Program, in order, its module in base64; and the routines of the library that they call. */
 export type WasmCode = {
   readonly data: TargetData;
   readonly modules: readonly string[];
@@ -79,7 +71,10 @@ export const wasm = (code: () => Promise<WasmCode>, relaxed?: () => Promise<Wasm
     const machine = await machineFor(isShared, routines, threads);
     return boundBy('wasm', data, async (program, i) => {
       const bytes = bytesOfBase64(modules[i] ?? '');
-      if (isShared) bytes[program.module?.memoryFlagAt ?? 0]! |= 2;
+      const module = program.module as PackedProgram['module'];
+      if (module?.hash !== hashBytes(bytes))
+        throw new ProgramError(`the WebAssembly of ${program.name} does not have the hash that stands beside it`, { op: 'load' });
+      if (isShared) bytes[module.memoryFlagAt]! |= 2;
       return bindWasm(program, machine, undefined, undefined, { bytes, module: await compiled(program, bytes) });
     });
   },
