@@ -141,7 +141,13 @@ def expression(text):
         raise Refusal(f'"{text}": {ast.unparse(n)} is none of numbers, + - * / ** // %, comparisons, {", ".join(FUNCTIONS)}, '
                       f'{", ".join([*CONSTANTS, *names])}')
 
-    return lambda **names: value(tree, names)
+    def evaluate(**names):
+        try:
+            return value(tree, names)
+        except (ArithmeticError, ValueError, TypeError) as error:
+            raise Refusal(f'"{text}" has no value at {names}: {error}') from None
+
+    return evaluate
 
 
 def user_function(place, what):
@@ -423,7 +429,7 @@ def source(places, step, shuffle):
 def checked(a, values):
     """Indices are checked here, since XLA would read another row in silence."""
     if 'below' in a.notes and values.size:
-        bad = (values < 0) | (values >= a.notes['below'])
+        bad = ((values < 0) | (values >= a.notes['below'])) & (values != a.notes.get('except'))
         if bad.any():
             at = np.unravel_index(int(np.argmax(bad)), bad.shape)
             raise Refusal(f'{a.role}: {values[at]} at {list(map(int, at))} of its rows is out of bounds: it must lie in 0..{a.notes["below"] - 1}')
@@ -520,7 +526,13 @@ def train(options):
     arrays, metadata, start = starting_state(options, step)
     done = int(metadata.get('step', 0))
     data = source(options.data, step, options.shuffle)
-    os.makedirs(options.out, exist_ok=True)
+    for a in step.inputs:
+        if a.role in numbers:
+            numbers[a.role](step=done, **{n: f(step=done) for n, f in schedule.items()})  # mistakes come to light before the first step
+    try:
+        os.makedirs(options.out, exist_ok=True)
+    except OSError as error:
+        raise Refusal(f'--out {options.out}: {error.strerror}') from None
     if first:
         for stale in glob.glob(os.path.join(options.out, '*.safetensors.*.tmp')):
             os.remove(stale)
@@ -617,8 +629,8 @@ def main(argv=None):
         options = arguments(argv)
         if options.check:
             step = Step(options.step)
-            starting_state(options, step)
-            print(f'{options.step}: {len(step.inputs)} arguments, {len(step.outputs)} results; the state fits')
+            _, metadata, path = starting_state(options, step)
+            print(f'{options.step}: {len(step.inputs)} arguments, {len(step.outputs)} results; {path} fits, at step {metadata.get("step", 0)}')
         else:
             train(options)
     except Refusal as refusal:

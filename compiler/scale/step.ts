@@ -86,8 +86,8 @@ export function recordStep(step: StepFunction, example: Example, model?: Module)
   return {
     graph,
     inputs: inputs.map((input, i) => {
-      const below = input.role.startsWith('batch:') ? bounds.get(graph.inputs[i]!) : undefined;
-      return below === undefined ? input : { ...input, notes: { below } };
+      const bound = input.role.startsWith('batch:') ? bounds.get(graph.inputs[i]!) : undefined;
+      return bound === undefined ? input : { ...input, notes: bound };
     }),
     outputs: [
       ...resultNames(call).map((role) => ({ role })),

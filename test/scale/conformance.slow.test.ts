@@ -1,14 +1,17 @@
 // Every op of the table on XLA: its samples against the float64 reference, within the ulps that its rules promise.
 import { beforeAll, describe, expect, test } from 'vitest';
-import { opNames } from '../../compiler/ir/opset.ts';
+import { type OpName, opNames } from '../../compiler/ir/opset.ts';
 import { evaluate } from '../../compiler/ops/evaluate.ts';
 import { rules } from '../../compiler/ops/table.ts';
 import { casesOf } from '../ops/samples.ts';
 import { ulpsApart } from '../run-program.ts';
+import { factorError } from './factors.ts';
 import { type Evaluated, evaluateByXla, python } from './python.ts';
 
-const ops = opNames.filter((op) => op !== 'input' && op !== 'slot');
-const cases = ops.flatMap(casesOf);
+/** Factors that leave signs and bases open are judged by what they make, below. */
+const factors = ['qr', 'eigh', 'svd'] as const;
+const ops = opNames.filter((op) => op !== 'input' && op !== 'slot' && !(factors as readonly OpName[]).includes(op));
+const cases = [...ops, ...factors].flatMap(casesOf);
 
 describe.runIf(python !== undefined)('on XLA', () => {
   let evaluated: readonly Evaluated[];
@@ -29,6 +32,16 @@ describe.runIf(python !== undefined)('on XLA', () => {
           if (!(apart <= rules[op].ulp)) expect.fail(`${title}: result ${result} at ${i} is ${got.data[i]}, ${apart} ulp from ${value}`);
         });
       });
+    }
+  });
+
+  test.each([...factors])('the factors of %s are orthonormal, and their product is the matrix', (op) => {
+    for (const [i, { title, op: own, data, node }] of cases.entries()) {
+      if (own !== op) continue;
+      const actual = evaluated[i]!;
+      if ('error' in actual) return expect.fail(`${title}: ${actual.error}`);
+      const bound = node.outputs[0]!.dtype === 'f32' ? 1e-5 : 1e-13;
+      expect(factorError(op, data[0]!, actual.results), title).toBeLessThan(bound);
     }
   });
 });

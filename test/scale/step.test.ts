@@ -76,6 +76,11 @@ describe('a step of a network', () => {
     expect(text).toContain('{fluxion.role = "batch:ids", fluxion.below = 7 : i64}');
   });
 
+  test('knows the label that losses ignore', () => {
+    const { step, example } = network();
+    expect(exported(step, { example }).text).toContain('{fluxion.role = "batch:y", fluxion.below = 3 : i64, fluxion.except = -100 : i64}');
+  });
+
   test('takes whole rows of an embedding, not its elements one by one', () => {
     const table = new nn.Embedding(7, 3);
     const { text } = exported((ids: Tensor) => table(ids).sum(), { example: { ids: zeros([4], { dtype: 'int32' }) } });
