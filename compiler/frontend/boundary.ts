@@ -323,7 +323,8 @@ export function realise(v: Value): Buffer {
       runAllClaims(interval);
     } catch (error) {
       // What only this look wanted must not fail what else is recorded.
-      if (!interval.nodes.some((node) => node.inputs.includes(v))) interval.claims = interval.claims.filter((leaf) => leaf !== v.node);
+      if (!interval.nodes.some((node) => (node.inputs as readonly Value[]).includes(v)))
+        interval.claims = interval.claims.filter((leaf) => leaf !== v.node);
       throw error;
     }
     return bufferOf(v) ?? claimed(v);

@@ -56,7 +56,7 @@ async function dawn(): Promise<GPU | undefined> {
   const name = 'webgpu';
   let create: (flags: readonly string[]) => GPU;
   try {
-    ({ create } = await import(/* @vite-ignore */ name));
+    ({ create } = await import(/* @vite-ignore */ /* webpackIgnore: true */ name));
   } catch (error) {
     if ((error as { code?: string }).code === 'ERR_MODULE_NOT_FOUND') return undefined;
     throw error;

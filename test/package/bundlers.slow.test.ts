@@ -40,6 +40,8 @@ globalThis.train = (device) => {
 };
 `;
 
+const policy = { 'Content-Security-Policy': "script-src 'self' 'wasm-unsafe-eval'; worker-src blob:" };
+
 type Trained = { readonly losses: readonly number[]; readonly threads: number };
 const train = (page: Page, device: string): Promise<Trained> =>
   page.evaluate((name) => (globalThis as unknown as { train: (device: string) => Trained }).train(name), device);
@@ -76,12 +78,13 @@ test.each(Object.keys(bundlers) as BundlerName[])('%s takes the library as it is
   expect(stderr).toBe('');
   const [wasm, js] = JSON.parse(stdout) as [Trained, Trained];
   expect(wasm.losses.at(-1)).toBeLessThan(0.1);
-  const here = await inPage(files, isolating, async (page) => [await train(page, 'wasm'), await train(page, 'js')] as const);
-  expect(here.map(({ losses }) => losses)).toEqual([wasm.losses, js.losses]);
+  // WebAssembly is compiled where eval is forbidden; JavaScript needs it.
+  expect((await inPage(files, { ...isolating, ...policy }, (page) => train(page, 'wasm'))).losses).toEqual(wasm.losses);
+  expect((await inPage(files, isolating, (page) => train(page, 'js'))).losses).toEqual(js.losses);
 });
 
-/** Gzipped, of a page that trains with modules, optimisers and \`compile\`; as esbuild makes it. A little above what it is. */
-const budget = 250_000;
+/** Gzipped, of a page that trains with modules, optimisers and `compile`; as esbuild makes it. A little above what it is. */
+const budget = 270_000;
 test(`training in a page is a download of at most ${budget / 1000} kB`, async () => {
   user.write({ 'jit.js': training });
   await bundlers.esbuild({ folder: user.folder, entry: 'jit.js', out: 'out-size', plugins: [] });

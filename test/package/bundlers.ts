@@ -68,6 +68,7 @@ export const bundlers = {
           input: { main: join(folder, entry) },
           output: { entryFileNames: '[name].js' },
           preserveEntrySignatures: 'allow-extension',
+          checks: { pluginTimings: false }, // On a busy machine it tells how long a model took.
         },
       },
     });

@@ -34,7 +34,7 @@ import { tensor } from 'fluxion';
 import { classify } from './src/model.ts';
 console.log(JSON.stringify([...classify(tensor(Array.from({ length: 600 }, (_, i) => Math.fround(Math.sin(i)))).reshape([2, 300])).dataSync()]));
 `;
-const policy = { 'Content-Security-Policy': "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'" };
+const policy = { 'Content-Security-Policy': "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; img-src data:" };
 
 let user: Project;
 let browser: Browser;

@@ -35,33 +35,49 @@ const packedFrom = [
 
 /** The tarball that `npm pack` makes of the sources as they are now. */
 export function tarball(): string {
-  const folder = join(cache, hashOf(packedFrom));
-  const file = join(folder, 'fluxion.tgz');
-  if (existsSync(file)) return file;
-  mkdirSync(cache, { recursive: true });
-  for (const old of readdirSync(cache)
-    .map((name) => join(cache, name))
-    .filter(isOld))
-    rmSync(old, { recursive: true, force: true });
-  // Put together outside of the checkout, which may hold a dist of its own, and named when it is whole, since others may pack too.
-  const own = mkdtempSync(join(tmpdir(), 'fluxion-packing-'));
-  for (const name of packedFrom) cpSync(join(root, name), join(own, name), { recursive: true });
-  symlinkSync(join(root, 'node_modules'), join(own, 'node_modules'), 'junction');
-  execFileSync(process.execPath, [join(root, '.ci/build.mjs')], { cwd: own, stdio: 'inherit' });
-  const [packed] = JSON.parse(npm(['pack', '--json', '--ignore-scripts'], own)) as { filename: string }[];
-  const made = mkdtempSync(join(cache, 'packed-'));
-  copyFileSync(join(own, packed!.filename), join(made, 'fluxion.tgz'));
-  rmSync(own, { recursive: true, force: true });
-  try {
-    renameSync(made, folder);
-  } catch {
-    rmSync(made, { recursive: true, force: true }); // Another process was first.
+  const file = join(cache, `${hashOf(packedFrom)}.tgz`);
+  while (!existsSync(file)) {
+    mkdirSync(cache, { recursive: true });
+    for (const old of readdirSync(cache).map((name) => join(cache, name))) if (isOld(old)) rmSync(old, { recursive: true, force: true });
+    // One process packs, and others wait for it.
+    const lock = `${file}.lock`;
+    try {
+      mkdirSync(lock);
+    } catch {
+      sleep(200);
+      continue;
+    }
+    try {
+      pack(file);
+    } finally {
+      rmSync(lock, { recursive: true });
+    }
   }
   return file;
 }
 
-/** Of a state of the sources that nobody can be testing any more. */
-const isOld = (path: string): boolean => Date.now() - statSync(path).mtimeMs > 3_600_000;
+function pack(file: string): void {
+  // Outside of the checkout, which may hold a dist of its own.
+  const work = mkdtempSync(join(tmpdir(), 'fluxion-packing-'));
+  try {
+    for (const name of packedFrom) cpSync(join(root, name), join(work, name), { recursive: true });
+    symlinkSync(join(root, 'node_modules'), join(work, 'node_modules'), 'junction');
+    execFileSync(process.execPath, [join(root, '.ci/build.mjs')], { cwd: work, stdio: 'inherit' });
+    const [packed] = JSON.parse(npm(['pack', '--json', '--ignore-scripts'], work)) as { filename: string }[];
+    copyFileSync(join(work, packed!.filename), `${file}.part`);
+    renameSync(`${file}.part`, file);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+const sleep = (ms: number): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+
+/** Of a state of the sources that nobody is testing any more, or of a process that was ended while it packed. */
+const isOld = (path: string): boolean => {
+  const made = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return Date.now() - made > (path.endsWith('.tgz') ? 3_600_000 : 90_000);
+};
 
 /** Names of the files in the tarball. */
 export const packedFiles = (): string[] =>
