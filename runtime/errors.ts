@@ -152,8 +152,8 @@ export class SecurityError extends FluxionError {
 const withHeader = (stack: string | undefined, header: string): string =>
   stack === undefined ? header : stack.startsWith('Error') ? header + stack.slice('Error'.length) : stack;
 
-/** Folder of this package, as it stands in stack frames; frames inside it are ours, except its samples and tests. */
-const home = import.meta.url.replace(/\/(dist\/)?runtime\/errors\.[jt]s.*$/, '/');
+/** Folder of this package, as it stands in stack frames; frames inside it are ours, except its samples and tests. Edge runtimes tell no URL. */
+const home = String(import.meta.url).replace(/\/(dist\/)?runtime\/errors\.[jt]s.*$/, '/');
 const homePath = home.replace(/^file:\/\//, '');
 const ours = /^(dist\/)?(kernels|runtime|compiler)\//;
 

@@ -16,6 +16,7 @@ import {
 } from '../executable.ts';
 import type { Faults } from '../faults.ts';
 import { argumentBlock, launchesOf, type Port, type Program, slotsAt, type WasmModule } from '../program.ts';
+import { type Registry, registryOf } from '../registry.ts';
 import { lengthAt } from '../sizes.ts';
 import { give, grain, type Range } from './heap.ts';
 import type { LinearMemory } from './memory.ts';
@@ -39,7 +40,7 @@ export type Machine = {
   /** Modules so far, which workers know by number. */
   modules: number;
   /** Gives the memory of collected Programs back. */
-  readonly programs: FinalizationRegistry<Range>;
+  readonly programs: Registry<Range>;
 };
 
 /** The main thread alone. */
@@ -52,7 +53,7 @@ export function makeMachine(linear: LinearMemory, routines: Routines, threads = 
     routines,
     threads,
     modules: 0,
-    programs: new FinalizationRegistry((range) => give(linear.heap, range)),
+    programs: registryOf((range) => give(linear.heap, range)),
   };
 }
 

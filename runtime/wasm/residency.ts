@@ -6,6 +6,7 @@
 import { type Block, type Buffer, bytesOf, type Home, readSync, release } from '../buffer.ts';
 import { allocate, bytesPerElement, type DType, type TypedArray } from '../dtype.ts';
 import { OutOfMemoryError } from '../errors.ts';
+import { type Registry, registryOf } from '../registry.ts';
 import { give, type Range, take, takeTouched } from './heap.ts';
 import type { LinearMemory } from './memory.ts';
 
@@ -33,7 +34,7 @@ export type Residency = {
   oldest: WasmBlock | undefined;
   newest: WasmBlock | undefined;
   /** Frees blocks of collected buffers, when the program yields. */
-  readonly registry: FinalizationRegistry<WasmBlock>;
+  readonly registry: Registry<WasmBlock>;
 };
 
 /** A quarter of what there is. Blocks are seldom so many, as they go stale before. */
@@ -56,7 +57,7 @@ export function makeResidency(linear: LinearMemory): Residency {
     run: 0,
     oldest: undefined,
     newest: undefined,
-    registry: new FinalizationRegistry((block) => free(r, block)),
+    registry: registryOf((block) => free(r, block)),
   };
   return r;
 }
