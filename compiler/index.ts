@@ -7,6 +7,7 @@ export {
   CompileError,
   DataError,
   DeviceError,
+  DeviceLostError,
   DTypeError,
   type ErrorFacts,
   FileError,
@@ -98,6 +99,7 @@ export { variance as var } from './frontend/functional/reductions.ts';
 export * from './frontend/functional/scatter.ts';
 export * from './frontend/functional/shape.ts';
 export * from './frontend/functional/unary.ts';
+export { fromGPUBuffer, type GpuMemory, gpuBuffer, gpuMemory, recover } from './frontend/gpu.ts';
 // Files.
 export * as io from './frontend/io/index.ts';
 export { load, loadCheckpoint, save, saveCheckpoint } from './frontend/io/index.ts';

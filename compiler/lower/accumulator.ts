@@ -42,8 +42,8 @@ export function accumulatorFor(nest: Nest, node: Node, target: Target, width: nu
   const fn = lower.fn;
   const own = fn === 'add' || fn === 'mul' ? target.accumulate[operand] : operand;
   const inBlocks = fn === 'add' && isFloat(own) && own === operand && count > longestRun(target, width);
-  // What adds up the blocks of a single row is not in the inner loop, and may be as wide as it likes.
-  const dtype = inBlocks && width === 1 ? 'f64' : own;
+  // What adds up the blocks of a single row is not in the inner loop, and may be as wide as the target has it.
+  const dtype = inBlocks && width === 1 && target.dtypes.includes('f64') ? 'f64' : own;
   const name = reserve(nest, base, dtype, identity(fn, dtype), width);
   return { node, name, index: undefined, fn, dtype, width, partDType: inBlocks ? own : undefined };
 }

@@ -19,7 +19,7 @@ const inRegisters = { tile: [4, 4], maxStaged: 0 } as const;
 
 export function scheduleKernel(kernel: Kernel, form: NodeOf<'kernel'>['attrs']['form'], target: Target): Kernel {
   const scheduled = scheduleForm(kernel, form, target);
-  if (target.name === 'webgpu') return sortByRank({ ...scheduled, body: flattenGrids(scheduled.body) });
+  if (target.name === 'webgpu') return sortByRank(splitReductions({ ...scheduled, body: flattenGrids(scheduled.body) }));
   return target.name === 'wasm'
     ? shareScatters(splitReductions(vectorise(transposeReads(splitResidues(searchInLanes(scheduled))))))
     : scheduled;

@@ -1,11 +1,11 @@
 // What a Program has on a device: pipelines, blocks of numbers, constants, and the buffers of its gates.
 import { decodeConstant } from '../executable.ts';
 import type { Program } from '../program.ts';
-import { slotBytes } from './execute.ts';
 import { gateSource } from './gates.ts';
 import { upload } from './memory.ts';
 import { type Pipeline, pipelineOf } from './pipelines.ts';
 import { isHostCall, type Plan } from './plan.ts';
+import { slotBytes } from './slots.ts';
 import { type Machine, newBuffer, usage } from './state.ts';
 
 export type Gates = {

@@ -2,8 +2,12 @@
 import {
   compile,
   DeviceError,
+  DeviceLostError,
   DTypeError,
   F,
+  fromGPUBuffer,
+  gpuBuffer,
+  gpuMemory,
   init,
   manualSeed,
   nn,
@@ -11,13 +15,15 @@ import {
   ones,
   optim,
   randn,
+  recover,
   setDefaultDevice,
   synchronize,
   tensor,
   zeros,
 } from 'fluxion';
-import { afterEach, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { type DeviceName, getDefaultDevice } from '../../compiler/frontend/device.ts';
+import { webgpuMachine } from '../../compiler/jit/gpu.ts';
 import { initWebGpu } from '../webgpu/adapter.ts';
 
 let before: DeviceName;
@@ -135,4 +141,136 @@ test.each([false, true])('training gives the losses of the CPU (compiled: %s)', 
   const actual = await losses('webgpu', compiled);
   for (const [i, loss] of actual.entries()) expect(Math.abs(loss - expected[i]!)).toBeLessThanOrEqual(2e-5);
   expect(actual[8]).toBeLessThan(actual[0]!);
+});
+
+test('a step of training is one submit, whether or not it is compiled', async () => {
+  setDefaultDevice('webgpu');
+  const { device } = webgpuMachine();
+  const model = new nn.Linear(8, 4);
+  const optimizer = new optim.SGD(model.parameters(), { lr: 0.1, momentum: 0.9 });
+  const x = randn([16, 8]);
+  const plain = (images: typeof x) => {
+    optimizer.zeroGrad();
+    const loss = model(images).square().mean();
+    loss.backward();
+    optimizer.step();
+    return loss.detach();
+  };
+  for (const step of [plain, compile(plain)]) {
+    for (let i = 0; i < 3; i++) await step(x).item();
+    const [submit, create] = [vi.spyOn(device.queue, 'submit'), vi.spyOn(device, 'createBuffer')];
+    let loss = step(x);
+    for (let i = 1; i < 50; i++) loss = step(x);
+    expect(submit).toHaveBeenCalledTimes(50);
+    // State goes round between two buffers: nothing but the losses is new.
+    if (step !== plain) expect(create.mock.calls.length).toBeLessThanOrEqual(60);
+    submit.mockRestore();
+    create.mockRestore();
+    expect(await loss.item()).toBeGreaterThan(0);
+  }
+});
+
+test('thousands of steps leave the memory of the device where it was', async () => {
+  setDefaultDevice('webgpu');
+  const w = randn([64], { requiresGrad: true });
+  const optimizer = new optim.Adam([w]);
+  const step = compile(() => {
+    optimizer.zeroGrad();
+    const loss = w.square().sum();
+    loss.backward();
+    optimizer.step();
+    return loss.detach();
+  });
+  for (let i = 0; i < 50; i++) step();
+  await synchronize();
+  const before = gpuMemory();
+  for (let i = 0; i < 500; i++) {
+    const loss = step();
+    if (i % 50 === 49) await loss.item();
+    loss.dispose();
+  }
+  const after = gpuMemory();
+  expect(after.live).toBeLessThanOrEqual(before.live);
+  expect(after.live + after.idle).toBeLessThanOrEqual(before.live + before.idle + 4096);
+});
+
+test('what tensors have on the device is listed with the ops and lines that made it', async () => {
+  const x = ones([1000]).to('webgpu');
+  const kept = [1, 2, 3].map((k) => x.mul(k));
+  for (const t of kept) await t.item().catch(() => t.data());
+  const holder = gpuMemory().holders.find(({ what }) => what.includes('f32[1000] of mul webgpu.slow.test.ts'));
+  expect(holder).toMatchObject({ count: 3, bytes: 12_000 });
+  for (const t of kept) t.dispose();
+  expect(gpuMemory().holders.find(({ what }) => what.includes('f32[1000] of mul webgpu.slow.test.ts'))).toBeUndefined();
+});
+
+test('memory that nobody reaches comes back past a mark', async () => {
+  setDefaultDevice('webgpu');
+  const m = webgpuMachine();
+  const mark = m.sweepFrom;
+  const x = ones([1 << 19]);
+  expect(await x.sum().item()).toBe(2 ** 19);
+  m.sweepFrom = m.liveBytes + (16 << 20);
+  const most = m.sweepFrom + (64 << 20);
+  for (let i = 0; i < 60; i++) {
+    await x.add(i).narrow(0, 0, 1).item();
+    m.sweepFrom = Math.min(m.sweepFrom, most - (32 << 20));
+  }
+  expect(m.liveBytes).toBeLessThan(most);
+  m.sweepFrom = mark;
+});
+
+test('a buffer of the caller is a tensor, and a tensor is a buffer for passes of the caller', async () => {
+  const { device } = webgpuMachine();
+  // STORAGE | COPY_SRC | COPY_DST
+  const mine = device.createBuffer({ size: 16, usage: 0x80 | 0x4 | 0x8 });
+  device.queue.writeBuffer(mine, 0, Float32Array.of(1, 2, 3, 4));
+  const x = fromGPUBuffer(mine, [2, 2]);
+  const y = x.matmul(x);
+  expect(await y.tolist()).toEqual([
+    [7, 10],
+    [15, 22],
+  ]);
+  const target = device.createBuffer({ size: 16, usage: 0x1 | 0x8 });
+  const encoder = device.createCommandEncoder();
+  encoder.copyBufferToBuffer(await gpuBuffer(y.add(1)), 0, target, 0, 16);
+  device.queue.submit([encoder.finish()]);
+  await target.mapAsync(1);
+  expect([...new Float32Array(target.getMappedRange())]).toEqual([8, 11, 16, 23]);
+  x.dispose();
+  target.destroy();
+  // Disposing the tensor left the buffer to its owner.
+  device.queue.writeBuffer(mine, 0, Float32Array.of(5, 5, 5, 5));
+  expect(await fromGPUBuffer(mine, [4]).tolist()).toEqual([5, 5, 5, 5]);
+  expect(() => fromGPUBuffer(mine, [5])).toThrow('shape [5] takes 20 bytes, and the buffer has 16');
+  await expect(gpuBuffer(ones([1]))).rejects.toThrow('the tensor is on the CPU');
+});
+
+test('training goes on from the last state of the host after the device was lost, twice', async () => {
+  manualSeed(1);
+  const model = new nn.Linear(4, 2).to('webgpu');
+  const optimizer = new optim.SGD(model.parameters(), { lr: 0.1 });
+  const x = randn([8, 4]);
+  const train = async (): Promise<number> => {
+    const loss = model(x.to('webgpu')).square().mean();
+    optimizer.zeroGrad();
+    loss.backward();
+    optimizer.step();
+    return loss.item();
+  };
+  await train();
+  const state = Object.entries(model.stateDict()).map(([name, t]) => [name, t.to('cpu')] as const);
+  await synchronize();
+  const expected = await train();
+  for (let round = 0; round < 2; round++) {
+    const pending = train();
+    webgpuMachine().device.destroy();
+    await expect(pending).rejects.toThrow(DeviceLostError);
+    expect(() => model(x.to('webgpu'))).not.toThrow();
+    await recover();
+    await expect(Promise.resolve(model.weight.data())).rejects.toThrow('lay on a device that was lost');
+    model.loadStateDict(state);
+    optimizer.zeroGrad();
+    expect(await train()).toBe(expected);
+  }
 });
