@@ -2,6 +2,7 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { bundle, launch, open, type Remote, type Site, serve } from './page.ts';
+import type * as BundledPage from './pages/bundledData.ts';
 import type * as Page from './pages/data.ts';
 import type { Fault } from './pages/datasets.ts';
 
@@ -11,7 +12,8 @@ let page: Remote<typeof Page>;
 const notices: string[] = [];
 
 beforeAll(async () => {
-  [browser, site] = await Promise.all([launch(), bundle('test/browser/pages/data.ts', 'test/browser/pages/datasets.ts').then(serve)]);
+  const modules = ['data', 'datasets', 'bundledData', 'dataWorker'].map((name) => `test/browser/pages/${name}.ts`);
+  [browser, site] = await Promise.all([launch(), bundle(...modules).then(serve)]);
   page = await open<typeof Page>(browser, site, 'data', notices);
 });
 afterAll(async () => {
@@ -56,7 +58,7 @@ const whole = [
   [6, 7],
 ];
 const faults: readonly (readonly [fault: Fault, name: string, says: RegExp, timeout: number])[] = [
-  ['throws', 'DataError', /Caught RangeError in DataLoader worker process 0\.\nOriginal stack:\nRangeError: disk on fire\n.*datasets/, 0],
+  ['throws', 'DataError', /Caught RangeError in DataLoader worker process 0\.\nOriginal stack:\nRangeError: disk on fire\n +at /, 0],
   ['hangs', 'WorkerError', /sample/, 2],
   ['closes', 'WorkerError', /closed itself/, 0],
   ['strays', 'WorkerError', /stray/, 0],
@@ -76,6 +78,20 @@ test.each(faults)('a worker that %s ends the epoch with a %s, and the loader ite
 
 test('leaving the loop ends the workers', async () => {
   expect(await page.left()).toBe(0);
+});
+
+test('in a bundled page, workers that the user starts load what their module serves', async () => {
+  const bundled = await open<typeof BundledPage>(browser, site, 'bundledData', notices);
+  expect(await bundled.epoch()).toEqual([
+    [6, 7, 1, 4],
+    [2, 0, 9, 8],
+    [3, 5],
+  ]);
+  expect(await bundled.failure('failing')).toMatch(/^DataError: .*Caught RangeError in DataLoader worker process/);
+  expect(await bundled.failure('unserved')).toMatch(
+    /^DataError: .*'unserved' failed: Caught KeyError[\s\S]*this worker has no 'unserved'; it has .*shards/,
+  );
+  expect(await bundled.failure('no worker')).toMatch(/^ArgumentError: .*does not give a Worker/);
 });
 
 test('nothing was said on the console', () => {

@@ -24,4 +24,5 @@ export {
   SubsetRandomSampler,
   WeightedRandomSampler,
 } from './sampler.ts';
+export { serveDatasets } from './serve.ts';
 export { getWorkerInfo, type WorkerInfo } from './worker.ts';

@@ -10,6 +10,7 @@ import { addressOfFunction, originOf } from './origin.ts';
 import { beginEpoch, type Crew, closePool, type Pool, startPool } from './pool.ts';
 import { prefetched } from './prefetch.ts';
 import { BatchSampler, RandomSampler, type Sampler, SequentialSampler } from './sampler.ts';
+import type { StartedWorker } from './thread.ts';
 import { breathing } from './turn.ts';
 
 const op = 'DataLoader';
@@ -39,6 +40,7 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
   readonly inOrder: boolean;
   readonly collateFn: ((samples: T[]) => B) | undefined;
   readonly workerInitFn: ((workerId: number) => unknown) | undefined;
+  readonly worker: (() => StartedWorker) | undefined;
   #epochs = 0;
   /** Workers that wait for the next epoch. */
   #pool: Pool | undefined;
@@ -65,6 +67,7 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
     this.timeout = options.timeout ?? 0;
     this.inOrder = options.inOrder ?? true;
     this.workerInitFn = options.workerInitFn;
+    this.worker = options.worker;
     seal(this);
   }
 
@@ -217,6 +220,7 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
       init: this.workerInitFn && addressOfFunction(this.workerInitFn),
       batched: this.#batched,
       dropLast: this.dropLast,
+      worker: this.worker,
     };
   }
 

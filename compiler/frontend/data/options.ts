@@ -4,7 +4,7 @@ import type { Generator } from '../random.ts';
 import { type IterableStyle, isMapStyle, type MapStyle, Subset } from './dataset.ts';
 import { addressOfFunction, originOf } from './origin.ts';
 import type { Sampler } from './sampler.ts';
-import { insideWorker } from './thread.ts';
+import { insideWorker, type StartedWorker } from './thread.ts';
 
 export type DataLoaderOptions<T, B> = {
   /** Samples per batch, 1 by default; null gives single samples, unbatched. */
@@ -33,6 +33,11 @@ export type DataLoaderOptions<T, B> = {
   readonly timeout?: number;
   /** Called in each worker with its id, after seeding and before loading. Made by `workerFunction`. */
   readonly workerInitFn?: (workerId: number) => unknown;
+  /**
+   * Starts a worker whose module calls `serveDatasets`: `() => new Worker(new URL('./datasets.ts', import.meta.url), { type: 'module' })`, which
+   * bundlers understand. Without it, workers import the dataset's module by its URL, which a bundler may have moved.
+   */
+  readonly worker?: () => StartedWorker;
   /** Give batches in the order of their indices, the default; false gives them as they come. */
   readonly inOrder?: boolean;
 };
@@ -52,6 +57,7 @@ const names: Readonly<Record<keyof DataLoaderOptions<never, never>, true>> = {
   persistentWorkers: true,
   timeout: true,
   workerInitFn: true,
+  worker: true,
   inOrder: true,
 };
 
@@ -110,8 +116,10 @@ function validateWorkers<T, B>(dataset: MapStyle<T> | IterableStyle<T>, o: DataL
         refuse(`${name} option could only be specified with workers`, `let numWorkers > 0, otherwise leave ${name} out`);
     if (o.persistentWorkers) refuse('persistentWorkers option needs numWorkers > 0');
     if (timeout > 0) refuse('timeout option needs numWorkers > 0');
+    if (o.worker !== undefined) refuse('worker option needs numWorkers > 0');
     return;
   }
+  if (o.worker !== undefined && typeof o.worker !== 'function') refuse('worker option should be a function that starts a Worker');
   if (prefetchFactor !== undefined && !(Number.isInteger(prefetchFactor) && prefetchFactor > 0))
     refuse(`prefetchFactor should be a positive integer value, but got prefetchFactor=${prefetchFactor}`);
   if (prefetchBytes !== undefined && !(prefetchBytes >= 0))

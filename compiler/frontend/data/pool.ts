@@ -2,13 +2,15 @@
 import { ArgumentError } from '../../../runtime/errors.ts';
 import { buffersOf, type FromWorker, pack, type Start, type ToWorker } from './message.ts';
 import type { Origin } from './origin.ts';
-import { startThread, type Thread } from './thread.ts';
+import { type Listener, type StartedWorker, startThread, type Thread } from './thread.ts';
 
 /** What all workers of a pool are told at the start. */
 export type Crew = Omit<Start, 'kind' | 'id' | 'seed' | 'epoch' | 'dataset' | 'progress'> & {
   readonly dataset: Origin;
   /** Whether the dataset is iterable: then a worker has a source to close. */
   readonly iterable: boolean;
+  /** How the user starts a worker. */
+  readonly worker: (() => StartedWorker) | undefined;
 };
 
 export type Arrival =
@@ -33,7 +35,7 @@ export type Pool = {
 };
 
 export function startPool(crew: Crew, seed: bigint, epoch: number): Pool {
-  const { dataset, iterable, ...common } = crew;
+  const { dataset, iterable, worker, ...common } = crew;
   demandCopyable(dataset);
   const pool: Pool & { threads: Thread[]; progress: (Int32Array | undefined)[] } = {
     threads: [],
@@ -56,10 +58,11 @@ export function startPool(crew: Crew, seed: bigint, epoch: number): Pool {
   };
   try {
     for (let id = 0; id < crew.numWorkers; id++) {
-      const thread = startThread(id, {
+      const listener: Listener = {
         message: (message) => arrive({ worker: id, message }),
         died: (died, cause) => arrive({ worker: id, died, cause }),
-      });
+      };
+      const thread = startThread(id, listener, worker);
       pool.threads.push(thread);
       const progress = sharedNumber();
       pool.progress.push(progress);

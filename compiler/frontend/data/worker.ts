@@ -25,9 +25,13 @@ export type Port = {
   postMessage(message: FromWorker, transfer?: ArrayBuffer[]): void;
   onmessage: ((event: { readonly data: ToWorker }) => void) | null;
 };
-/** `inbox` holds the start message and what came since. */
-export type Serve = (port: Port, inbox: readonly ToWorker[]) => Promise<void>;
-type Imported = Readonly<Record<string, (...args: readonly unknown[]) => unknown>>;
+/** `inbox` holds the start message and what came since; `find` gets the user's functions, by import if nothing else is said. */
+export type Serve = (port: Port, inbox: readonly ToWorker[], find?: Find) => Promise<void>;
+export type Find = (address: Address) => Promise<unknown>;
+type Callable = (...args: readonly unknown[]) => unknown;
+
+const imported: Find = async ({ module, export: name }) =>
+  ((await import(/* @vite-ignore */ /* webpackIgnore: true */ module)) as Readonly<Record<string, unknown>>)[name];
 
 /** What this worker has, besides the order of messages. */
 type Session = {
@@ -41,7 +45,7 @@ type Session = {
 /** Carries what went wrong to where it is told to the loader: `what` says during what. */
 const failure = (what: string, cause: unknown): DataError => new DataError(what, { cause });
 
-export const serve: Serve = async (port, inbox) => {
+export const serve: Serve = async (port, inbox, find = imported) => {
   const queue: ToWorker[] = inbox.slice(1);
   let epoch = (inbox[0] as Start).epoch;
   let wake = (): void => undefined;
@@ -52,7 +56,7 @@ export const serve: Serve = async (port, inbox) => {
   };
   let session: Session;
   try {
-    session = await begin(inbox[0] as Start);
+    session = await begin(inbox[0] as Start, find);
   } catch (error) {
     const { what, cause } = error as DataError;
     port.postMessage({ kind: 'broken', what, thrown: thrownOf(cause) });
@@ -86,12 +90,12 @@ export const serve: Serve = async (port, inbox) => {
 };
 
 /** Makes the dataset; in PyTorch's order: seed, then the user's function, then the first sample. */
-async function begin(start: Start): Promise<Session> {
+async function begin(start: Start, findExport: Find): Promise<Session> {
   const { id, numWorkers, seed, progress } = start;
-  const find = async (address: Address): Promise<Imported[string]> => {
-    const f = ((await import(/* @vite-ignore */ /* webpackIgnore: true */ address.module)) as Imported)[address.export];
+  const find = async (address: Address): Promise<Callable> => {
+    const f = await findExport(address);
     if (typeof f !== 'function') throw new TypeError(`${address.module} exports no function '${address.export}'`);
-    return f;
+    return f as Callable;
   };
   const attempt = async <R>(what: string, f: () => Promise<R>): Promise<R> => {
     try {

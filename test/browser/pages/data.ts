@@ -8,6 +8,20 @@ const { digits, failing, keep, shards } = datasets;
 
 const started: string[] = [];
 let living = 0;
+/** Texts of workers that the page still holds. */
+const texts = new Set<string>();
+const { createObjectURL, revokeObjectURL } = URL;
+Object.assign(URL, {
+  createObjectURL: (blob: Blob) => {
+    const url = createObjectURL(blob);
+    texts.add(url);
+    return url;
+  },
+  revokeObjectURL: (url: string) => {
+    texts.delete(url);
+    revokeObjectURL(url);
+  },
+});
 globalThis.Worker = class extends Worker {
   constructor(...args: ConstructorParameters<typeof Worker>) {
     super(...args);
@@ -46,7 +60,7 @@ export async function epochs(numWorkers: number, persistentWorkers = false): Pro
   const loader = new DataLoader(digits(10), { ...options, generator: new Generator().manualSeed(7) });
   const told = [await tell(loader), await tell(loader)];
   await loader.close();
-  return { told, started: started.length, living };
+  return { told, started: started.length, living: living + texts.size };
 }
 
 /** The order of PyTorch for seed 0. */
@@ -65,12 +79,12 @@ export async function failures(how: Datasets.Fault, timeout = 0): Promise<unknow
   const loader = new DataLoader(failing(8, how, broken), { batchSize: 2, numWorkers: 2, timeout, collateFn: keep });
   const first = await tell(loader);
   broken[0] = 0;
-  return { first, second: await tell(loader), living };
+  return { first, second: await tell(loader), living: living + texts.size };
 }
 
 /** Leaves the loop after the first batch. */
 export async function left(): Promise<unknown> {
   manualSeed(0);
   for await (const _ of new DataLoader(digits(100), { batchSize: 2, numWorkers: 2 })) break;
-  return living;
+  return living + texts.size;
 }
