@@ -22,6 +22,10 @@ test.each(scenarioNames)('%s', async (name) => {
   expect(await page.play(name)).toEqual({ told: expectedOf(name), living: 0 });
 });
 
+test('a tensor on a GPU of the worker comes with its elements', async () => {
+  expect(await page.fromGpu()).toEqual({ there: 'webgpu', here: 'cpu', elements: [2, 4, 6] });
+});
+
 test('a worker that never serves, or cannot be started, is an error', async () => {
   expect(await page.unhosted()).toEqual({ told: unhostedExpected, living: 0 });
 });

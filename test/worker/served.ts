@@ -1,13 +1,26 @@
 // What the worker of these tests serves: results of every kind that travels, training that tells how it goes, and each way to fail.
-import { compile, F, manualSeed, nn, optim, randn, type Tensor, tensor } from 'fluxion';
+import { compile, F, init, manualSeed, nn, optim, randn, type Tensor, tensor } from 'fluxion';
 import { handOver, serve } from 'fluxion/worker';
 
 const add = (a: Tensor, b: Tensor): Tensor => a.add(b);
 /** As a Program that is compiled in the worker. */
 const square = compile((x: Tensor) => x.mul(x));
 const tree = ({ rows, name }: { rows: readonly Tensor[]; name: string }) => ({ name, sums: rows.map((r) => r.sum()), when: new Date(0) });
+/** A result whose elements are on a GPU when it is sent. */
+async function onGpu(x: Tensor): Promise<{ readonly device: string; readonly doubled: Tensor }> {
+  await init('webgpu');
+  const doubled = x.to('webgpu').mul(2);
+  return { device: doubled.device, doubled };
+}
 const total = (array: Float32Array): number => array.reduce((a, b) => a + b, 0);
 const bytes = (length: number): Uint8Array => handOver(new Uint8Array(length).fill(7));
+
+const taken: string[] = [];
+/** Notes the order in which calls are taken; gives all so far. */
+function note(what: string, _more?: Tensor): readonly string[] {
+  taken.push(what);
+  return taken;
+}
 
 let open = 0;
 /** Losses of a small network, one for each step; the number of steps in the end. */
@@ -71,9 +84,11 @@ function spin(ms: number): number {
 const functions = {
   add,
   square,
+  onGpu,
   tree,
   total,
   bytes,
+  note,
   train,
   stillOpen,
   adder,

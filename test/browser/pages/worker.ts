@@ -1,5 +1,8 @@
 // The scenarios of hosts and workers over the Web Workers of a page.
+import { tensor } from 'fluxion';
+import { close, host } from 'fluxion/worker';
 import { play as playWith, type Start, unhosted as unhostedWith } from '../../worker/scenarios.ts';
+import type { Served } from '../../worker/served.ts';
 
 let living = 0;
 class CountedWorker extends Worker {
@@ -18,3 +21,14 @@ const start: Start = (module) => new CountedWorker(urls[module], { type: 'module
 
 export const play = async (name: string): Promise<unknown> => ({ told: await playWith(name, start), living });
 export const unhosted = async (): Promise<unknown> => ({ told: await unhostedWith(start), living });
+
+/** A tensor that comes from the worker's GPU. */
+export async function fromGpu(): Promise<unknown> {
+  const remote = await host<Served>(start('served'));
+  try {
+    const { device, doubled } = await remote.onGpu(tensor([1, 2, 3]));
+    return { there: device, here: doubled.device, elements: doubled.tolistSync() };
+  } finally {
+    await close(remote);
+  }
+}
