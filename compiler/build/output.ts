@@ -19,8 +19,13 @@ export const manifestName = 'fluxion-build.json';
 export const hashOf = (data: Uint8Array | string): string => createHash('sha256').update(data).digest('hex');
 
 /** Which compiler built something: its version, and in a checkout what its sources hold. */
+let stamp: string | undefined;
 function compilerStamp(): string {
-  if (!import.meta.url.endsWith('.ts')) return version;
+  stamp ??= import.meta.url.endsWith('.ts') ? `${version}+${sourcesHash()}` : version;
+  return stamp;
+}
+
+function sourcesHash(): string {
   const root = fileURLToPath(new URL('../../', import.meta.url));
   const files = ['compiler', 'kernels', 'runtime'].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
@@ -28,7 +33,7 @@ function compilerStamp(): string {
       .sort()
       .map((file) => readFileSync(join(root, folder, file))),
   );
-  return `${version}+${hashOf(Buffer.concat(files)).slice(0, 16)}`;
+  return hashOf(Buffer.concat(files)).slice(0, 16);
 }
 
 const refuse = (what: string, fix: string): ArgumentError => new ArgumentError(what, { op: 'build', fix });

@@ -5,9 +5,13 @@ import { fileURLToPath } from 'node:url';
 
 const moduleSyntax = /^\s*(?:import\s*['"{*\w]|export\s*[{*\w])/m;
 
+/** What tsx adds to the address of a file that it takes for CommonJS. */
+const marks = /(?:%3F|\?)tsx-commonjs-.*$/;
+
 export async function resolve(specifier, context, next) {
   const found = await next(specifier, context);
-  const script = /^file:(?!.*\/node_modules\/).*\.[jt]sx?(?:\?|$)/.test(found.url);
+  const url = found.url.replace(marks, '');
+  const script = /^file:(?!.*\/node_modules\/).*\.[jt]sx?(?:\?|$)/.test(url);
   if (!script || !/^commonjs/.test(found.format ?? 'commonjs')) return found;
-  return moduleSyntax.test(readFileSync(fileURLToPath(found.url), 'utf8')) ? { ...found, format: 'module' } : found;
+  return moduleSyntax.test(readFileSync(fileURLToPath(url), 'utf8')) ? { ...found, url, format: 'module' } : found;
 }
