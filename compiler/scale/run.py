@@ -278,7 +278,11 @@ class Step:
             raise Refusal(f'{path}: {error.strerror}') from None
         except ir.MLIRError as error:
             raise Refusal(f'{path}: no StableHLO text that this JAX reads: {str(error).splitlines()[-1]}') from None
+        returned = {o.role for o in self.outputs}
         self.state = [a for a in self.inputs if a.kind not in ('batch', 'scalar', 'rng')]
+        self.moving = [a for a in self.state if a.role in returned]
+        self.fixed = [a for a in self.state if a.role not in returned]  # frozen parameters, tables
+        self.given = [a for a in self.inputs if a not in self.state]
 
     def bind(self, axes):
         """The step on a mesh of these axes."""
@@ -476,27 +480,25 @@ def rates(options, step):
 
 
 def launcher(step, layout, count):
-    """`count` steps in one launch: state, stacked batches and stacked numbers to the state after them and the stacked results."""
+    """`count` steps in one launch: (moving state, fixed state, batches and numbers) to the state after them and the results, stacked if several."""
     bound = step.bind(layout.axes)
-    held = [a.role for a in step.state]
-    given = [i for i, a in enumerate(step.inputs) if a.role not in held]
-    returned = [o.role for o in step.outputs]
-    results = [i for i, r in enumerate(returned) if r not in held]
+    moving = [a.role for a in step.moving]
+    results = [i for i, o in enumerate(step.outputs) if o.role not in moving]
 
-    def one(state, rest):
-        args = dict(zip(held, state))
-        args.update((step.inputs[i].role, x) for i, x in zip(given, rest))
+    def one(state, fixed, rest):
+        args = {a.role: x for a, x in [*zip(step.moving, state), *zip(step.fixed, fixed), *zip(step.given, rest)]}
         outs = bound(*(args[a.role] for a in step.inputs))
-        new = dict(zip(returned, outs))
-        return [new.get(r, args[r]) for r in held], [outs[i] for i in results]
+        new = {o.role: x for o, x in zip(step.outputs, outs)}
+        return [new[role] for role in moving], [outs[i] for i in results]
 
-    whole = NamedSharding(layout.mesh, PartitionSpec())
-    kept = [layout.of(a) for a in step.state]
-    if count == 1:
-        shardings = [layout.of(step.inputs[i]) for i in given]
-        return jax.jit(one, in_shardings=(kept, shardings), out_shardings=(kept, [whole] * len(results)), donate_argnums=0)
-    shardings = [layout.stacked(step.inputs[i]) for i in given]
-    return jax.jit(lambda state, rest: jax.lax.scan(one, state, rest), in_shardings=(kept, shardings), out_shardings=(kept, [whole] * len(results)), donate_argnums=0)
+    def several(state, fixed, rest):
+        return jax.lax.scan(lambda state, rest: one(state, fixed, rest), state, rest)
+
+    kept = [layout.of(a) for a in step.moving]
+    place = layout.of if count == 1 else layout.stacked
+    ins = (kept, [layout.of(a) for a in step.fixed], [place(a) for a in step.given])
+    outs = (kept, [NamedSharding(layout.mesh, PartitionSpec())] * len(results))
+    return jax.jit(one if count == 1 else several, in_shardings=ins, out_shardings=outs, donate_argnums=0)
 
 
 def explained(compiled, layout):
@@ -538,9 +540,11 @@ def train(options):
             os.remove(stale)
         print(f'{math.prod(axes.values())} devices, mesh {shown(axes)}, {jax.process_count()} process{"es" if jax.process_count() > 1 else ""}; from {start} at step {done}', flush=True)
 
-    given = [a for a in step.inputs if a not in step.state]
-    shown_result = next((i for i, o in enumerate(o for o in step.outputs if o.role not in [a.role for a in step.state]) if o.role == 'loss'), None)
-    state = [jax.make_array_from_callback(a.shape, layout.of(a), lambda index, a=a: np.ascontiguousarray(arrays[a.role][index])) for a in step.state]
+    moving = {a.role for a in step.moving}
+    results_of = [o.role for o in step.outputs if o.role not in moving]
+    shown_result = results_of.index('loss') if 'loss' in results_of else None
+    put = lambda a: jax.make_array_from_callback(a.shape, layout.of(a), lambda index: np.ascontiguousarray(arrays[a.role][index]))
+    state, fixed = [put(a) for a in step.moving], [put(a) for a in step.fixed]
     gather = jax.jit(lambda xs: xs, out_shardings=NamedSharding(layout.mesh, PartitionSpec()))
 
     def number(a, k):
@@ -556,9 +560,10 @@ def train(options):
         return jax.make_array_from_callback((count, *a.shape), layout.stacked(a), stacked)
 
     def save(name):
-        whole = gather(state)  # all processes take part, one writes
+        whole = gather([*state, *fixed])  # all processes take part, one writes
         if first:
-            write_safetensors(os.path.join(options.out, name), {a.role: np.asarray(x) for a, x in zip(step.state, whole)}, {**metadata, 'step': str(done)})
+            named = {a.role: np.asarray(x) for a, x in zip([*step.moving, *step.fixed], whole)}
+            write_safetensors(os.path.join(options.out, name), named, {**metadata, 'step': str(done)})
 
     launches, interrupted = {}, []
     if jax.process_count() == 1:  # with several, the scheduler stops them all
@@ -568,14 +573,14 @@ def train(options):
         count = min(options.steps_per_launch, end - done)
         if options.save_every:
             count = min(count, options.save_every - done % options.save_every)
-        args = [argument(a, done, count) for a in given]
+        args = [argument(a, done, count) for a in step.given]
         if count not in launches:
-            compiled = launcher(step, layout, count).lower(state, args).compile()
+            compiled = launcher(step, layout, count).lower(state, fixed, args).compile()
             if options.explain and first:
                 explained(compiled, layout)
             launches[count] = compiled
             since, reported = time.perf_counter(), done
-        state, results = launches[count](state, args)
+        state, results = launches[count](state, fixed, args)
         before, done = done, done + count
         if done // options.log_every > before // options.log_every or done == end:
             loss = '' if shown_result is None else f'  loss {float(np.asarray(results[shown_result]).reshape(-1)[-1]):.9g}'

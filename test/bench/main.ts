@@ -1,6 +1,7 @@
 // `npm run bench`: every row of work, on one thread and on all, beside its limit on this machine, its peers and its bars.
 //   --device js|wasm   --only NAME (part of a row's name, or with *; may be repeated)   --json FILE   --quick   --tiny (checks every row on small sizes)
 //   --threads 1,2      --peers jax-js,tfjs,...|none
+//   --scale: steps that are exported to XLA, beside the same written in JAX, in the Python that FLUXION_SCALE_PYTHON names
 // PyTorch, Inductor and XLA take part if FLUXION_BENCH_PYTHON names a Python that has them.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,6 +21,7 @@ import { startPython } from './peers/python.ts';
 import type { PeerName } from './peers/subject.ts';
 import { figures, heading, judge, limitsText, line, peerNames, type Report, type ReportedRow, remarks } from './report.ts';
 import { rows, tinyRows } from './rows/index.ts';
+import { benchScale } from './scale.ts';
 
 const { values } = parseArgs({
   options: {
@@ -30,6 +32,7 @@ const { values } = parseArgs({
     tiny: { type: 'boolean', default: false },
     threads: { type: 'string' },
     peers: { type: 'string' },
+    scale: { type: 'boolean', default: false },
     /** Set for the processes that this one starts: where to leave what they measured. */
     part: { type: 'string' },
   },
@@ -161,5 +164,8 @@ function printCosts(): void {
   }
 }
 
-if (values.part === undefined) lead();
+if (values.scale) {
+  const interpreter = process.env.FLUXION_SCALE_PYTHON ?? fail('--scale wants FLUXION_SCALE_PYTHON, a Python with JAX');
+  process.exitCode = benchScale(interpreter, values.quick ? 5 : 20) > 0 ? 1 : 0;
+} else if (values.part === undefined) lead();
 else await take(threadCounts[0]!, values.part);

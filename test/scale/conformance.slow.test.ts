@@ -17,7 +17,7 @@ describe.runIf(python !== undefined)('on XLA', () => {
   let evaluated: readonly Evaluated[];
   beforeAll(() => {
     evaluated = evaluateByXla(cases);
-  }, 300_000);
+  }, 900_000);
 
   test.each(ops)('%s agrees with its meaning', (op) => {
     const own = cases.flatMap((c, i) => (c.op === op ? [{ ...c, actual: evaluated[i]! }] : []));
