@@ -144,24 +144,28 @@ export abstract class Optimizer<O extends { lr: number }, S extends ParamState, 
     this.#guard(group);
     const rate = { owner: group, name: 'lr', value: () => group.lr };
     for (const members of this.#byStep(group)) {
+      guardSteps(members);
       const scalars = hostScalars(stepsOf(members, this.name), (step) => this.numbers(group, step, rateOf(rate)));
       for (const member of members) this.update(member, scalars(member.param.element), group);
     }
   }
 
-  /** Parameters that have made equally many updates share their numbers. */
-  #byStep(group: ParamGroup<O>): Iterable<Member<S>[]> {
-    const bySteps = new Map<number, Member<S>[]>();
+  /**
+   * Parameters that have made equally many updates share their numbers. Once some have made more than others, as where a model uses other parts
+   * of itself for other inputs, each has its own: compiled code then serves whatever counts they come to.
+   */
+  #byStep(group: ParamGroup<O>): readonly Member<S>[][] {
+    const members: Member<S>[] = [];
     for (const param of group.params) {
       const { grad } = param;
       if (grad === null) continue;
       const state = this.state.get(param) ?? at(placeOfTensor(param), () => this.newState(param, group));
       if (state !== undefined) this.state.set(param, state);
-      const members = bySteps.get(state?.step ?? 0);
-      if (members === undefined) bySteps.set(state?.step ?? 0, [{ param, grad, state }]);
-      else members.push({ param, grad, state });
+      members.push({ param, grad, state });
     }
-    return bySteps.values();
+    const [first, ...others] = group.params.map((p) => this.state.get(p)?.step).filter((step) => step !== undefined);
+    if (others.every((step) => step === first)) return members.length === 0 ? [] : [members];
+    return members.map((member) => [member]);
   }
 
   /** Calls `hook` before each step; `remove()` of the result undoes it. */
@@ -236,6 +240,15 @@ function stepsOf<S extends ParamState>(members: readonly Member<S>[], op: string
   const { state, param } = members[0]!;
   const value = (): number => state?.step ?? 1;
   return { owner: state ?? param, name: 'step', value, advance: () => advance(members, op), retreat: () => retreat(members) };
+}
+
+/** Compiled code that gives parameters one count is for parameters that have one. */
+function guardSteps<S extends ParamState>(members: readonly Member<S>[]): void {
+  const [first, ...others] = members.map(({ state }) => state).filter((state) => state !== undefined);
+  if (others.length > 0)
+    guarded(first!, `whether ${members.length} parameters were updated equally often`, () =>
+      others.every(({ step }) => step === first!.step),
+    );
 }
 
 /** Counts one more update of each. They were equal when recorded; a replay must find them so. */
