@@ -4,7 +4,8 @@ import { type FromWorker, type Line, lineToHost, type Pull, type ToWorker } from
 import { open, seal } from './parcel.ts';
 import { thrownOf } from './thrown.ts';
 
-type Callable = (...args: unknown[]) => unknown;
+/** A function of a built model has another form, which loads the model first: that is called. */
+type Callable = ((...args: unknown[]) => unknown) & { readonly async?: unknown };
 type Stream = AsyncIterator<unknown> | Iterator<unknown>;
 /** An answer whose value has yet to be sealed. */
 type Answer =
@@ -12,7 +13,7 @@ type Answer =
   | { readonly kind: 'stream' }
   | { readonly kind: 'step'; readonly done: boolean; readonly value: unknown };
 
-/** Makes functions callable from the thread that started this worker; other values, as of a whole module, are passed over. */
+/** Makes functions callable from the thread that started this worker; other values, as of a whole module or a built model, are passed over. */
 export function serve(functions: Readonly<Record<string, unknown>>): void {
   const known = new Map(Object.entries(functions).filter((entry): entry is [string, Callable] => typeof entry[1] === 'function'));
   if (known.has('then')) throw new ArgumentError("a function cannot be called 'then': await would call it", { op: 'serve' });
@@ -73,7 +74,7 @@ function demand(known: ReadonlyMap<string, Callable>, name: string): Callable {
   const f = known.get(name);
   if (f === undefined)
     throw new KeyError(`the worker serves no '${name}'`, { op: 'call', fix: `it has ${[...known.keys()].join(', ') || 'nothing'}` });
-  return f;
+  return typeof f.async === 'function' ? (f.async as Callable) : f;
 }
 
 /** What is pulled value by value: generators and what is asynchronous; lists and other collections are values. */

@@ -227,7 +227,7 @@ export async function bundled(
     platform: 'browser',
     target: 'es2022',
     outExtension: { '.js': '.mjs' },
-    alias: { 'fluxion/runtime': join(root, 'runtime/index.ts') },
+    alias: { 'fluxion/runtime': join(root, 'runtime/index.ts'), 'fluxion/worker': join(root, 'compiler/worker/index.ts') },
     external,
     logLevel: 'error',
   });
