@@ -5,6 +5,8 @@ export type Option = {
   /** What the help calls the value of the option; a switch has none. */
   readonly takes?: string;
   readonly help: string;
+  /** Whether it may stand several times: its values are then on lines of one text. */
+  readonly repeats?: boolean;
 };
 
 /** What a command gets: its file, its options, and what stood behind `--`, which is for the user's program. */
@@ -46,7 +48,11 @@ export function readArguments(name: string, command: Command, args: readonly str
   for (const token of tokensOf(command, args)) {
     if (token.kind === 'option-terminator') isRest = true;
     else if (token.kind === 'positional') (isRest ? rest : files).push(token.value);
-    else options.set(token.name, optionValue(name, command, token.name, token.value));
+    else {
+      const value = optionValue(name, command, token.name, token.value);
+      const before = command.options[token.name]?.repeats === true ? options.get(token.name) : undefined;
+      options.set(token.name, before === undefined ? value : `${before}\n${value}`);
+    }
   }
   if (options.has('help')) return undefined;
   const [file, second] = files;

@@ -126,6 +126,31 @@ export const commands: Commands = {
     example: 'npx fluxion import run/final.safetensors --out weights.safetensors',
     run: async (invocation) => (await import('./import.ts')).importCommand(invocation),
   },
+  run: {
+    summary: 'Calls a function of a built module (FILE is MODEL.js) with inputs from files',
+    options: {
+      entry: { takes: 'NAME', help: 'which function; the only one unless given' },
+      input: {
+        takes: 'NAME=FILE',
+        help: 'an argument from a .npy, .json, .png or .jpg file; numbers as NAME=0.1; once for each',
+        repeats: true,
+      },
+      target: { takes: 'NAME', help: 'where to run: wasm or js; the best that is there unless given' },
+      weights: { takes: 'FILE', help: 'a safetensors file instead of the weights that the module was built with' },
+      out: { takes: 'FILE', help: 'a .json file for the result, or a .npy file for each of its arrays; JSON is printed unless given' },
+    },
+    example: 'npx fluxion run build/model.js --input image=digit.png',
+    run: async (invocation) => (await import('./run.ts')).run(invocation),
+  },
+  inspect: {
+    summary: 'Prints what is in a built module (FILE is MODEL.js): its functions with their shapes, kernels, and sizes',
+    options: {
+      graph: { help: 'print the graphs as well, as recorded and as fused' },
+      json: { help: 'print data: { name, source, entries: [{ name, signature, programs }], sizes }' },
+    },
+    example: 'npx fluxion inspect build/model.js',
+    run: async (invocation) => (await import('./inspect.ts')).inspect(invocation),
+  },
   doctor: {
     summary: 'Tells what this machine has of what Fluxion can use, what is missing, and how to get it',
     options: { json: { help: 'print data: { findings: [{ what, state, detail, fix }] }' } },

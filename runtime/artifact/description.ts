@@ -21,7 +21,8 @@ export type ArgumentTree =
   | { readonly kind: 'record'; readonly keys: readonly string[]; readonly items: readonly ArgumentTree[] };
 
 export type ResultTree =
-  | { readonly kind: 'tensor'; readonly index: number }
+  /** `shape`, of which formulas stand for what is open, is for those who show results. */
+  | { readonly kind: 'tensor'; readonly index: number; readonly shape: readonly (number | string)[] }
   | { readonly kind: 'list'; readonly items: readonly ResultTree[] }
   | { readonly kind: 'record'; readonly keys: readonly string[]; readonly items: readonly ResultTree[] }
   /** What is no tensor is the same in every call. */

@@ -226,6 +226,8 @@ export type EntryFunction = ((...args: unknown[]) => unknown) & { readonly async
 /** A loaded model as callers see it, with its functions by name. */
 export type Instance<Functions = { readonly [name: string]: EntryFunction }> = Omit<Model, 'call' | 'callAsync'> & {
   readonly functions: Functions;
+  /** What there is to call, and with what. */
+  readonly description: Description;
 };
 
 /** What a built module is made of. Nothing is loaded, and nothing runs, before somebody asks for it. */
@@ -269,7 +271,7 @@ export function artifact(description: Description, targets: readonly Target[], o
   const instance = ({ call, callAsync, ...rest }: Model): Instance => {
     const functionOf = (index: number): EntryFunction =>
       Object.assign((...args: unknown[]) => call(index, args), { async: (...args: unknown[]) => callAsync(index, args) });
-    return { ...rest, functions: Object.fromEntries(description.entries.map(({ name }, i) => [name, functionOf(i)])) };
+    return { ...rest, description, functions: Object.fromEntries(description.entries.map(({ name }, i) => [name, functionOf(i)])) };
   };
   return {
     load: async (options) => instance(await start(options)),

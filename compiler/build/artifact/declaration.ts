@@ -1,6 +1,7 @@
 // The `.d.ts` of a built module: functions with the names and literal shapes of the model, and its doc comments.
 import type { DType } from '../../../runtime/dtype.ts';
-import type { ArgumentTree, BuiltDim, BuiltEntry, BuiltModel, BuiltPort, OpenBuiltDim, ResultTree } from '../model.ts';
+import type { ArgumentTree, BuiltDim, BuiltEntry, BuiltModel, BuiltPort, ResultTree } from '../model.ts';
+import { formula } from './describe.ts';
 import { docComment, key, literal, parameterName } from './text.ts';
 
 const arrays: Readonly<Record<DType, string>> = {
@@ -12,7 +13,8 @@ const arrays: Readonly<Record<DType, string>> = {
   u8: 'Uint8Array',
   bool: 'Uint8Array',
 };
-const names: Readonly<Record<DType, string>> = {
+/** Dtypes as users call them. */
+export const dtypeNames: Readonly<Record<DType, string>> = {
   f32: 'float32',
   f64: 'float64',
   f16: 'float16',
@@ -41,12 +43,9 @@ export declare const save: () => Promise<Uint8Array<ArrayBuffer>>;
 `;
 }
 
-/** An open dimension is called by its name, or by the formula over it. */
-const formula = ({ dim, times, plus }: OpenBuiltDim): string =>
-  `${times === 1 ? '' : `${times} * `}${dim}${plus === 0 ? '' : plus > 0 ? ` + ${plus}` : ` - ${-plus}`}`;
 const dims = (shape: readonly BuiltDim[]): string =>
   `[${shape.map((d) => (typeof d === 'number' ? String(d) : literal(formula(d)))).join(', ')}]`;
-const dimsText = (shape: readonly BuiltDim[]): string =>
+export const dimsText = (shape: readonly BuiltDim[]): string =>
   `[${shape.map((d) => (typeof d === 'number' ? String(d) : `${d.dim} ${d.min} to ${d.max}`)).join(', ')}]`;
 
 function docOf(entry: BuiltEntry): string {
@@ -60,7 +59,8 @@ function docOf(entry: BuiltEntry): string {
   return docComment([doc, ...told]);
 }
 
-const portText = ({ dtype, shape, doc }: BuiltPort): string => `${names[dtype]} ${dimsText(shape)}${doc === undefined ? '' : `: ${doc}`}`;
+const portText = ({ dtype, shape, doc }: BuiltPort): string =>
+  `${dtypeNames[dtype]} ${dimsText(shape)}${doc === undefined ? '' : `: ${doc}`}`;
 
 function callType({ parameters, inputs, result }: BuiltEntry): string {
   const taken = new Set<string>();

@@ -13,7 +13,7 @@ import {
 import { hashBytes, hashData } from '../../../runtime/artifact/hash.ts';
 import { ArgumentError, InternalError } from '../../../runtime/errors.ts';
 import { mapCounters } from '../../../runtime/host.ts';
-import type { BoundProgram, BuildTarget, BuiltDim, BuiltEntry, BuiltModel, ResultTree } from '../model.ts';
+import type { BoundProgram, BuildTarget, BuiltDim, BuiltEntry, BuiltModel, OpenBuiltDim, ResultTree } from '../model.ts';
 import type { WeightFile } from './weights.ts';
 
 export function describe(model: BuiltModel, { weights, bytes }: WeightFile): Description {
@@ -41,12 +41,16 @@ export function describe(model: BuiltModel, { weights, bytes }: WeightFile): Des
   return { ...description, hash: hashData(description) };
 }
 
+/** An open dimension is called by its name, or by the formula over it. */
+export const formula = ({ dim, times, plus }: OpenBuiltDim): string =>
+  `${times === 1 ? '' : `${times} * `}${dim}${plus === 0 ? '' : plus > 0 ? ` + ${plus}` : ` - ${-plus}`}`;
+
 const dimOf = (d: BuiltDim): Dim => (typeof d === 'number' ? d : { dim: d.dim, min: d.min, max: d.max });
 
 function resultOf(tree: ResultTree): Result {
   switch (tree.kind) {
     case 'tensor':
-      return { kind: 'tensor', index: tree.index };
+      return { kind: 'tensor', index: tree.index, shape: tree.shape.map((d) => (typeof d === 'number' ? d : formula(d))) };
     case 'list':
       return { kind: 'list', items: tree.items.map(resultOf) };
     case 'record':

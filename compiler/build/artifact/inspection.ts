@@ -1,5 +1,15 @@
 // What `fluxion inspect` prints of a built model: texts that the module itself does not carry.
-import { type BuildTarget, type BuiltModel, type BuiltVariant, buildTargets } from '../model.ts';
+
+import {
+  type ArgumentTree,
+  type BuildTarget,
+  type BuiltEntry,
+  type BuiltModel,
+  type BuiltVariant,
+  buildTargets,
+  type ResultTree,
+} from '../model.ts';
+import { dimsText, dtypeNames } from './declaration.ts';
 
 export const inspectionFormat = 'fluxion inspection 1';
 
@@ -27,6 +37,8 @@ export type Inspection = {
   readonly source: string;
   readonly entries: readonly {
     readonly name: string;
+    /** The call with its shapes: `classify(image: float32 [1, 28, 28]) -> float32 [1, 10]`. */
+    readonly signature: string;
     readonly line: number;
     readonly column: number;
     readonly programs: readonly InspectedProgram[];
@@ -38,8 +50,9 @@ export function inspection({ name, source, entries }: BuiltModel): string {
     format: inspectionFormat,
     name,
     source: source.path,
-    entries: entries.map(({ name, line, column, variants }) => ({
-      name,
+    entries: entries.map(({ line, column, variants, ...entry }) => ({
+      name: entry.name,
+      signature: signatureOf(entry),
       line,
       column,
       programs: variants.flatMap(({ sizes, programs }) =>
@@ -62,4 +75,42 @@ export function inspection({ name, source, entries }: BuiltModel): string {
     })),
   };
   return `${JSON.stringify(data, undefined, 1)}\n`;
+}
+
+/** Names that would break a line are shown as strings. */
+const shown = (name: string): string => (/^[\w$.-]+$/.test(name) ? name : JSON.stringify(name));
+
+function signatureOf({ name, parameters, inputs, result }: Pick<BuiltEntry, 'name' | 'parameters' | 'inputs' | 'result'>): string {
+  const argument = (tree: ArgumentTree): string => {
+    switch (tree.kind) {
+      case 'tensor': {
+        const { dtype, shape } = inputs[tree.index]!;
+        return `${dtypeNames[dtype]} ${dimsText(shape)}`;
+      }
+      case 'number':
+        return 'number';
+      case 'list':
+        return `[${tree.items.map(argument).join(', ')}]`;
+      case 'record':
+        return `{ ${tree.keys.map((key, i) => `${shown(key)}: ${argument(tree.items[i]!)}`).join(', ')} }`;
+      default:
+        return tree satisfies never;
+    }
+  };
+  return `${name}(${parameters.map((p) => `${shown(p.name)}: ${argument(p.tree)}`).join(', ')}) -> ${resultText(result)}`;
+}
+
+function resultText(tree: ResultTree): string {
+  switch (tree.kind) {
+    case 'tensor':
+      return `${dtypeNames[tree.dtype]} ${dimsText(tree.shape)}`;
+    case 'list':
+      return `[${tree.items.map(resultText).join(', ')}]`;
+    case 'record':
+      return `{ ${tree.keys.map((key, i) => `${shown(key)}: ${resultText(tree.items[i]!)}`).join(', ')} }`;
+    case 'static':
+      return JSON.stringify(tree.value) ?? 'undefined';
+    default:
+      return tree satisfies never;
+  }
 }
