@@ -1,13 +1,28 @@
 // Reads the text form of kernels back: a recursive-descent parser whose errors name line and column.
 import { type DType, dtypes } from '../runtime/dtype.ts';
-import { IRError } from '../runtime/errors.ts';
 import { parseLiteral } from './literal.ts';
 import type { Condition, Expr, Extent, Kernel, Member, Param, Position, Size, Stmt } from './loop.ts';
 import { add, axis, constant, div, mod, mul, sizeOf, valuePosition } from './position.ts';
 import { infixes } from './print.ts';
+import {
+  accept,
+  acceptWord,
+  dtypeName,
+  failAt,
+  identifier,
+  integer,
+  isSymbol,
+  list,
+  type Parser,
+  peek,
+  quotedText,
+  symbol,
+  take,
+  word,
+} from './reader.ts';
 import { isRoutine, routines } from './routines.ts';
 import { type ScalarName, scalar, scalarNames } from './scalar.ts';
-import { placeOf, type Token, tokenize } from './tokens.ts';
+import { type Token, tokenize } from './tokens.ts';
 
 export function parseKernel(text: string): Kernel {
   const p: Parser = { text, tokens: tokenize(text), next: 0, slots: [], sizes: new Map(), scopes: [new Map()] };
@@ -25,69 +40,6 @@ export function parseKernel(text: string): Kernel {
   const body = statements(parser);
   if (peek(parser).text !== '') throw failAt(parser, peek(parser), 'one kernel only');
   return { name, params, slots, ...(sizes.length === 0 ? {} : { sizes }), comment, body };
-}
-
-type Parser = {
-  readonly text: string;
-  readonly tokens: readonly Token[];
-  next: number;
-  readonly slots: readonly DType[];
-  /** Those with bounds, by name. */
-  readonly sizes: Map<string, Size>;
-  /** dtypes of the names in scope, innermost last. Axes are in here without one. */
-  readonly scopes: Map<string, DType | 'axis'>[];
-};
-
-const failAt = (p: Parser, t: Token, expected: string): IRError =>
-  new IRError(`${placeOf(p.text, t.at)}: expected ${expected}, found ${t.kind === 'end' ? 'the end' : `'${t.text}'`}`, { op: 'parse' });
-const peek = (p: Parser): Token => p.tokens[p.next]!;
-const isWord = (p: Parser, text: string): boolean => peek(p).kind === 'name' && peek(p).text === text;
-const isSymbol = (p: Parser, text: string): boolean => peek(p).kind === 'symbol' && peek(p).text === text;
-
-function take(p: Parser, kind: Token['kind'], expected: string): Token {
-  const t = peek(p);
-  if (t.kind !== kind) throw failAt(p, t, expected);
-  p.next++;
-  return t;
-}
-function word(p: Parser, text: string): void {
-  if (!isWord(p, text)) throw failAt(p, peek(p), `'${text}'`);
-  p.next++;
-}
-function symbol(p: Parser, text: string): void {
-  if (!isSymbol(p, text)) throw failAt(p, peek(p), `'${text}'`);
-  p.next++;
-}
-function accept(p: Parser, text: string): boolean {
-  const found = isSymbol(p, text);
-  if (found) p.next++;
-  return found;
-}
-const identifier = (p: Parser): string => take(p, 'name', 'a name').text;
-
-function acceptWord(p: Parser, text: string): boolean {
-  const found = isWord(p, text);
-  if (found) p.next++;
-  return found;
-}
-
-function list<T>(p: Parser, open: string, close: string, item: (p: Parser) => T): T[] {
-  symbol(p, open);
-  const items: T[] = [];
-  while (!isSymbol(p, close)) {
-    if (items.length > 0) symbol(p, ',');
-    items.push(item(p));
-  }
-  symbol(p, close);
-  return items;
-}
-
-function integer(p: Parser): number {
-  const minus = accept(p, '-');
-  const t = take(p, 'integer', 'an integer');
-  const n = Number(t.text);
-  if (!Number.isSafeInteger(n)) throw failAt(p, t, 'an integer below 2^53');
-  return minus ? -n : n;
 }
 
 function extent(p: Parser): Extent {
@@ -113,23 +65,6 @@ function boundedSize(p: Parser): NonNullable<Kernel['sizes']>[number] {
   const bounded = { size: name, least, most: integer(p) };
   p.sizes.set(name, bounded);
   return bounded;
-}
-
-function quotedText(p: Parser): string {
-  const t = take(p, 'text', 'a quoted text');
-  try {
-    return JSON.parse(t.text) as string;
-  } catch {
-    throw failAt(p, t, 'a quoted text');
-  }
-}
-
-function dtypeName(p: Parser): DType {
-  const t = peek(p);
-  const found = dtypes.find((d) => d === t.text);
-  if (found === undefined) throw failAt(p, t, `one of ${dtypes.join(', ')}`);
-  p.next++;
-  return found;
 }
 
 function param(p: Parser): Param {

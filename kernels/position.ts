@@ -4,6 +4,7 @@
 // infinity and `mod` is never negative, which makes every rule here hold for the negative positions that padding produces.
 
 import { InternalError } from '../runtime/errors.ts';
+import { axesOf } from './axes.ts';
 import { keyOfPosition } from './keys.ts';
 import type { Expr, Extent, Position, Size } from './loop.ts';
 
@@ -111,32 +112,6 @@ export function linearize(positions: readonly Position[], shape: readonly Extent
   return sum(terms, ranges);
 }
 
-/** Names of the axes that a position depends on, those inside values included. */
-export function axesOf(position: Position, into: Set<string> = new Set()): Set<string> {
-  switch (position.kind) {
-    case 'const':
-      break;
-    case 'axis':
-      into.add(position.axis);
-      break;
-    case 'add':
-      axesOf(position.a, into);
-      axesOf(position.b, into);
-      break;
-    case 'mul':
-    case 'div':
-    case 'mod':
-      axesOf(position.a, into);
-      break;
-    case 'value':
-      axesOfExpr(position.value, into);
-      break;
-    default:
-      position satisfies never;
-  }
-  return into;
-}
-
 const dependsOn = (position: Position, name: string): boolean =>
   position.kind === 'axis' ? position.axis === name : axesOf(position).has(name);
 
@@ -239,7 +214,7 @@ const product = (t: Term, by: Omit<Term, 'atom'>): Term => ({
 });
 
 function scaled(terms: readonly Term[], by: Extent): readonly Term[] {
-  if (by === 1) return terms;
+  if (by === 1 || terms.length === 0) return terms;
   if (typeof by === 'number') return terms.map(({ atom, sizes, scale }) => ({ atom, sizes, scale: scale * by }));
   const factor = termsOfSize(by);
   if (factor.some((t) => t.atom !== undefined)) throw new InternalError(`a position is scaled by ${by.size}`, { op: 'lower' });
@@ -498,31 +473,4 @@ function rebuild(
     else for (const t of termsOf(rebuiltAtom(term.atom))) terms.push(product(t, term));
   }
   return sum(terms, ranges);
-}
-
-function axesOfExpr(expr: Expr, into: Set<string>): void {
-  switch (expr.kind) {
-    case 'literal':
-    case 'ref':
-    case 'slot':
-      return;
-    case 'load':
-    case 'position':
-      axesOf(expr.at, into);
-      return;
-    case 'call':
-      for (const arg of expr.args) axesOfExpr(arg, into);
-      return;
-    case 'cast':
-    case 'bitcast':
-      axesOfExpr(expr.value, into);
-      return;
-    case 'choose':
-      for (const bound of expr.when) axesOf(bound.at, into);
-      axesOfExpr(expr.then, into);
-      axesOfExpr(expr.else, into);
-      return;
-    default:
-      expr satisfies never;
-  }
 }

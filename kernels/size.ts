@@ -10,8 +10,10 @@ export const sameExtent = (a: Extent, b: Extent): boolean => (typeof a === 'numb
 export const plus = (a: Extent, b: Extent): Extent =>
   typeof a === 'number' && typeof b === 'number' ? a + b : sizeOf(add(constant(a), constant(b)));
 
-export const times = (a: Extent, b: Extent): Extent =>
-  typeof a === 'number' && typeof b === 'number' ? a * b : sizeOf(mul(constant(a), b));
+export function times(a: Extent, b: Extent): Extent {
+  if (typeof a === 'number') return typeof b === 'number' ? a * b : sizeOf(mul(constant(b), a));
+  return sizeOf(mul(constant(a), b));
+}
 
 /** Whole parts of `by`. */
 export const wholeParts = (a: Extent, by: number): Extent => (typeof a === 'number' ? Math.floor(a / by) : sizeOf(div(constant(a), by)));

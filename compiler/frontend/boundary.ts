@@ -55,7 +55,7 @@ export function boundary(observed: readonly Value[] = [], known?: Known): Ended 
     }
     runAllClaims(interval);
     const roots = rootsOf(interval, structure, observed);
-    run('interval', stretch, structure, roots, interval.nodes);
+    run('interval', stretch, structure, roots, interval.nodes, interval.call !== undefined);
     return { stretch, structure, roots };
   } catch (error) {
     for (const [storage, value] of interval.written) storage.value = value;
@@ -153,11 +153,18 @@ export function onRun(listener: RunListener): () => void {
 }
 
 /** Runs the part of a stretch that `roots` need, and hangs the results on their nodes and storages. */
-function run(kind: 'interval' | 'claims', stretch: Stretch, structure: Structure, roots: readonly ValueId[], nodes: readonly Node[]): void {
+function run(
+  kind: 'interval' | 'claims',
+  stretch: Stretch,
+  structure: Structure,
+  roots: readonly ValueId[],
+  nodes: readonly Node[],
+  isCompiled = false,
+): void {
   if (roots.length === 0) return;
   const before = recordWith(undefined);
   try {
-    const { executable, reads } = partOf(structure, roots);
+    const { executable, reads } = partOf(structure, roots, isCompiled);
     const inputs: Buffer[] = [];
     const slots: number[] = [];
     for (const i of reads) {

@@ -14,6 +14,12 @@ export type CompileOptions = {
   readonly maxVariants?: number;
   /** Refuse functions that look at values: an error at the line that does. */
   readonly fullgraph?: boolean;
+  /**
+   * Dimensions that vary without a say in what `fn` does, by position of the argument or by the name of a property in one: `{ 0: [0] }`. All sizes
+   * between two that were recorded are then served without a further run of `fn`. Without a mark a new size is recorded once; either way all sizes
+   * from 2 on run by one Program where that is possible, as `explain()` tells. `false`: a Program for every size.
+   */
+  readonly dynamic?: Readonly<Record<string, readonly number[]>> | false;
   /** For tests: run fn in every call, and throw where a replay would have done something else, since captured numbers or objects changed. */
   readonly check?: boolean;
 };
@@ -43,7 +49,13 @@ export function onCompiledFunction(listener: CompiledListener): () => void {
  */
 export function compile<A extends readonly unknown[], R>(fn: (...args: A) => R, options: CompileOptions = {}): Compiled<A, R> {
   if (typeof fn !== 'function') throw new ArgumentError(`expected a function, got ${typeof fn}`, { op: 'compile' });
-  const { name = fn.name === '' ? 'anonymous' : fn.name, maxVariants = defaultMaxVariants, fullgraph = false, check = false } = options;
+  const {
+    name = fn.name === '' ? 'anonymous' : fn.name,
+    maxVariants = defaultMaxVariants,
+    fullgraph = false,
+    check = false,
+    dynamic = {},
+  } = options;
   if (!Number.isInteger(maxVariants) || maxVariants < 1)
     throw new ArgumentError(`maxVariants is a positive integer, got ${String(maxVariants)}`, { op: 'compile' });
   const compilation: Compilation = compilationOf(fn as Compilation['fn'], {
@@ -52,6 +64,7 @@ export function compile<A extends readonly unknown[], R>(fn: (...args: A) => R, 
     maxVariants,
     fullgraph,
     check,
+    dynamic,
   });
   // Inside of a call that is being recorded, or of a transform, it is a part of that.
   const compiled = (...args: A): R =>

@@ -5,7 +5,7 @@ import type { Program } from '../../runtime/program.ts';
 import type { Target } from '../../runtime/target.ts';
 import { mix } from '../ir/codec.ts';
 import { type Graph, isLeaf, makeNode, type Node, postorder, sameLocally, type Value } from '../ir/node.ts';
-import { compileGraph } from '../lower/compile.ts';
+import { compileGraph, type SizeRange } from '../lower/compile.ts';
 import { cachedProgram } from './cache.ts';
 import { environment } from './environment.ts';
 import { type Executable, load } from './executable.ts';
@@ -24,6 +24,8 @@ export type Structure = {
   readonly leaves: readonly Node[];
   readonly learned: Set<ValueId>;
   readonly compiled: Map<string, Part>;
+  /** Set where structures that differ in a size share Programs (open.ts): the part of such a one, unless there can be none. */
+  open: ((roots: readonly ValueId[]) => Part | undefined) | undefined;
 };
 
 /** A value by its place in a structure: node position and output index in one integer. */
@@ -155,16 +157,16 @@ export function templateOf(s: Stretch, target: Target): Structure {
     copy.name = node.name;
     nodes.push(copy);
   }
-  return { hash: s.hash, target, nodes, operands: s.operands, leaves, learned: new Set(), compiled: new Map() };
+  return { hash: s.hash, target, nodes, operands: s.operands, leaves, learned: new Set(), compiled: new Map(), open: undefined };
 }
 
 /** A compiled part of a structure. `reads` are the leaves that it is given, by number and in order: what else was recorded costs it nothing. */
 export type Part = { readonly executable: Executable; readonly reads: readonly number[] };
 
 /** The leaves that computing `outputs` reads, by number. */
-function leavesRead(structure: Structure, outputs: readonly Value[]): number[] {
+function leavesRead(leaves: readonly Node[], outputs: readonly Value[]): number[] {
   const reached = new Set(postorder(outputs));
-  return [...structure.leaves.keys()].filter((i) => reached.has(structure.leaves[i]!));
+  return [...leaves.keys()].filter((i) => reached.has(leaves[i]!));
 }
 
 /** Told of every compilation: inspection lists the graphs, tests count them. */
@@ -187,27 +189,37 @@ export function loadBy(other: Loader): () => void {
   };
 }
 
-/** The part of a structure that computes `roots`; compiled at first use. */
-export function partOf(structure: Structure, roots: readonly ValueId[]): Part {
+/** The part of a structure that computes `roots`, compiled at first use; for compiled functions one that serves several sizes, if there is one. */
+export function partOf(structure: Structure, roots: readonly ValueId[], isCompiled = false): Part {
+  const shared = isCompiled ? structure.open?.(roots) : undefined;
+  if (shared !== undefined) return shared;
   const key = roots.join();
   const found = structure.compiled.get(key);
   if (found !== undefined) return found;
-  const outputs = roots.map((id) => valueAt(structure.nodes, id));
-  const reads = leavesRead(structure, outputs);
-  const graph: Graph = { inputs: reads.map((i) => structure.leaves[i]!.values[0]!), outputs };
-  const program = programOf(graph, structure.target);
-  logProgram(program);
-  const part: Part = { executable: loader(program, graph, structure.target), reads };
+  const part = compilePart(structure, roots, { disable: environment('FLUXION_DISABLE') });
   structure.compiled.set(key, part);
-  for (const listener of listeners) listener(part.executable, graph, structure.target);
   return part;
 }
 
-/** Read from disk if an earlier process compiled it; who wants to see the passes has them run. */
-function programOf(graph: Graph, target: Target): Program {
-  const disable = environment('FLUXION_DISABLE');
-  const compile = (): Program => compileGraph(graph, target, { disable, onStage: logStage });
-  return isWanted('passes') ? compile() : cachedProgram(graph, target, disable, compile);
+/** Compiles what computes `roots`. */
+export function compilePart(of: Pick<Structure, 'nodes' | 'leaves' | 'target'>, roots: readonly ValueId[], options: Options): Part {
+  const { nodes, leaves, target } = of;
+  const outputs = roots.map((id) => valueAt(nodes, id));
+  const reads = leavesRead(leaves, outputs);
+  const graph: Graph = { inputs: reads.map((i) => leaves[i]!.values[0]!), outputs };
+  const program = programOf(graph, target, options);
+  logProgram(program);
+  const part: Part = { executable: loader(program, graph, target), reads };
+  for (const listener of listeners) listener(part.executable, graph, target);
+  return part;
+}
+
+type Options = { readonly disable: readonly string[]; readonly sizes?: readonly SizeRange[] };
+
+/** Read from disk if an earlier process compiled it; who wants to see the passes has them run, and open sizes are no part of what entries are found by. */
+function programOf(graph: Graph, target: Target, options: Options): Program {
+  const compile = (): Program => compileGraph(graph, target, { ...options, onStage: logStage });
+  return isWanted('passes') || options.sizes !== undefined ? compile() : cachedProgram(graph, target, options.disable, compile);
 }
 
 /** Forgets all structures and what they learned; for tests, and to free memory. */

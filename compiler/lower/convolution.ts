@@ -52,7 +52,7 @@ type Correlation = {
   readonly weightAt: (group: Position, output: Position, input: Position, k: readonly Position[]) => readonly Position[];
 };
 
-const spatial = (value: Value): readonly number[] => fixedShape(shapeOf(value)).slice(2);
+const spatial = (value: Value): readonly number[] => fixedShape(shapeOf(value).slice(2));
 
 /** The operand of a convolution, padded. */
 function padded(x: Value, padding: NodeOf<'conv'>['attrs']['padding']): Bordered {

@@ -1,8 +1,8 @@
 // Which operand of a kernel a result may be written over: one of which every element is read for the last time before it is written.
 
+import { axesOf } from '../../kernels/axes.ts';
 import { keyOfPosition } from '../../kernels/keys.ts';
 import type { Expr, Kernel, Position, Stmt } from '../../kernels/loop.ts';
-import { axesOf } from '../../kernels/position.ts';
 import { memberBody } from '../../kernels/schedule/members.ts';
 import { sameExtent } from '../../kernels/size.ts';
 import { bytesPerElement } from '../../runtime/dtype.ts';

@@ -1,11 +1,12 @@
 // Kernels of the form `library`: sorting and factorisations by a routine, running sums and products by a carried value, scattering by one writer in order.
-import type { Expr, Position, Stmt } from '../../kernels/loop.ts';
+import type { Expr, Extent, Position, Stmt } from '../../kernels/loop.ts';
 import { add, constant, linearize, mul, zero } from '../../kernels/position.ts';
 import { type LibraryRoutine, routines } from '../../kernels/routines.ts';
 import { bytesPerElement } from '../../runtime/dtype.ts';
 import { InternalError } from '../../runtime/errors.ts';
-import { fixed, fixedShape } from '../ir/dim.ts';
+import { fixedShape } from '../ir/dim.ts';
 import { dtypeOf, type NodeOf, nodesOf, shapeOf, type Value } from '../ir/node.ts';
+import { extentsOf } from '../ops/extent.ts';
 import { rules } from '../ops/table.ts';
 import { identity } from './accumulator.ts';
 import { converted } from './epilogue.ts';
@@ -109,7 +110,7 @@ const squareMatrices = (x: Value): readonly number[] => matrices(x).slice(0, 2);
 /** One running value for each line along the axis; lines that lie side by side in memory are walked together. */
 function runAlong(nest: Nest, region: Region, node: NodeOf<'cumsum'> | NodeOf<'cumprod'>): void {
   const [x] = node.inputs;
-  const shape = fixedShape(shapeOf(x));
+  const shape = extentsOf(shapeOf(x), nest.sizes);
   if (elements(shape) === 0) return;
   const { axis, reverse } = node.attrs;
   const fn = node.op === 'cumsum' ? 'add' : 'mul';
@@ -118,7 +119,7 @@ function runAlong(nest: Nest, region: Region, node: NodeOf<'cumsum'> | NodeOf<'c
   const side = shape.slice(axis + 1);
   const width = elements(side);
   const together = width > 1 && width * bytesPerElement[dtype] <= region.target.maxScratchBytes;
-  const along = (step: Position): Position => (reverse ? add(constant(shape[axis]! - 1), mul(step, -1)) : step);
+  const along = (step: Position): Position => (reverse ? add(constant(shape[axis]!), constant(-1), mul(step, -1)) : step);
   const step = (at: readonly Position[], sideAt: readonly Position[], carry: string): void => {
     const value = converted(expression(nest, region.known, x, at), dtype);
     const place = linearize(sideAt, side, nest.extents);
@@ -153,7 +154,7 @@ function runAlong(nest: Nest, region: Region, node: NodeOf<'cumsum'> | NodeOf<'c
 /** Copies the operand, then applies the updates in row-major order: one writer, so the result does not depend on a schedule. */
 function scatter(nest: Nest, region: Region, node: NodeOf<'scatterAdd'> | NodeOf<'scatterSet'>): void {
   const [x, index, updates] = node.inputs;
-  const shape = fixedShape(shapeOf(x));
+  const shape = extentsOf(shapeOf(x), nest.sizes);
   const { axis, mode } = node.attrs;
   const out = region.writes[0]!;
   // Sums run in the dtype of accumulation where scratch has room for the whole result.
@@ -165,13 +166,15 @@ function scatter(nest: Nest, region: Region, node: NodeOf<'scatterAdd'> | NodeOf
   if (widened) emit(nest, { kind: 'scratch', name: buffer, dtype, length: elements(shape) });
   copy(nest, shape, buffer, (at) => converted(expression(nest, region.known, x, at), dtype));
   // Two updates meet in an element only if they differ along the axis alone.
-  const modes = axesFor(nest, fixedShape(shapeOf(index))).map((a, d) => ({ axis: a, mode: d === axis ? 'serial' : 'par' }) as const);
+  const modes = axesFor(nest, extentsOf(shapeOf(index), nest.sizes)).map(
+    (a, d) => ({ axis: a, mode: d === axis ? 'serial' : 'par' }) as const,
+  );
   nestedLoops(nest, modes, (at) => {
     const [where, value] = expressions(nest, region.known, [
       { value: index, at, bind: true },
       { value: updates, at },
     ]) as [Expr, Expr];
-    if (mode === 'checked') checkOnce(nest, { kind: 'check', value: where, below: fixed(shapeOf(x)[axis]!), op: node.op });
+    if (mode === 'checked') checkOnce(nest, { kind: 'check', value: where, below: shape[axis]!, op: node.op });
     const target = linearize(
       at.map((p, d) => (d === axis ? { kind: 'value', value: where } : p)),
       shape,
@@ -206,7 +209,7 @@ function nestedLoops(
   else loop(nest, next.axis, next.mode, (p) => nestedLoops(nest, axes, body, [...at, p]));
 }
 
-function copy(nest: Nest, shape: readonly number[], into: string, from: (at: readonly Position[]) => Expr): void {
+function copy(nest: Nest, shape: readonly Extent[], into: string, from: (at: readonly Position[]) => Expr): void {
   if (elements(shape) === 0) return;
   loops(nest, axesFor(nest, shape), 'par', (at) =>
     emit(nest, { kind: 'store', buffer: into, at: linearize(at, shape, nest.extents), value: from(at) }),

@@ -76,8 +76,7 @@ const reserved = (
 const identifierOf = (name: string): string => name.replace(/[^A-Za-z0-9_$]/g, '_').replace(/^(?=\d|$)/, '_');
 
 /** The identifier of a name that comes into scope: free of keywords, of slots, and of what other names have taken. */
-function declare(e: Emission, name: string): string {
-  const base = identifierOf(name);
+function declare(e: Emission, name: string, base = identifierOf(name)): string {
   const known = e.names.get(name);
   if (known !== undefined) return known;
   let id = base;
@@ -196,7 +195,7 @@ function loop(e: Emission, s: Extract<Stmt, { kind: 'loop' }>, id: string): void
 /** One loop over the table, whose rows bind buffers and sizes. */
 function members(e: Emission, s: Extract<Stmt, { kind: 'members' }>): void {
   for (const b of s.buffers) e.dtypes.set(b.name, b.dtype);
-  const head = [...s.buffers.map((b) => declare(e, b.name)), ...s.sizes.map((n) => declare(e, n))];
+  const head = [...s.buffers.map((b) => declare(e, b.name)), ...s.sizes.map((n) => declare(e, `#${n}`, identifierOf(n)))];
   line(e, `for (const [${head.join(', ')}] of [`);
   e.depth++;
   for (const row of s.rows) line(e, `[${[...row.buffers.map((b) => nameOf(e, b)), ...row.sizes.map(String)].join(', ')}],`);
@@ -255,10 +254,11 @@ function extent(e: Emission, size: Extent): Code {
 
 /** The name of a member's size, or of one that the launch binds or that is computed from such. */
 function sizeName(e: Emission, { size, of }: Size): string {
-  const known = e.sizes.get(size)?.name ?? (of === undefined ? e.names.get(size) : undefined);
+  const known = e.sizes.get(size)?.name ?? e.names.get(`#${size}`);
   if (known !== undefined) return known;
   const code = of === undefined ? boundSize(e, size) : position(e, of).text;
-  const name = declare(e, of === undefined ? size : `size${e.sizes.size + 1}`);
+  // Sizes have names of their own: an axis may be called like one.
+  const name = declare(e, `#${size}`, identifierOf(of === undefined ? size : `size${e.sizes.size + 1}`));
   e.sizes.set(size, { name, code });
   return name;
 }

@@ -38,14 +38,16 @@ type Matching = { readonly names: Map<string, string>; readonly extents: Extent[
 /** The nest at `start` and those behind it that are like it, as seen from the first. */
 function runFrom(body: readonly Stmt[], start: number, params: ReadonlyMap<string, Param>): Matching[] {
   const first = body[start]!;
-  if (first.kind !== 'loop') return [{ names: new Map(), extents: [] }];
+  const alone: Matching[] = [{ names: new Map(), extents: [] }];
+  if (first.kind !== 'loop') return alone;
   const run: Matching[] = [];
   for (let i = start; i < body.length; i++) {
     const found = match(first, body[i]!, params);
     if (found === undefined) break;
     run.push(found);
   }
-  return run;
+  // One whose extents are open until the launch is not even like itself.
+  return run.length === 0 ? alone : run;
 }
 
 function match(a: Loop, b: Stmt, params: ReadonlyMap<string, Param>): Matching | undefined {

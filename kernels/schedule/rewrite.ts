@@ -1,6 +1,8 @@
 // What every schedule step needs: statements with axes and names replaced, what they mention, and names that nothing has yet.
+
+import { axesOf } from '../axes.ts';
 import type { Expr, Position, Stmt } from '../loop.ts';
-import { axesOf, substitute } from '../position.ts';
+import { substitute } from '../position.ts';
 
 export type Loop = Extract<Stmt, { kind: 'loop' }>;
 

@@ -28,6 +28,7 @@ function guardedCall(): { compilation: Compilation; args: readonly unknown[] } {
     maxVariants: 8,
     fullgraph: false,
     check: false,
+    dynamic: false,
   });
   call(compilation, args);
   call(compilation, args);

@@ -13,10 +13,12 @@ const targets: readonly Target[] = [jsTarget, wasmTarget('mul+add')];
 
 /** The text with `n` a number. */
 const at = (text: string, n: number): string =>
-  text.replace(/\[([^[\]]*\bn\b[^[\]]*)\]/g, (_, shape: string) => {
-    const dims = shape.split(',').map((d) => (/\bn\b/.test(d) ? bindDim(parseDim(d.trim()), new Map([['n', n]])) : d.trim()));
-    return `[${dims.join(',')}]`;
-  });
+  text
+    .replace(/\[([^[\]]*\bn\b[^[\]]*)\]/g, (_, shape: string) => {
+      const dims = shape.split(',').map((d) => (/\bn\b/.test(d) ? bindDim(parseDim(d.trim()), new Map([['n', n]])) : d.trim()));
+      return `[${dims.join(',')}]`;
+    })
+    .replace(/size: ([^}]+)\}/g, (_, d: string) => `size: ${bindDim(parseDim(d), new Map([['n', n]]))}}`);
 
 /** Numbers that differ from element to element, the same at every size. */
 function fill(array: TypedArray, seed: number): TypedArray {
@@ -79,4 +81,36 @@ describe('a program with an open size computes what closed ones do:', () => {
       %4: f32[n,n] = expand(%3) {shape: [n,n], at: [1]}
       %5: f32[n,n] = sub(%2, %4)
       %6: f32[n,n] = exp(%5) }`));
+  test.each([
+    ['with a border', 'stride: [1,1], padding: [1,1]x[1,1], dilation: [1,1], groups: 1', 'f32[n,4,9,9]', 'f32[6,4,3,3]', 'f32[n,6,9,9]'],
+    ['with steps', 'stride: [2,2], padding: [0,0]x[0,0], dilation: [1,1], groups: 1', 'f32[n,2,9,9]', 'f32[8,2,3,3]', 'f32[n,8,4,4]'],
+    ['in groups', 'stride: [1,1], padding: [1,1]x[1,1], dilation: [1,1], groups: 4', 'f32[n,4,6,6]', 'f32[4,1,3,3]', 'f32[n,4,6,6]'],
+  ])('a convolution %s, and its gradients', (_, attrs, x, w, y) => {
+    const spatial = (type: string): string => `[${type.split(',').slice(2).join(',')}`;
+    agree(`graph @g(%0: ${x}, %1: ${w}) -> (%2) { %2: ${y} = conv(%0, %1) {${attrs}} }`);
+    agree(`graph @g(%0: ${y}, %1: ${w}) -> (%2) { %2: ${x} = convInputGrad(%0, %1) {${attrs}, spatial: ${spatial(x)}} }`);
+    agree(`graph @g(%0: ${x}, %1: ${y}) -> (%2) { %2: ${w} = convWeightGrad(%0, %1) {${attrs}, spatial: ${spatial(w)}} }`);
+  });
+  test('padding, concatenation, slices and reversal along the open axis', () =>
+    agree(`graph @g(%0: f32[n,3], %1: f32[4,3], %2: slot f32) -> (%7, %4) {
+      %3: f32[n+4,3] = concat(%0, %1) {axis: 0}
+      %4: f32[n+2,3] = slice(%3) {start: [2,0], stop: [n+4,3], step: [1,1]}
+      %5: f32[n+2,3] = flip(%4) {axes: [0]}
+      %6: f32[n+5,3] = pad(%5, %2) {low: [1,0], high: [2,0], interior: [0,0]}
+      %7: f32[n+5,3] = exp(%6) }`));
+  test('sums along the open axis, and the size as a number', () =>
+    agree(`graph @g(%0: i32[n,7]) -> (%1, %2, %4) {
+      %1: i32[7] = sum(%0) {axes: [0]}
+      %2: i32[] = sum(%0) {axes: [0,1]}
+      %3: i32[] = size() {dtype: i32, size: 7*n}
+      %4: i32[] = add(%2, %3) }`));
+  test('running sums, and gathered and scattered rows', () =>
+    agree(
+      `graph @g(%0: i32[n,7], %1: i32[n,7]) -> (%2, %3, %4, %5) {
+      %2: i32[n,7] = cumsum(%0) {axis: 0, reverse: false}
+      %3: i32[n,7] = cumsum(%0) {axis: 1, reverse: true}
+      %4: i32[n,7] = gather(%0, %1) {axis: 0, mode: trusted}
+      %5: i32[n,7] = scatterAdd(%0, %1, %1) {axis: 0, mode: trusted} }`,
+      [3, 8, 64],
+    ));
 });

@@ -2,6 +2,7 @@
 import { type Buffer, hostBuffer } from '../../../runtime/buffer.ts';
 import { allocate } from '../../../runtime/dtype.ts';
 import { AutogradError } from '../../../runtime/errors.ts';
+import { shapeAt, sizesOf } from '../../../runtime/sizes.ts';
 import { b } from '../../ir/builder.ts';
 import { numel } from '../../ir/dim.ts';
 import { avalOf, makeNode, type Value } from '../../ir/node.ts';
@@ -211,6 +212,7 @@ export function functionOf(backward: Backward, residuals: Residuals, found: read
       const { executable, reads } = partOf(
         structure,
         wanted.map((root) => roots[root]!),
+        true,
       );
       const buffers: Buffer[] = [];
       const numbers: number[] = [];
@@ -220,11 +222,14 @@ export function functionOf(backward: Backward, residuals: Residuals, found: read
         if (typeof given === 'number') numbers.push(given);
         else buffers.push(given);
       }
+      const sizes = sizesOf(executable.program, buffers);
       const gradients = executable.execute(buffers, Float64Array.from(numbers));
       return reached.map((root) => {
         if (root === undefined) return null;
         const at = wanted.indexOf(root);
-        const { dtype, shape } = executable.program.outputs[at]!;
+        const port = executable.program.outputs[at]!;
+        const { dtype } = port;
+        const shape = shapeAt(port, sizes);
         return newTensor(storageOf(leafOfBuffer(gradients[at]!, { dtype, shape })));
       });
     },

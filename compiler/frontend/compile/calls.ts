@@ -13,6 +13,7 @@ import { Refusal } from './describe.ts';
 import { admits, forget, guardOf, holds } from './guards.ts';
 import { guardMismatch, type Mismatch, mismatch, mismatchText, pathsOf, specialisationText, titleOf } from './reasons.ts';
 import { finish, runSegment } from './replay.ts';
+import { alike, finishAt, join, type Marks, shareProgram } from './sizes.ts';
 import { bufferAt, type Walk, type Walked } from './sources.ts';
 import { type Traced, type TraceOptions, trace } from './trace.ts';
 import type { Segment, Specialisation } from './tree.ts';
@@ -24,6 +25,8 @@ export type Settings = {
   readonly maxVariants: number;
   readonly fullgraph: boolean;
   readonly check: boolean;
+  /** Dimensions whose size does not decide what fn does; false: every size is a specialisation of its own. */
+  readonly dynamic: Marks | false;
 };
 
 /** Why fn ran again: for each specialisation the guard that failed, or what was seen for the first time. */
@@ -90,11 +93,15 @@ function newCall(c: Compilation, args: readonly unknown[]): unknown {
     segments: 0,
     found: [],
   };
-  const traced = traceCall(c, args, tensors, [], false, 0);
-  const made: Specialisation = { ...s, root: traced.path[0]! };
-  specialisations.push(made);
-  attach(made, traced, []);
-  logged('guards', () => `${titleOf(settings)}, specialisation ${specialisations.length - 1}:\n${specialisationText(made)}`);
+  // What is compared by `check` is one recording with another: each size has one of its own.
+  const like = settings.dynamic === false || settings.check ? undefined : alike(specialisations, s);
+  const traced = traceCall(c, args, tensors, [], false, 0, like && ((structure) => shareProgram(like, structure)));
+  const recorded: Specialisation = { ...s, root: traced.path[0]! };
+  attach(recorded, traced, []);
+  const made = like === undefined || settings.dynamic === false ? recorded : join(like, recorded, settings.dynamic, pathsOf(rest));
+  if (made !== undefined) specialisations.push(made);
+  const at = made === undefined ? specialisations.indexOf(like!.first.opened!) : specialisations.length - 1;
+  logged('guards', () => `${titleOf(settings)}, specialisation ${at}:\n${specialisationText(specialisations[at]!)}`);
   return traced.result;
 }
 
@@ -133,7 +140,7 @@ function walkThrough(s: Specialisation, walk: Walk): Done | Left {
   for (;;) {
     const ran = runSegment(walk, segment);
     const { end } = segment;
-    if (end.kind === 'finish') return { result: finish(walk, end.finish) };
+    if (end.kind === 'finish') return { result: finish(walk, finishAt(s, s.found, end.finish)) };
     if (end.kind === 'open') throw new InternalError('compile: an open segment was entered');
     ran.value = numberAt(walk, ran);
     const next = end.branches.find((b) => Object.is(b.value, ran.value) && holds(b.segment.guards, s.found));
@@ -161,12 +168,14 @@ function traceCall(
   walked: readonly Walked[],
   isOpen: boolean,
   segments: number,
+  recorded?: TraceOptions['recorded'],
 ): Traced<unknown> {
   const { settings } = c;
   if (!isOpen) c.traces++;
   const options: TraceOptions = {
     walked,
     isOpen,
+    ...(recorded === undefined ? {} : { recorded }),
     refuse: (depth, segment, value) => {
       const known = segment?.end.kind === 'branch' ? segment.end.branches : [];
       const values = new Set(known.map((b) => b.value));

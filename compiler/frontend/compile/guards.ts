@@ -6,6 +6,7 @@ import { requiresGradOf } from '../handle.ts';
 import { isTensor, type Rest } from '../pytree.ts';
 import { isKept } from '../storage.ts';
 import type { Tensor } from '../tensor.ts';
+import { argumentsAt } from './sizes.ts';
 import type { ArgumentGuard, Guards, Owner, Specialisation } from './tree.ts';
 
 export type Found = (Tensor | undefined)[];
@@ -28,7 +29,7 @@ export function admits(s: Specialisation, args: readonly unknown[]): boolean {
     s.gradMode === isGradEnabled() &&
     s.inference === isInferenceModeEnabled() &&
     fits(s.rest, args, s.found) &&
-    argumentsHold(s.arguments, s.found) &&
+    argumentsHold(argumentsAt(s, s.found), s.found) &&
     holds(s.root.guards, s.found)
   );
 }
@@ -83,7 +84,8 @@ export function isPlain(value: unknown): value is Record<string, unknown> {
   return prototype === Object.prototype || prototype === null;
 }
 
-function argumentsHold(guards: readonly ArgumentGuard[], found: Found): boolean {
+function argumentsHold(guards: readonly ArgumentGuard[] | undefined, found: Found): boolean {
+  if (guards === undefined) return false;
   for (let i = 0; i < guards.length; i++) {
     const t = found[i]!;
     const g = guards[i]!;

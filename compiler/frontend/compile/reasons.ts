@@ -6,6 +6,7 @@ import { requiresGradOf } from '../handle.ts';
 import { isTensor, type Rest } from '../pytree.ts';
 import { isKept } from '../storage.ts';
 import { type Found, fits, holds, isPlain, ownerIn } from './guards.ts';
+import { argumentsAt, sizesText } from './sizes.ts';
 import type { ArgumentGuard, Guards, Owner, Segment, Specialisation } from './tree.ts';
 
 /** A guard that failed, for people. */
@@ -48,7 +49,7 @@ export function mismatch(s: Specialisation, args: readonly unknown[]): Mismatch 
   const structure = structureMismatch(s.rest, args, 'args', found);
   if (structure !== undefined) return structure;
   const names = pathsOf(s.rest);
-  for (const [i, g] of s.arguments.entries()) {
+  for (const [i, g] of (argumentsAt(s, found) ?? s.arguments).entries()) {
     const [t, name] = [found[i]!, names[i]!];
     if (t.element !== g.dtype) return differs(`dtype of ${name}`, dtypeName(g.dtype), dtypeName(t.element));
     if (t.shape.length !== g.shape.length) return differs(`dimensions of ${name}`, g.shape.length, t.shape.length);
@@ -150,6 +151,8 @@ export function specialisationText(s: Specialisation): string {
     `for ${s.target.name}, grad mode ${s.gradMode ? 'on' : 'off'}${s.inference ? ', inference mode' : ''}`,
     ...s.arguments.map((g, i) => `${names[i]}: ${argumentText(g)}${g.alias < i ? `, sharing storage with ${names[g.alias]}` : ''}`),
     ...staticsOf(s.rest),
+    ...(s.open === undefined ? [] : [`one program for dimension ${s.open.axis} of ${names[s.open.argument]} of ${sizesText(s.open)}`]),
+    ...(s.closed === undefined ? [] : [`for this size alone: ${s.closed}`]),
   ];
   return [...head, ...treeLines(s.root, names)].map((line) => `  ${line}`).join('\n');
 }

@@ -1,5 +1,7 @@
 // Does a call again without running the user's function: segments one after another, then all state at once.
+import type { Buffer } from '../../../runtime/buffer.ts';
 import type { OutputPort } from '../../../runtime/program.ts';
+import { lengthAt, sizesOf } from '../../../runtime/sizes.ts';
 import { partOf, type ValueId } from '../../jit/structure.ts';
 import { newTensor } from '../op.ts';
 import { unflatten } from '../pytree.ts';
@@ -28,12 +30,18 @@ export function runSegment(walk: Walk, segment: Segment): Walked {
   const { executable } = plan.part;
   const inputs = plan.inputs.map((source) => bufferAt(walk, source));
   const slots = plan.passed.length === numbers.length ? numbers : Float64Array.from(plan.passed, (i) => numbers[i]!);
-  const spares = plan.keepers.map((k) => k && keptBy(k, walk.found)?.spare);
+  const { program } = executable;
+  const sizes = program.sizes && sizesOf(program, inputs);
+  const spares = plan.keepers.map((k, i) => fitting(k && keptBy(k, walk.found)?.spare, program.outputs[i]!, sizes));
   const ran = { ...now, numbers, outputs: executable.execute(inputs, slots, spares) };
   walked.push(ran);
   return ran;
 }
 const none = new Float64Array(0);
+
+/** A buffer that a call of another size left behind is of no use. */
+const fitting = (spare: Buffer | undefined, port: OutputPort, sizes: readonly number[] | undefined): Buffer | undefined =>
+  spare === undefined || sizes === undefined || spare.length === lengthAt(port, sizes) ? spare : undefined;
 
 const keptBy = (k: Keeper, found: readonly Tensor[]): Storage | undefined =>
   'storage' in k ? k.storage : tensorOf(k.gradientOf, found).gradient?.storage;
@@ -45,7 +53,7 @@ export function planOf(segment: Segment): Plan {
   const before = new Set(ran);
   // What ran when it was recorded is compiled already.
   const roots = [...needs].every((id) => before.has(id)) ? ran : [...needs].sort((a, b) => a - b);
-  const part = partOf(structure!, roots);
+  const part = partOf(structure!, roots, true);
   const slots = [...leaves.keys()].filter((i) => isNumber(leaves[i]!));
   const ordinals = new Map(slots.map((leaf, ordinal) => [leaf, ordinal]));
   segment.plan = {

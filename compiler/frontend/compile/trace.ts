@@ -3,7 +3,7 @@ import { type Buffer, readSync } from '../../../runtime/buffer.ts';
 import { isFloat } from '../../../runtime/dtype.ts';
 import { deepStack, userLine } from '../../../runtime/errors.ts';
 import { avalOf, type Node, type Value } from '../../ir/node.ts';
-import type { ValueId } from '../../jit/structure.ts';
+import type { Structure, ValueId } from '../../jit/structure.ts';
 import { GradFn } from '../autograd/graph.ts';
 import { boundary, compute, type Known, observedBy } from '../boundary.ts';
 import { newCall } from '../call.ts';
@@ -16,6 +16,8 @@ import { shownBy, type Walked } from './sources.ts';
 import type { End, Segment, Source } from './tree.ts';
 
 export type TraceOptions = {
+  /** Told of the structure of a call of one segment before it runs. */
+  readonly recorded?: (structure: Structure) => void;
   /** What a replay of this call has run already, the last one up to where it left the tree. */
   readonly walked: readonly Walked[];
   /** Whether it left the tree because the rest is ordinary recording. */
@@ -39,7 +41,7 @@ export type Traced<R> = {
 const placeNow = (): string | undefined => userLine(deepStack().stack);
 
 /** Runs `run` on `tensors`, recording it. What it throws is thrown, after everything is as it would be without compile. */
-export function trace<R>(run: () => R, tensors: readonly Tensor[], { walked, isOpen, refuse, looked }: TraceOptions): Traced<R> {
+export function trace<R>(run: () => R, tensors: readonly Tensor[], { walked, isOpen, refuse, looked, recorded }: TraceOptions): Traced<R> {
   boundary();
   const views = viewsAmong(tensors);
   const call = newCall(new Set(views.keys()), walked.length === 0);
@@ -111,7 +113,7 @@ export function trace<R>(run: () => R, tensors: readonly Tensor[], { walked, isO
     const result = run();
     if (listening && typeof (result as { then?: unknown } | null | undefined)?.then === 'function')
       stop({ kind: 'open', why: 'it is async', at: undefined, fix: 'compile the part between two awaits' });
-    if (listening) finishTrace(recording, result);
+    if (listening) finishTrace(recording, result, path.length === 0 ? recorded : undefined);
     return { result, path, known, found: recording.found, recording, values };
   } finally {
     observedBy(undefined);
@@ -153,13 +155,13 @@ function computedBy({ segment, outputs }: Walked): ReadonlyMap<ValueId, Buffer> 
   return new Map(segment.plan!.roots.map((id, i) => [id, outputs[i]!]));
 }
 
-function finishTrace(r: Recording, result: unknown): void {
+function finishTrace(r: Recording, result: unknown, recorded: TraceOptions['recorded']): void {
   const results = flatten(result).tensors;
   const values = results.map((t) => t.value());
   const { actions } = currentInterval();
   observedBy(undefined);
   const guards = guardsOf(r);
-  const ended = boundary(values);
+  const ended = boundary(values, (_, structure) => void recorded?.(structure));
   const open = ({ why, fix }: Refusal): End => ({ kind: 'open', why, at: undefined, fix });
   const segment = addSegment(r, ended, actions, open(new Refusal('')), guards);
   const described = endingOf(r, result);

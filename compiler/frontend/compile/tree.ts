@@ -11,6 +11,7 @@ import type { HostAction } from '../record.ts';
 import type { Storage } from '../storage.ts';
 import type { Tensor } from '../tensor.ts';
 import type { Layout } from '../view.ts';
+import type { Open } from './sizes.ts';
 
 /**
  * Tensors that a call *finds* are numbered: its arguments, and after them the gradients that it meets on its way through the tree.
@@ -184,6 +185,12 @@ export type Specialisation = {
   readonly rest: Rest;
   readonly arguments: readonly ArgumentGuard[];
   readonly generators: Set<Generator>;
+  /** The sizes that it serves, if several. */
+  readonly open?: Open;
+  /** The one for several sizes that was made of this one, which was recorded at the first of them. */
+  opened?: Specialisation;
+  /** Why it serves one size alone, though others of the same arguments were seen. */
+  readonly closed?: string;
   root: Segment;
   segments: number;
   /** Room for the tensors that a call finds; empty between calls. */
