@@ -25,7 +25,10 @@ export function keysOf(calls: readonly AheadCall[], exported: Readonly<Record<st
   const name = (storage: Storage, key: string): void => {
     if (!keys.has(storage)) keys.set(storage, unique(taken, key));
   };
-  const roots = rootsAmong(new Set(calls.flatMap((call) => call.modules)));
+  const called = new Set(calls.flatMap((call) => call.modules));
+  // A function may call parts of a module that as a whole is exported.
+  const whole = Object.values(exported).filter((m) => m instanceof Module && m.modules().some((part) => called.has(part)));
+  const roots = rootsAmong(new Set([...(whole as Module[]), ...called]));
   const names = uniqueNames(roots.map((root) => exportedName(root, exported) ?? lowered(root.constructor.name)));
   roots.forEach((root, i) => {
     const prefix = roots.length === 1 ? '' : `${names[i]}.`;
