@@ -1,7 +1,7 @@
 // The commands of `fluxion`: one table, from which parsing and help follow. What a command needs is loaded when it runs.
 import type { Commands, Option } from './arguments.ts';
 
-const device: Option = { takes: 'NAME', help: 'run on this device (js, wasm)' };
+const device: Option = { takes: 'NAME', help: 'run on this device (js, wasm, webgpu)' };
 const json: Option = {
   help: 'print data: { programs: [{ graph, kernels: [{ name, flops, bytesRead, bytesWritten }], arenaBytes, liveBytes }] }',
 };
@@ -54,7 +54,10 @@ export const commands: Commands = {
   kernels: {
     summary: 'Prints the code generated for FILE: per kernel its flops and bytes, per Program its kernels, bytes moved and memory',
     options: {
-      target: { takes: 'NAME', help: 'the code for this target: js prints JavaScript, wasm the loop nests and the WebAssembly (WAT)' },
+      target: {
+        takes: 'NAME',
+        help: 'the code for this target: js prints JavaScript, wasm the loop nests and the WebAssembly (WAT), webgpu those and the WGSL',
+      },
       why: { help: 'tell why neighbours were not fused' },
       device,
       json,

@@ -5,6 +5,7 @@ import { arrayOf, isSlot } from '../inspect/data.ts';
 import {
   describeTiming,
   type Inspected,
+  measureGpuLimits,
   measureLimits,
   type Profiler,
   seededData,
@@ -23,13 +24,15 @@ const repetitions = 20;
 
 export async function profile(invocation: Invocation): Promise<number> {
   const { options } = invocation;
-  chooseDevice(invocation);
+  await chooseDevice(invocation);
   const profiler = startProfile();
+  const onGpu = await measureGpuLimits(profiler);
   return reportOn(invocation, (programs) => {
-    if (profiler.runs().length === 0) for (const p of programs) runOnSeeds(p, profiler);
+    // A GPU would have to be waited for, and this is the end.
+    if (onGpu === undefined && profiler.runs().length === 0) for (const p of programs) runOnSeeds(p, profiler);
     profiler.stop();
     const runs = [...profiler.runs()];
-    const timing = timingOf(programs, runs, measureLimits(profiler, programs[0]?.target ?? defaultTarget()));
+    const timing = timingOf(programs, runs, onGpu ?? measureLimits(profiler, programs[0]?.target ?? defaultTarget()));
     const trace = options.get('trace');
     if (trace !== undefined) write(trace, JSON.stringify(traceOf(programs, runs)));
     if (options.has('json')) return dataText(timing);

@@ -22,7 +22,7 @@ type Subject = { readonly file: string; readonly path: string; readonly name: st
 /** Prints a report on the file of an invocation; gives the exit code. */
 export async function reportOn(invocation: Invocation, report: Report): Promise<number> {
   const subject = subjectOf(invocation);
-  chooseDevice(invocation);
+  await chooseDevice(invocation);
   return extname(subject.path) === '.ir' ? reportOnGraphs(subject, report) : reportOnProgram(subject, invocation.rest, report);
 }
 

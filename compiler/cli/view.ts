@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { defaultTarget } from '../frontend/device.ts';
-import { type LayoutLibrary, measureLimits, startProfile, timingOf, viewPage } from '../inspect/index.ts';
+import { type LayoutLibrary, measureGpuLimits, measureLimits, startProfile, timingOf, viewPage } from '../inspect/index.ts';
 import { type Invocation, UsageError } from './arguments.ts';
 import { runOnSeeds, write } from './profile.ts';
 import { reportOn, subjectOf } from './subject.ts';
@@ -13,13 +13,14 @@ export async function view(invocation: Invocation): Promise<number> {
   const name = basename(path);
   const out = invocation.options.get('out') ?? `${name.slice(0, name.length - extname(name).length)}.html`;
   const layout = await layoutLibrary();
-  chooseDevice(invocation);
+  await chooseDevice(invocation);
   const profiler = startProfile();
+  const onGpu = await measureGpuLimits(profiler);
   return reportOn(invocation, (programs) => {
-    if (profiler.runs().length === 0) for (const p of programs) runOnSeeds(p, profiler);
+    if (onGpu === undefined && profiler.runs().length === 0) for (const p of programs) runOnSeeds(p, profiler);
     profiler.stop();
     const runs = [...profiler.runs()];
-    const timing = timingOf(programs, runs, measureLimits(profiler, programs[0]?.target ?? defaultTarget()));
+    const timing = timingOf(programs, runs, onGpu ?? measureLimits(profiler, programs[0]?.target ?? defaultTarget()));
     const source = extname(path) === '.ir' ? undefined : { name, text: readFileSync(path, 'utf8') };
     write(out, viewPage({ title: name, programs, source, runs, timing, layout }));
     return `${out} shows ${programs.length === 1 ? 'one Program' : `${programs.length} Programs`}; it needs no server`;

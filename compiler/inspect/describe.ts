@@ -1,4 +1,4 @@
-// Programs as text for people. Kernels print as JavaScript or WebAssembly, all else around them as comments of that language.
+// Programs as text for people. Kernels print as JavaScript, WebAssembly or WGSL, all else around them as comments of that language.
 import { type KernelCode, launchesOf, type Program } from '../../runtime/program.ts';
 import { print } from '../ir/print.ts';
 import type { Inspected } from './programs.ts';
@@ -6,6 +6,7 @@ import { functionText, intensityOf, type ProgramReport, reportOf } from './repor
 import { graphAt, type NestStage, nestsAt, stages } from './stages.ts';
 import { count, plain, type Style } from './style.ts';
 import { moduleText } from './wat.ts';
+import { shaderTexts } from './wgsl.ts';
 
 export type DescribeOptions = {
   readonly style?: Style;
@@ -40,13 +41,14 @@ export function describePrograms(programs: readonly Inspected[], { style = plain
 
 function describeProgram(program: Program, name: string, style: Style, why: boolean): string {
   const report = reportOf(program, name);
-  const mark = program.target === 'js' ? '//' : ';;';
+  const mark = program.target === 'wasm' ? ';;' : '//';
   const launches = launchesByKernel(program);
   const module = moduleText(program);
+  const functions = module?.kernels ?? shaderTexts(program);
   const comments = [...summary(report), ...(why ? reasons(report) : [])];
   const parts = [comments.map((line, i) => (i === 0 ? style.heading : style.aside)(`${mark} ${line}`)).join('\n')];
   program.kernels.forEach((kernel, i) => {
-    const code = module === undefined ? codeText(kernel, style) : nestText(kernel, module.kernels[i]!, style);
+    const code = functions === undefined ? codeText(kernel, style) : nestText(kernel, functions[i]!, mark, style);
     parts.push(`${style.aside(`${mark} ${costs(kernel, launches[i]!)}`)}\n${code}`);
   });
   if (module !== undefined) parts.push([style.aside(`${mark} shared by all kernels, and run`), ...module.shared].join('\n'));
@@ -80,9 +82,9 @@ function codeText(kernel: KernelCode, style: Style): string {
 }
 
 /** What the kernel came from, its loop nest as a comment, and the functions that it became. */
-function nestText({ name, origin, source }: KernelCode, functions: readonly string[], style: Style): string {
+function nestText({ name, origin, source }: KernelCode, functions: readonly string[], mark: string, style: Style): string {
   const nest = source.trimEnd().replace('@kernel(', `@${name}(`).split('\n');
-  const comments = [...origin, ...nest].map((line, i) => (i === origin.length ? style.heading : style.aside)(`;; ${line}`));
+  const comments = [...origin, ...nest].map((line, i) => (i === origin.length ? style.heading : style.aside)(`${mark} ${line}`));
   return [...comments, ...functions].join('\n');
 }
 

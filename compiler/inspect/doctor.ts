@@ -1,8 +1,11 @@
 // What this process has of what Fluxion can use, found by trying, and how to get what is missing.
 
-import { jsTarget, wasmTarget } from '../../runtime/target.ts';
+import { copy, hostBuffer } from '../../runtime/buffer.ts';
+import { jsTarget, wasmTarget, webgpuTarget } from '../../runtime/target.ts';
 import { hasWasm, wasmNumerics } from '../../runtime/wasm/features.ts';
 import { availableParallelism } from '../../runtime/wasm/threads.ts';
+import { bindWebGpu } from '../../runtime/webgpu/execute.ts';
+import { openMachine } from '../../runtime/webgpu/machine.ts';
 import { getDefaultDevice } from '../frontend/device.ts';
 import { parse } from '../ir/parse.ts';
 import { environment } from '../jit/environment.ts';
@@ -24,7 +27,7 @@ export type Finding = {
 
 /** Everything that is there or missing, in the order in which one would look for it. */
 export async function examine(): Promise<readonly Finding[]> {
-  return [engine(), device('js'), ...wasm(), ...threads(), await webgpu(), cache()];
+  return [engine(), device('js'), ...wasm(), ...threads(), ...(await webgpu()), cache()];
 }
 
 const ok = (what: string, detail: string): Finding => ({ what, state: 'ok', detail });
@@ -42,9 +45,12 @@ const probe = `graph @probe(%x: f32[16,16]) -> (%s: f32[]) {
   %s: f32[] = sum(%y) {axes: [0,1]}
 }`;
 
+/** The default, which an environment may name before it is open. */
+const defaultName = (): string => environment('FLUXION_DEVICE')[0] ?? getDefaultDevice();
+
 /** Whether a small Program gives the right number. */
 function device(name: 'js' | 'wasm'): Finding {
-  const isDefault = getDefaultDevice() === name ? ', the default' : `; FLUXION_DEVICE=${name} or setDefaultDevice('${name}') chooses it`;
+  const isDefault = defaultName() === name ? ', the default' : `; FLUXION_DEVICE=${name} or setDefaultDevice('${name}') chooses it`;
   try {
     const target = name === 'js' ? jsTarget : wasmTarget(wasmNumerics());
     const [sum] = load(compileGraph(parse(probe), target)).run([new Float32Array(256).fill(1)], new Float64Array(0));
@@ -97,18 +103,42 @@ function threads(): Finding[] {
 }
 
 /** In Node through the optional package `webgpu`. */
-async function webgpu(): Promise<Finding> {
+async function webgpu(): Promise<readonly Finding[]> {
   const what = 'WebGPU adapter';
   try {
     const gpu = await findGpu();
     if (gpu === undefined)
-      return { what, state: 'missing', detail: "the package 'webgpu' is not installed", fix: 'npm install webgpu (134 MB)' };
+      return [{ what, state: 'missing', detail: "the package 'webgpu' is not installed", fix: 'npm install webgpu (134 MB)' }];
     const adapter = await gpu.requestAdapter();
     if (adapter === null)
-      return { what, state: 'missing', detail: 'no adapter is found', fix: 'install a Vulkan, Metal or Direct3D driver' };
-    return ok(what, [adapter.info?.vendor, adapter.info?.architecture].filter(Boolean).join(' ') || 'there');
+      return [{ what, state: 'missing', detail: 'no adapter is found', fix: 'install a Vulkan, Metal or Direct3D driver' }];
+    const { info, limits, features } = adapter;
+    const parts = [[info?.vendor, info?.architecture].filter(Boolean).join(' ') || 'there'];
+    if (limits !== undefined)
+      parts.push(`${limits.maxStorageBuffersPerShaderStage} buffers per stage of ${limits.maxStorageBufferBindingSize >> 20} MiB`);
+    if (features?.has('timestamp-query')) parts.push('timestamps');
+    return [ok(what, parts.join(', ')), await gpuDevice(gpu)];
   } catch (error) {
-    return { what, state: 'missing', detail: `cannot be asked for: ${error instanceof Error ? error.message : String(error)}` };
+    return [{ what, state: 'missing', detail: `cannot be asked for: ${error instanceof Error ? error.message : String(error)}` }];
+  }
+}
+
+/** Whether a small Program gives the right number on a device of its own. */
+async function gpuDevice(gpu: GPU): Promise<Finding> {
+  const what = 'device webgpu';
+  try {
+    const machine = await openMachine(gpu);
+    const [sum] = bindWebGpu(compileGraph(parse(probe), webgpuTarget), machine).execute(
+      [hostBuffer('f32', new Float32Array(256).fill(1), 'webgpu')],
+      new Float64Array(0),
+    );
+    const [value] = await copy(sum!);
+    machine.device.destroy();
+    if (value !== 16 ** 3) return { what, state: 'broken', detail: `a probe gave ${value} instead of ${16 ** 3}`, fix: 'report this' };
+    const isDefault = defaultName() === 'webgpu' ? ', the default' : '';
+    return ok(what, `computes${isDefault}; await init('webgpu') opens it`);
+  } catch (error) {
+    return { what, state: 'broken', detail: error instanceof Error ? error.message : String(error), fix: 'update the driver' };
   }
 }
 

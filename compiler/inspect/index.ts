@@ -15,7 +15,7 @@ export type { LayoutLibrary } from './html/graph.ts';
 export type { Source } from './html/kernels.ts';
 export { passesPage } from './html/passes.ts';
 export { type View, viewPage } from './html/view.ts';
-export { type Limits, measureLimits } from './limits.ts';
+export { type Limits, measureGpuLimits, measureLimits } from './limits.ts';
 export { type MemoryBlock, type MemoryReport, memoryOf } from './memory.ts';
 export { memorySvg } from './memory-svg.ts';
 export { describeMemory } from './memory-text.ts';

@@ -1,7 +1,10 @@
 // What the machine can do at best, measured: arithmetic by a product of matrices that fit the cache, memory by a pass over arrays that do not.
-import { hostBuffer } from '../../runtime/buffer.ts';
-import type { Target } from '../../runtime/target.ts';
+import { discard, hostBuffer } from '../../runtime/buffer.ts';
+import { type Target, webgpuTarget } from '../../runtime/target.ts';
+import { idle } from '../../runtime/webgpu/machine.ts';
+import { defaultTarget } from '../frontend/device.ts';
 import { parse } from '../ir/parse.ts';
+import { webgpuMachine } from '../jit/gpu.ts';
 import type { Profiler } from './profile.ts';
 import { inspectedGraph } from './programs.ts';
 
@@ -29,4 +32,21 @@ export function measureLimits({ executableOf, runs }: Profiler, target: Target):
     return best;
   };
   return { flopsPerMs: (2 * side ** 3) / fastest(product, side * side), bytesPerMs: (8 * length) / fastest(pass, length) };
+}
+
+/** The same of the GPU, where that is the default device: its times must be waited for, so it is asked before the program runs. */
+export async function measureGpuLimits({ executableOf, runs }: Profiler): Promise<Limits | undefined> {
+  if (defaultTarget() !== webgpuTarget) return undefined;
+  const fastest = async (text: string, elements: number): Promise<number> => {
+    const inspected = inspectedGraph('limit', parse(text), webgpuTarget);
+    const executable = executableOf(inspected);
+    const input = [hostBuffer('f32', new Float32Array(elements).fill(1), 'webgpu')];
+    for (let i = 0; i < times; i++) for (const y of executable.execute(input, new Float64Array(0))) discard(y);
+    await idle(webgpuMachine());
+    let best = Number.POSITIVE_INFINITY;
+    for (const { graph, launches } of runs())
+      if (graph === inspected.graph) for (const { start, end } of launches) best = Math.min(best, end - start);
+    return best;
+  };
+  return { flopsPerMs: (2 * side ** 3) / (await fastest(product, side * side)), bytesPerMs: (8 * length) / (await fastest(pass, length)) };
 }

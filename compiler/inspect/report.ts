@@ -1,6 +1,7 @@
 // What a Program costs, as data: per kernel the work and the traffic, per Program their sums and the memory of its intermediates.
 import { type KernelCode, launchesOf, type Program } from '../../runtime/program.ts';
 import { moduleText } from './wat.ts';
+import { shaderTexts } from './wgsl.ts';
 
 export type KernelReport = {
   readonly name: string;
@@ -14,10 +15,12 @@ export type KernelReport = {
   readonly intensity: number;
   /** The ops it came from, each with the user's line where known. */
   readonly origin: readonly string[];
-  /** For js the generated function, for wasm the loop nest. */
+  /** For js the generated function, for the others the loop nest. */
   readonly source: string;
   /** For wasm: the functions that the nest became. */
   readonly wat?: string;
+  /** For webgpu: its shaders. */
+  readonly wgsl?: string;
 };
 
 export type ProgramReport = {
@@ -50,10 +53,12 @@ export const kernelCosts = ({ kernels }: Program): Map<string, { readonly flops:
 /** The costs of a Program; `graph` is the text to show for it, by default what was recorded. */
 export function reportOf(program: Program, name: string = program.name, graph: string = program.notes.graph): ProgramReport {
   const module = moduleText(program);
+  const shaders = shaderTexts(program);
   const kernels = launchesOf(program.steps).map(({ launch, times }): KernelReport => {
     const kernel = program.kernels[launch.kernel]!;
     const { name, flops, bytesRead, bytesWritten, origin } = kernel;
     const costs = { name, times, flops, bytesRead, bytesWritten, intensity: intensityOf(kernel), origin };
+    if (shaders !== undefined) return { ...costs, source: kernel.source, wgsl: shaders[launch.kernel]!.join('\n\n') };
     if (module === undefined) return { ...costs, source: functionText(kernel) };
     return { ...costs, source: kernel.source, wat: module.kernels[launch.kernel]!.join('\n') };
   });

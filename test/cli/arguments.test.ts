@@ -50,8 +50,8 @@ describe('a wrong command line is one line and exit code 2', () => {
     [['ir', '--dot', '--json', program], 'fluxion: --json and --dot cannot be had at once'],
     [['ir', '--diff', '--dot', program], 'fluxion: --diff is text; --dot shows whole graphs'],
     [['ir', '--stage', 'loops', '--json', program], 'fluxion: loops are loop nests, no graph; --json is for graphs'],
-    [['kernels', '--target', 'webgpu', program], "fluxion: there is no target 'webgpu'; use js or wasm"],
-    [['memory', '--device', 'tpu', program], "fluxion: there is no device 'tpu'; use js or wasm"],
+    [['kernels', '--target', 'cuda', program], "fluxion: there is no target 'cuda'; use js or wasm or webgpu"],
+    [['memory', '--device', 'tpu', program], "fluxion: there is no device 'tpu'; use js or wasm or webgpu"],
     [['doctor', program], `fluxion: doctor takes no FILE, not '${program}'`],
     [['ir', `${several}:three`], `fluxion: ${several} has no graph 'three'; it has one, two`],
   ])('%j', async (args, line) => {

@@ -36,3 +36,10 @@ test('an adapter is asked for where the engine has one', async () => {
   vi.stubGlobal('navigator', { gpu: { requestAdapter: async () => null } });
   expect(await stateOf('WebGPU adapter')).toBe('missing');
 });
+
+test('an adapter whose device does not come is told', async () => {
+  const adapter = { features: new Set(), limits: {}, requestDevice: () => Promise.reject(new Error('out of luck')) };
+  vi.stubGlobal('navigator', { gpu: { requestAdapter: async () => adapter } });
+  const found = (await examine()).find((f) => f.what === 'device webgpu');
+  expect(found).toMatchObject({ state: 'broken', detail: expect.stringContaining('out of luck'), fix: 'update the driver' });
+});

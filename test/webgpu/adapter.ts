@@ -11,8 +11,15 @@ import { chromiumFolder } from '../chromium-package.ts';
 /** Keeps the library after `dlopen` said that it is no add-on of Node. */
 const noDelete = 0x1000;
 
+/** Instances of Dawn of this process: one that was made before there was a Vulkan finds none, and must not be collected. */
+const kept = globalThis as { fluxionDawn?: GPU; hasVulkan?: boolean; earlierDawn?: GPU };
+
 /** Lets Dawn find the software Vulkan, if no other one is asked for. */
 export async function provideVulkan(): Promise<void> {
+  if (kept.hasVulkan) return;
+  kept.hasVulkan = true;
+  if (kept.fluxionDawn !== undefined) kept.earlierDawn = kept.fluxionDawn;
+  delete kept.fluxionDawn;
   const folder = await chromiumFolder();
   process.env.VK_ICD_FILENAMES ??= join(folder, 'vk_swiftshader_icd.json');
   // For processes that are started from here.
