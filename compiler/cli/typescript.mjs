@@ -2,7 +2,6 @@
 // Types are erased and not checked. Specifiers may be written as bundlers take them: `./layers`, or `./layers.js` for layers.ts.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { ts } from 'ts-morph';
 
 const source = /^file:(?!.*\/node_modules\/).*\.[cm]?tsx?(?:\?|$)/;
 const notFound = new Set(['ERR_MODULE_NOT_FOUND', 'ERR_UNSUPPORTED_DIR_IMPORT']);
@@ -26,6 +25,7 @@ export async function resolve(specifier, context, next) {
 
 export async function load(url, context, next) {
   if (!source.test(url)) return next(url, context);
+  const { ts } = await import('ts-morph'); // half a second, which commands that read no TypeScript are spared
   const file = fileURLToPath(url);
   const { outputText, diagnostics } = ts.transpileModule(readFileSync(file, 'utf8'), {
     fileName: file,
@@ -38,7 +38,7 @@ export async function load(url, context, next) {
       inlineSources: true,
     },
   });
-  if (diagnostics.length > 0) throw new SyntaxError(diagnostics.map(described).join('\n'));
+  if (diagnostics.length > 0) throw new SyntaxError(diagnostics.map((d) => described(ts, d)).join('\n'));
   return { format: 'module', source: outputText, shortCircuit: true };
 }
 
@@ -49,7 +49,7 @@ function spellings(specifier) {
   return ['.ts', '.tsx', '.js', '/index.ts', '/index.js'].map((end) => stem.replace(/\/$/, '') + end);
 }
 
-function described({ file, start, messageText, code }) {
+function described(ts, { file, start, messageText, code }) {
   const { line, character } = file.getLineAndCharacterOfPosition(start);
   return `${file.fileName}:${line + 1}:${character + 1} - error TS${code}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`;
 }
