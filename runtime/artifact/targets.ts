@@ -3,7 +3,7 @@ import { DeviceError, FluxionError, ProgramError } from '../errors.ts';
 import { bytesOfBase64, type Executable, fail } from '../executable.ts';
 import { bind, type KernelFunction } from '../execute.ts';
 import type { Program } from '../program.ts';
-import { bindWasm, type Machine, type ModuleCode, makeMachine } from '../wasm/execute.ts';
+import { bindWasm, type Machine, type ModuleCode, makeMachine as makeWasmMachine } from '../wasm/execute.ts';
 import { hasWasm, wasmNumerics } from '../wasm/features.ts';
 import { canShare, maximumPages, openMemory } from '../wasm/memory.ts';
 import { type OverArrays, routinesOver } from '../wasm/routines.ts';
@@ -104,13 +104,16 @@ export const edge = (data: TargetData, modules: readonly WebAssembly.Module[], r
 /** What all built modules of a process run in: one memory that threads share, and one that they do not. */
 const machines: { [S in 'shared' | 'own']?: Machine } = {};
 const known = new Map<string, OverArrays>();
+const learn = (code: RoutinesCode | undefined): void => {
+  for (const [name, routine] of Object.entries(code?.(fail as never) ?? {})) known.set(name, routine);
+};
 
 async function machineFor(isShared: boolean, code: RoutinesCode | undefined, wanted: number | undefined): Promise<Machine> {
-  for (const [name, routine] of Object.entries(code?.(fail as never) ?? {})) known.set(name, routine);
+  learn(code);
   const key = isShared ? 'shared' : 'own';
   const threads = isShared ? await import('../wasm/threads.ts') : undefined;
   // Nothing is printed: one thread computes the same.
-  machines[key] ??= makeMachine(
+  machines[key] ??= makeWasmMachine(
     openMemory(maximumPages, isShared),
     routinesOver((name) => known.get(name)),
     threads?.makeThreads(1, () => {}),
@@ -120,7 +123,7 @@ async function machineFor(isShared: boolean, code: RoutinesCode | undefined, wan
   return machine;
 }
 
-export type WebGpuCode = { readonly data: TargetData };
+export type WebGpuCode = { readonly data: TargetData; readonly routines?: RoutinesCode };
 
 /** WebGPU. What runs it is loaded only where there is an adapter. */
 export const webgpu = (code: () => Promise<WebGpuCode>): Target => ({
@@ -128,12 +131,14 @@ export const webgpu = (code: () => Promise<WebGpuCode>): Target => ({
   open: async ({ device }) => {
     const gpu = globalThis.navigator?.gpu;
     if (device === undefined && (await gpu?.requestAdapter()) == null) return undefined;
-    const [{ makeMachine: over, openMachine }, { bindWebGpu }, { data }] = await Promise.all([
+    const [{ makeMachine, openMachine }, { bindWebGpu }, { data, routines }] = await Promise.all([
       import('../webgpu/machine.ts'),
       import('../webgpu/execute.ts'),
       code(),
     ]);
-    const machine = device === undefined ? await openMachine(gpu) : over(device);
+    learn(routines);
+    const routineOf = (name: string): OverArrays | undefined => known.get(name);
+    const machine = device === undefined ? await openMachine(gpu, routineOf) : makeMachine(device, routineOf);
     return boundBy('webgpu', data, (program) => bindWebGpu(program, machine));
   },
 });

@@ -101,7 +101,7 @@ function targetsOf(model: BuiltModel): Targets {
     files.push({ path: file, text: `${dataText(model, bound)}${code(bound.flat().map(({ program }) => program))}` });
     return load(file);
   };
-  const webgpu = write('webgpu', `${name}.wgsl.js`, () => '');
+  const webgpu = write('webgpu', `${name}.wgsl.js`, routinesText);
   const wasm = write('wasm', `${name}.wasm.js`, wasmText);
   const relaxed = write('relaxed', `${name}.relaxed.js`, wasmText);
   const js = write('js', `${name}.kernels.js`, kernelsText);
@@ -193,14 +193,16 @@ function distinctModules(programs: readonly Program[]): { readonly distinct: rea
   return { distinct, indexOf };
 }
 
-/** The routines of the library that WebAssembly calls, as functions over arrays. */
+/** The routines of the library that WebAssembly calls, or the host in the place of a shader, as functions over arrays. */
 function routinesText(programs: readonly Program[]): string {
   const wanted = new Set<LibraryRoutine>();
-  for (const { module } of programs)
-    for (const name of module?.imports ?? []) {
-      const routine = name.split('_')[0]!;
-      if (isRoutine(routine)) wanted.add(routine);
-    }
+  for (const { module, shaders } of programs) {
+    const called = (shaders?.modules ?? []).flatMap(({ entries }) =>
+      entries.flatMap((entry) => ('routine' in entry ? [entry.routine] : [])),
+    );
+    for (const name of [...called, ...(module?.imports ?? []).map((imported) => imported.split('_')[0]!)])
+      if (isRoutine(name)) wanted.add(name);
+  }
   if (wanted.size === 0) return '';
   const sorted = [...wanted].sort();
   const text = withoutComments(`${preludeOf(new Set<HelperName>(sorted)).join('\n')}\n`);

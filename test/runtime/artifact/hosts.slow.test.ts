@@ -8,10 +8,12 @@ import { Miniflare } from 'miniflare';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { writeArtifact } from '../../../compiler/build/artifact/write.ts';
+import type { BuiltEntry } from '../../../compiler/build/model.ts';
 import { load as loadProgram } from '../../../compiler/jit/executable.ts';
 import { wasmNumerics } from '../../../runtime/wasm/features.ts';
-import { bundled, classifier, noise, removeFolders, trainer } from '../../build/artifact/models.ts';
+import { bundled, classifier, imported, modelOf, noise, programs, removeFolders, trainer, weight } from '../../build/artifact/models.ts';
 import { openBrowser } from '../../inspect/chromium.ts';
+import { testDevice } from '../../webgpu/adapter.ts';
 
 const image = noise(16);
 /** What the JIT computes on each target. */
@@ -80,6 +82,31 @@ test('an edge runtime runs the variant that imports its WebAssembly, and keeps w
   } finally {
     await miniflare.dispose();
   }
+});
+
+test('WebGPU runs awaited calls, keeps what training wrote, and refuses those that cannot wait', async () => {
+  const device = await testDevice();
+  const { functions, target } = await (await imported(classifier({ names: ['js', 'webgpu'] }))).instantiate({ device, target: 'webgpu' });
+  expect(target).toBe('webgpu');
+  const { probabilities } = (await functions.classify!.async(image)) as { probabilities: Float32Array };
+  expected('js').forEach((p, i) => {
+    expect(probabilities[i]).toBeCloseTo(p, 5);
+  });
+  expect(() => functions.classify!(image)).toThrow(/webgpu cannot be waited for at once; await classify.async\(...\)/);
+  const [text, ties] = [
+    'graph @twice(%w: f32[4]) -> (%v: f32[4]) { %v: f32[4] = add(%w, %w) }',
+    { inputs: [{ from: 'weight', key: 'w' }], slots: [], outputs: [{ to: 'weight', key: 'w' }] },
+  ] as const;
+  const twice = {
+    ...(trainer(4).entries[1] as BuiltEntry),
+    name: 'twice',
+    result: { kind: 'static', value: undefined } as const,
+    variants: [{ sizes: {}, programs: programs(text, ties, ['webgpu']) }],
+  };
+  const model = await (await imported(modelOf([twice], [weight('w', [4], Float32Array.of(1, 2, 3, 4), true)]))).instantiate({ device });
+  await Promise.all([1, 2, 3].map(() => model.functions.twice!.async()));
+  expect((await model.state()).get('w')!.data).toEqual(Float32Array.of(8, 16, 24, 32));
+  device.destroy();
 });
 
 describe('a page', () => {
