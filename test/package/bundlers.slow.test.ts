@@ -1,17 +1,19 @@
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { isolating, launch, type Site, serve } from '../browser/page.ts';
 import { type BundlerName, bundlers, filesIn } from './bundlers.ts';
 import { type Project, project } from './project.ts';
+
+vi.setConfig({ testTimeout: 240_000 }); // Each starts processes, and bundles hundreds of modules.
 
 let user: Project;
 let browser: Browser;
 beforeAll(async () => {
   user = project();
   browser = await launch();
-}, 120_000);
+}, 240_000);
 afterAll(async () => {
   await browser?.close();
   user?.remove();
@@ -54,6 +56,7 @@ async function inPage<R>(
 ): Promise<R> {
   const site: Site = await serve(files, headers);
   const page = await browser.newPage();
+  page.setDefaultTimeout(120_000);
   const said: string[] = [];
   page.on('console', (message) => void said.push(message.text()));
   page.on('pageerror', (error) => void said.push(String(error)));

@@ -1,12 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type Project, packedFiles, project, root, tarball } from './project.ts';
+
+vi.setConfig({ testTimeout: 240_000 }); // Each starts processes, and bundles hundreds of modules.
 
 let user: Project;
 beforeAll(() => {
   user = project();
-}, 120_000);
+}, 240_000);
 afterAll(() => user?.remove());
 
 /** A tool of the checkout. */
@@ -93,4 +95,25 @@ test('a mistake in such a program is told at its line', () => {
   const { status, stderr } = user.fluxion('ir', 'wrong.ts');
   expect(stderr).toMatch(/wrong\.ts:5/);
   expect(status).toBe(1);
+});
+
+test('a model is built by the command line, and the module runs without the compiler', () => {
+  user.write({
+    'model.ts': `import { aot, nn, noGrad, spec, type Tensor } from 'fluxion';
+const twice = new nn.Linear(1, 1);
+noGrad(() => {
+  twice.weight.fill_(2);
+  twice.bias!.fill_(1);
+});
+/** Twice the number and one. */
+export const f = aot((x: Tensor) => twice(x), { inputs: { x: spec([3, 1]) } });
+`,
+    'run.js': `import { f, load } from './built/model.js';\nawait load();\nconsole.log(String(f(new Float32Array([1, 2, 3]))));\n`,
+  });
+  const built = user.fluxion('build', 'model.ts', '--out', 'built');
+  expect(built.stderr).toBe('');
+  expect(built.stdout).toContain('model.wasm.js');
+  const ran = user.node('run.js');
+  expect(ran.stderr).toBe('');
+  expect(ran.stdout).toBe('3,5,7\n');
 });

@@ -3,10 +3,12 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { createServer } from 'vite';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { isolating, launch, serve } from '../browser/page.ts';
 import { type AnyPlugin, type BundlerName, bundlers, filesIn } from './bundlers.ts';
 import { type Project, project } from './project.ts';
+
+vi.setConfig({ testTimeout: 240_000 }); // Each starts processes, and bundles hundreds of modules.
 
 const model = `
 import { aot, manualSeed, nn, spec, type Tensor } from 'fluxion';
@@ -55,7 +57,7 @@ beforeAll(async () => {
   const { stdout, stderr } = user.node('--import', 'tsx', 'expected.ts');
   expect(stderr).toBe('');
   values = JSON.parse(stdout);
-}, 120_000);
+}, 240_000);
 afterAll(async () => {
   await browser?.close();
   user?.remove();
@@ -71,6 +73,7 @@ test.each(Object.keys(bundlers) as BundlerName[])('%s takes a model as an import
   expect([...files.keys()].filter((path) => path.endsWith('.safetensors'))).toHaveLength(1);
   const site = await serve(files, { ...isolating, ...policy });
   const page = await browser.newPage();
+  page.setDefaultTimeout(120_000);
   const said: string[] = [];
   page.on('console', (message) => void said.push(message.text()));
   page.on('pageerror', (error) => void said.push(String(error)));
@@ -102,6 +105,7 @@ test('Vite serves an isolated page while developing, with types beside the model
   try {
     await server.listen();
     const page = await browser.newPage();
+    page.setDefaultTimeout(120_000);
     await page.goto(server.resolvedUrls!.local[0]!);
     await page.waitForFunction(() => 'run' in globalThis);
     expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);

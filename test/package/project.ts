@@ -76,7 +76,7 @@ const sleep = (ms: number): void => void Atomics.wait(new Int32Array(new SharedA
 /** Of a state of the sources that nobody is testing any more, or of a process that was ended while it packed. */
 const isOld = (path: string): boolean => {
   const made = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  return Date.now() - made > (path.endsWith('.tgz') ? 3_600_000 : 90_000);
+  return Date.now() - made > (path.endsWith('.tgz') ? 3_600_000 : 240_000);
 };
 
 /** Names of the files in the tarball. */

@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Browser, Page } from 'playwright-core';
 import { build, type PreviewServer, preview } from 'vite';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { launch } from '../browser/page.ts';
 import { root } from '../package/project.ts';
+
+vi.setConfig({ testTimeout: 240_000 });
 
 const app = join(root, 'samples/digit-app');
 const configFile = join(app, 'vite.config.ts');
@@ -21,7 +23,7 @@ beforeAll(async () => {
   await build({ root: app, configFile, logLevel: 'error', build: { outDir: out, emptyOutDir: true } });
   server = await preview({ root: app, configFile, build: { outDir: out }, preview: { port: 0, host: 'localhost' } });
   browser = await launch();
-}, 120_000);
+}, 240_000);
 afterAll(async () => {
   await browser?.close();
   await server?.close();
@@ -91,6 +93,7 @@ async function draw(page: Page, strokes: readonly Stroke[]): Promise<void> {
 
 test('who draws a digit is told which it is, under a policy that allows no eval', async () => {
   const page = await browser.newPage();
+  page.setDefaultTimeout(120_000);
   const said: string[] = [];
   page.on('console', (message) => void said.push(message.text()));
   page.on('pageerror', (error) => void said.push(String(error)));
@@ -112,6 +115,7 @@ test('who draws a digit is told which it is, under a policy that allows no eval'
 
 test('all that a visitor downloads beside the weights is less than 40 kB', async () => {
   const page = await browser.newPage();
+  page.setDefaultTimeout(120_000);
   const bodies = new Map<string, Promise<Buffer>>();
   page.on('response', (response) => void bodies.set(response.url(), response.body()));
   await open(page);
