@@ -6,26 +6,30 @@ import { type Program, programVersion } from '../../runtime/program.ts';
 import type { Target } from '../../runtime/target.ts';
 import type { Graph } from '../ir/node.ts';
 import { print } from '../ir/print.ts';
+import type { CompileOptions } from '../lower/compile.ts';
 import { logged } from './log.ts';
 import { cacheFolder, readEntry, writeEntry } from './store.ts';
 import { version } from './version.ts';
 
 const crypto = () => process.getBuiltinModule('node:crypto');
 
+/** What a Program is compiled from beside a graph and a target: passes to leave out, sizes that are open. */
+export type Options = Pick<CompileOptions, 'disable' | 'sizes'>;
+
 /**
- * The Program of a graph, for a target, without the passes of `disable`: from the cache, else compiled and kept.
+ * The Program of a graph, for a target, with these options: from the cache, else compiled and kept.
  * `nameOf` finds the file; keys that share one replace each other.
  */
 export function cachedProgram(
   graph: Graph,
   target: Target,
-  disable: readonly string[],
+  { disable, sizes }: Options,
   compile: () => Program,
   nameOf: (key: string) => string = entryName,
 ): Program {
   if (cacheFolder() === undefined) return compile();
   const graphText = print(graph);
-  const text = `${JSON.stringify({ compiler: compiler(), target, disable })}\n${graphText}`;
+  const text = `${JSON.stringify({ compiler: compiler(), target, disable, sizes })}\n${graphText}`;
   const name = nameOf(text);
   const found = readEntry(name);
   const known = found === undefined ? undefined : decodeEntry(found);

@@ -5,8 +5,8 @@ import type { Program } from '../../runtime/program.ts';
 import type { Target } from '../../runtime/target.ts';
 import { mix } from '../ir/codec.ts';
 import { type Graph, isLeaf, makeNode, type Node, postorder, sameLocally, type Value } from '../ir/node.ts';
-import { compileGraph, type SizeRange } from '../lower/compile.ts';
-import { cachedProgram } from './cache.ts';
+import { compileGraph } from '../lower/compile.ts';
+import { cachedProgram, type Options } from './cache.ts';
 import { environment } from './environment.ts';
 import { type Executable, load } from './executable.ts';
 import { isWanted, logProgram, logStage } from './log.ts';
@@ -214,12 +214,10 @@ export function compilePart(of: Pick<Structure, 'nodes' | 'leaves' | 'target'>, 
   return part;
 }
 
-type Options = { readonly disable: readonly string[]; readonly sizes?: readonly SizeRange[] };
-
-/** Read from disk if an earlier process compiled it; who wants to see the passes has them run, and open sizes are no part of what entries are found by. */
+/** Read from disk if an earlier process compiled it; who wants to see the passes has them run. */
 function programOf(graph: Graph, target: Target, options: Options): Program {
   const compile = (): Program => compileGraph(graph, target, { ...options, onStage: logStage });
-  return isWanted('passes') || options.sizes !== undefined ? compile() : cachedProgram(graph, target, options.disable, compile);
+  return isWanted('passes') ? compile() : cachedProgram(graph, target, options, compile);
 }
 
 /** Forgets all structures and what they learned; for tests, and to free memory. */

@@ -14,7 +14,7 @@ for (let n = 0; n < count; n++) {
     %2: f32[2] = expand(%1) {shape: [2], at: [0]}
     %3: f32[2] = mul(%0, %2)
   }`);
-  const program = cachedProgram(graph, jsTarget, [], () => compileGraph(graph, jsTarget));
+  const program = cachedProgram(graph, jsTarget, {}, () => compileGraph(graph, jsTarget));
   const [y] = load(program).run([new Float32Array([1, 2])], new Float64Array(0));
   if (y![0] !== factor || y![1] !== 2 * factor) throw new Error(`${factor} gave ${y}`);
 }

@@ -43,7 +43,7 @@ function compute(factor: number, target: Target = jsTarget, disable: readonly st
     compiled = true;
     return compileGraph(graph, target, { disable });
   };
-  const program = cachedProgram(graph, target, disable, compile, nameOf);
+  const program = cachedProgram(graph, target, { disable }, compile, nameOf);
   const [sum] = load(program).run([new Float32Array([1, 2, 3, 4])], new Float64Array(0));
   return { sum: sum![0], compiled, program };
 }
@@ -84,6 +84,23 @@ it('is told apart by the whole key where all keys have one hash', () => {
   const nameOf = (): string => 'program-0.flx';
   for (const factor of [2, 3, 2, 4]) expect(compute(factor, jsTarget, [], nameOf)).toMatchObject({ sum: 10 * factor, compiled: true });
   expect(compute(4, jsTarget, [], nameOf)).toMatchObject({ sum: 40, compiled: false });
+});
+
+it('serves any size of a range, and another range is another', () => {
+  const graph = parse('graph @main(%0: f32[n]) -> (%1: f32[n]) { %1: f32[n] = neg(%0) }');
+  const of = (max: number) => {
+    const sizes = [{ name: 'n', min: 2, max }];
+    let compiled = false;
+    const compile = () => {
+      compiled = true;
+      return compileGraph(graph, wasmTarget('madd'), { sizes });
+    };
+    const { run } = load(cachedProgram(graph, wasmTarget('madd'), { sizes }, compile));
+    for (const n of [2, max]) expect(run([new Float32Array(n).fill(1)], new Float64Array(0))[0]).toEqual(new Float32Array(n).fill(-1));
+    expect(() => run([new Float32Array(max + 1)], new Float64Array(0))).toThrow();
+    return compiled;
+  };
+  expect([of(4), of(4), of(9), of(9), of(4)]).toEqual([true, false, true, false, false]);
 });
 
 it('serves tensors: the next process compiles nothing', () => {
