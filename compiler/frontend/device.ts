@@ -5,7 +5,7 @@ import { jsTarget, type Target, wasmTarget, webgpuTarget } from '../../runtime/t
 import { hasWasm, wasmNumerics } from '../../runtime/wasm/features.ts';
 import { environment } from '../jit/environment.ts';
 import { isWebGpuOpen, openWebGpu, webgpuMachine } from '../jit/gpu.ts';
-import { setThreadCount, threadCount } from '../jit/machine.ts';
+import { setThreadCount, startThreads, threadCount } from '../jit/machine.ts';
 import { machineTile } from '../jit/tile.ts';
 
 const deviceNames = ['js', 'wasm', 'webgpu'] as const;
@@ -25,12 +25,13 @@ export type InitOptions = {
 };
 
 /**
- * Makes a device ready that has to be waited for; without a name the one that FLUXION_DEVICE names. The CPU always is. Throws DeviceError
- * where there is none.
+ * Makes a device ready that has to be waited for; without a name the one that FLUXION_DEVICE names. The CPU always is, but in a page its
+ * threads begin only while the program waits: after `init('wasm')` they are there. Throws DeviceError where there is no such device.
  */
 export async function init(name: DeviceName = namedByEnvironment() ?? 'wasm', options: InitOptions = {}): Promise<void> {
   demandName('init', name);
   if (name === 'webgpu') await openWebGpu(options.device);
+  if (name === 'wasm' && hasWasm()) await startThreads();
 }
 
 /** Where what is recorded from now on will run. Throws DeviceError if it is not there, ArgumentError for an unknown name. */

@@ -2,7 +2,8 @@
 import { ArgumentError } from '../../runtime/errors.ts';
 import { type Machine, makeMachine } from '../../runtime/wasm/execute.ts';
 import { openMemory } from '../../runtime/wasm/memory.ts';
-import { availableParallelism, makeThreads, setThreads } from '../../runtime/wasm/threads.ts';
+import { reserve } from '../../runtime/wasm/residency.ts';
+import { availableParallelism, makeThreads, poolFor, setThreads, settled } from '../../runtime/wasm/threads.ts';
 import { environment } from './environment.ts';
 import { routineOver } from './routines.ts';
 
@@ -12,6 +13,17 @@ let threads: number | undefined;
 export function wasmMachine(): Machine {
   machine ??= makeMachine(openMemory(), routineOver, makeThreads(threadCount()));
   return machine;
+}
+
+/**
+ * Starts the threads of a page and waits until they are of use: they begin only while their starter yields, which a loop of steps may never
+ * do. Those of Node begin whatever their starter does, when they are first needed.
+ */
+export async function startThreads(): Promise<void> {
+  if (globalThis.process?.getBuiltinModule !== undefined) return;
+  const { threads, residency } = wasmMachine();
+  poolFor(threads, residency.linear, (bytes) => reserve(residency, bytes, 'threads').address);
+  await settled(threads);
 }
 
 /** As set, else as FLUXION_NUM_THREADS says, else one for each processor. */

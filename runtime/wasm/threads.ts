@@ -3,10 +3,12 @@
 // All threads call the module's `run`, which divides the work by a rule that knows only the number of threads, and meets at barriers.
 // The main thread is thread 0. Node delivers no event to a thread that waits, so a worker says in memory how it is.
 import { WorkerError } from '../errors.ts';
+import { argumentBlock } from '../program.ts';
 import type { LinearMemory } from './memory.ts';
 import { closed, control, nodeSource, pause, record, state, webSource } from './worker.ts';
 
 export type Pool = {
+  readonly linear: LinearMemory;
   /** Of shared memory as it was when the pool began: the control block lies below its end for good. */
   readonly words: Int32Array;
   /** Where the control block begins, in words. */
@@ -15,9 +17,14 @@ export type Pool = {
   readonly threads: number;
   readonly workers: readonly Handle[];
   job: number;
-  /** Of this job, in ms: when it began, when the main thread last looked after the others, how long it has waited, when it looks closely. */
-  readonly watch: { began: number; looked: number; waited: number; lookCloselyAt: number };
+  readonly watch: Watch;
 };
+
+/**
+ * Of a job, in ms: when the main thread last looked after the others, how long it has worked itself and how long waited, and when it looks
+ * closely. `at` is the barrier where it waits.
+ */
+type Watch = { looked: number; worked: number; waited: number; lookCloselyAt: number; at: number };
 
 /** As much of a worker as both kinds of host have. */
 type Handle = { readonly terminate: () => unknown };
@@ -61,7 +68,7 @@ export function startPool(linear: LinearMemory, address: number, threads: number
     const died = (): void => void Atomics.store(words, recordAt(base, i) + record.state, state.dead);
     return globalThis.process?.getBuiltinModule === undefined ? startWeb(sources.web, data, died) : startNode(sources.node, data, died);
   });
-  return { words, base, threads, workers, job: 1, watch: { began: 0, looked: 0, waited: 0, lookCloselyAt: 0 } };
+  return { linear, words, base, threads, workers, job: 1, watch: { looked: 0, worked: 0, waited: 0, lookCloselyAt: 0, at: working } };
 }
 
 type WorkerData = { readonly memory: WebAssembly.Memory; readonly base: number; readonly thread: number };
@@ -108,8 +115,7 @@ export function runOnAll(pool: Pool, job: Job, own: () => void): void {
   words[base + control.threads] = pool.threads;
   words[base + control.pending] = pool.workers.length;
   pool.job = (pool.job % 0x3fffffff) + 1;
-  const now = performance.now();
-  Object.assign(pool.watch, { began: now, looked: now, waited: 0, lookCloselyAt: closeLook });
+  Object.assign(pool.watch, { looked: performance.now(), worked: 0, waited: 0, lookCloselyAt: closeLook, at: working });
   Atomics.store(words, base + control.job, pool.job);
   if (Atomics.load(words, base + control.asleep) > 0) Atomics.notify(words, base + control.job);
   try {
@@ -132,7 +138,7 @@ function waitForAll(pool: Pool): void {
     const pending = Atomics.load(words, base + control.pending);
     if (pending === 0) return;
     wait(words, base + control.pending, pending);
-    demandLiving(pool);
+    demandLiving(pool, atEnd);
   }
 }
 
@@ -141,7 +147,7 @@ function waitForLiving(pool: Pool): void {
   const { words, base } = pool;
   for (;;) {
     const pending = Atomics.load(words, base + control.pending);
-    const isClose = goesBy(pool);
+    const isClose = goesBy(pool, atEnd);
     if (pending <= pool.workers.filter((_, i) => isDead(pool, i, isClose)).length) return;
     wait(words, base + control.pending, pending);
   }
@@ -163,13 +169,15 @@ const maySleep = ((): boolean => {
 /** Called by a barrier that has kept the main thread waiting for a while. Throws WorkerError if a worker will never come. */
 export function stalled(pool: Pool): void {
   // Short, since nobody wakes a thread that waits at a barrier.
-  const at = pool.base + control.pending;
-  wait(pool.words, at, Atomics.load(pool.words, at), pause);
-  demandLiving(pool);
+  const { words, base, linear } = pool;
+  const at = base + control.pending;
+  wait(words, at, Atomics.load(words, at), pause);
+  // Arguments may lie in memory that is younger than the pool.
+  demandLiving(pool, Atomics.load(linear.words, (words[base + control.args]! + argumentBlock.generation) >>> 2));
 }
 
-function demandLiving(pool: Pool): void {
-  const isClose = goesBy(pool);
+function demandLiving(pool: Pool, at: number): void {
+  const isClose = goesBy(pool, at);
   for (let i = 0; i < pool.workers.length; i++) if (isDead(pool, i, isClose)) throw lost(pool, i);
 }
 
@@ -178,10 +186,20 @@ const closeLook = 50;
 /** How long, in ms, all may wait for a worker of which nothing is known, unless they were busy themselves for long. */
 const patience = 1800;
 
-/** Counts the time that goes by in waiting, and says whether to look closely. A process that was stopped for a while has waited a moment only. */
-function goesBy({ watch }: Pool): boolean {
+/** Where the main thread is, other than at one of the barriers, which have numbers. */
+const working = -1;
+const atEnd = -2;
+
+/**
+ * Counts the time that went by since the last look, and says whether to look closely. What is long between two looks of one wait is no
+ * waiting: the process was stopped, or others had the processor.
+ */
+function goesBy({ watch }: Pool, at: number): boolean {
   const now = performance.now();
-  watch.waited += Math.min(5, now - watch.looked);
+  const time = now - watch.looked;
+  if (watch.at === at) watch.waited += Math.min(5, time);
+  else watch.worked += time;
+  watch.at = at;
   watch.looked = now;
   if (watch.waited < watch.lookCloselyAt) return false;
   watch.lookCloselyAt = watch.waited + closeLook;
@@ -199,7 +217,7 @@ function isDead({ words, base, watch }: Pool, i: number, isClose: boolean): bool
   const task = words[at + record.task]!;
   const isGone =
     task === 0
-      ? watch.waited > Math.max(patience, 4 * (watch.looked - watch.began - watch.waited))
+      ? watch.waited > Math.max(patience, 4 * watch.worked)
       : !process.getBuiltinModule('node:fs').existsSync(`/proc/self/task/${task}`);
   if (isGone) Atomics.store(words, at + record.state, state.dead);
   return isGone;
@@ -215,7 +233,7 @@ function lost({ words, base }: Pool, i: number): WorkerError {
 }
 
 /** Whether a worker is gone, so that the pool is of no use any more. */
-export const isBroken = (pool: Pool): boolean => pool.workers.some((_, i) => stateOf(pool, i) === state.dead);
+const isBroken = (pool: Pool): boolean => pool.workers.some((_, i) => stateOf(pool, i) === state.dead);
 
 /** Sends all workers home. */
 function closePool(pool: Pool): void {
@@ -247,6 +265,16 @@ export function poolFor(threads: Threads, linear: LinearMemory, reserve: (bytes:
     return refuse(threads, `no worker can be started (${String(cause)})`);
   }
   return isReady(threads.pool) ? threads.pool : undefined;
+}
+
+/** How long, in ms, `settled` waits for threads that neither begin nor fail. */
+const longestStart = 5000;
+
+/** When the pool is of use, or clearly will not be. */
+export async function settled({ pool }: Threads): Promise<void> {
+  const end = performance.now() + longestStart;
+  while (pool !== undefined && !isReady(pool) && !isBroken(pool) && performance.now() < end)
+    await new Promise((resolve) => setTimeout(resolve, 2));
 }
 
 function refuse(threads: Threads, why: string): undefined {

@@ -137,6 +137,26 @@ test.runIf(isThorough)('where the operating system does not list threads, one th
   expect(readSync(run(executable)[0]!)).toEqual(expected);
 });
 
+test('one that is gone is given up also where others have the processor most of the time', async () => {
+  const machine = machineOf(2);
+  const executable = bindWasm(relay(n), machine);
+  run(executable);
+  await startDoomed(machine, deaths.exits, nodeSource.replace("process.platform === 'linux'", 'false'));
+  // Each look comes 30 ms after the one before: what is counted as work of its own would never be outweighed.
+  let now = performance.now();
+  let looks = 0;
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => {
+    if (++looks > 2000) throw new Error('waits for ever');
+    now += 30;
+    return now;
+  });
+  try {
+    expect(() => run(executable, 102)).toThrow(WorkerError);
+  } finally {
+    clock.mockRestore();
+  }
+});
+
 test('the error says what the worker said', async () => {
   const machine = machineOf(2);
   const executable = bindWasm(relay(n), machine);
