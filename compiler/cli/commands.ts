@@ -115,10 +115,10 @@ export const commands: Commands = {
   },
   export: {
     summary:
-      'Writes the training step of FILE, which calls exportStep(), for JAX/XLA: the step, its first state, and the program that runs it',
+      'Writes the training step of FILE (it calls exportStep) for JAX/XLA with the program that runs it, or its model (exportModel) as ONNX',
     options: {
-      target: { takes: 'NAME', help: 'stablehlo' },
-      out: { takes: 'FOLDER', help: 'where step.mlir, init.safetensors, run.py and requirements.txt go' },
+      target: { takes: 'NAME', help: 'stablehlo (unless given) or onnx' },
+      out: { takes: 'FOLDER', help: 'where step.mlir, init.safetensors, run.py and requirements.txt go, or model.onnx' },
     },
     example: 'npx fluxion export train.ts --target stablehlo --out run',
     run: async (invocation) => (await import('./export.ts')).exportCommand(invocation),

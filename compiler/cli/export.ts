@@ -1,19 +1,18 @@
-// `fluxion export`: runs a file that calls exportStep(), and says where its files are to go.
+// `fluxion export`: runs a file that calls exportStep() or exportModel(), and says where its files are to go.
 import { pathToFileURL } from 'node:url';
 import { FluxionError } from '../../runtime/errors.ts';
-import { exportTo } from '../scale/exportStep.ts';
+import { type ExportTarget, exportTargets, exportTo } from '../scale/destination.ts';
 import { type Invocation, UsageError } from './arguments.ts';
 import { subjectOf } from './subject.ts';
 
 export async function exportCommand(invocation: Invocation): Promise<number> {
-  const target = invocation.options.get('target') ?? 'stablehlo';
-  if (target !== 'stablehlo') throw new UsageError(`export writes stablehlo, not '${target}'`);
+  const target = targetOf(invocation.options.get('target'));
   const out = invocation.options.get('out');
   if (out === undefined)
     throw new UsageError('export wants --out FOLDER, as in `npx fluxion export train.ts --target stablehlo --out run`');
   const { file, path } = subjectOf(invocation);
   process.argv = [process.argv[0]!, path, ...invocation.rest];
-  const finish = exportTo(out);
+  const finish = exportTo(target, out);
   try {
     await import(pathToFileURL(path).href);
   } catch (error) {
@@ -22,9 +21,19 @@ export async function exportCommand(invocation: Invocation): Promise<number> {
     return 1;
   }
   const count = finish();
-  if (count === 0)
-    throw new UsageError(`${file} exports no step; let it call \`await exportStep(step, { example: { x, y } })\` from 'fluxion/scale'`);
-  if (count > 1) throw new UsageError(`${file} exports ${count} steps into one folder; give each its own { out }`);
-  console.log(`${out}: step.mlir, init.safetensors, run.py and requirements.txt; train with: python ${out}/run.py --data FILE --steps N`);
+  const call = { stablehlo: 'exportStep(step, { example: { x, y } })', onnx: 'exportModel(fn, { example: { x } })' }[target];
+  if (count === 0) throw new UsageError(`${file} has nothing to export; let it call \`await ${call}\` from 'fluxion/scale'`);
+  if (count > 1) throw new UsageError(`${file} exports ${count} times into one folder; give each its own { out }`);
+  console.log(
+    target === 'onnx'
+      ? `${out}: model.onnx`
+      : `${out}: step.mlir, init.safetensors, run.py and requirements.txt; train with: python ${out}/run.py --data FILE --steps N`,
+  );
   return 0;
+}
+
+function targetOf(name = 'stablehlo'): ExportTarget {
+  const target = exportTargets.find((t) => t === name);
+  if (target === undefined) throw new UsageError(`export writes ${exportTargets.join(' or ')}, not '${name}'`);
+  return target;
 }

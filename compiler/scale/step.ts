@@ -37,7 +37,7 @@ export type RecordedStep = {
 
 /** XLA fuses by itself: composites are taken apart, loops stay loops, and constraints stay whole. */
 const target: Target = { ...jsTarget, templates: ['constrain'] };
-const simplified = (graph: Graph): Graph => runPipeline(graph, target, { disable: ['unroll'], until: 'dce' });
+export const simplified = (graph: Graph): Graph => runPipeline(graph, target, { disable: ['unroll'], until: 'dce' });
 
 /** Records the step on an example, whose values do not matter. All state stays as it is. Throws CompileError for what no graph holds. */
 export function recordStep(step: StepFunction, example: Example, model?: Module): RecordedStep {
@@ -131,8 +131,8 @@ function scalarRole(
 const changes = (expr: HostExpr<HostCounter>): boolean =>
   typeof expr === 'object' && ('counter' in expr || expr.args.some((arg) => changes(arg)));
 
-/** The graph with a literal for every number that has no role. */
-function withLiterals(graph: Graph, sources: readonly AheadSource[], roles: readonly (Role | undefined)[]): Graph {
+/** The graph with a literal for every number that has no role, and without those inputs. */
+export function withLiterals(graph: Graph, sources: readonly AheadSource[], roles: readonly unknown[]): Graph {
   const now = new Map<Value, Value>();
   graph.inputs.forEach((v, i) => {
     const source = sources[i]!;
@@ -148,19 +148,24 @@ function withLiterals(graph: Graph, sources: readonly AheadSource[], roles: read
   return { inputs: graph.inputs.filter((_, i) => roles[i] !== undefined).map(at), outputs: graph.outputs.map(at) };
 }
 
-/** The loss is the result that is called so, or stands alone, or the first number of a list; all others are metrics. */
-function resultNames({ rest, results }: AheadCall): readonly string[] {
-  const names = results.map((_, i) => `metric:${i}`);
+/** Names of results by where they stand in what the function gave: `logits`, `0.mask`; empty where it gave one tensor. */
+export function resultPaths({ rest, results }: AheadCall): readonly string[] {
+  const paths = results.map(() => '');
   const visit = (r: Rest, path: string): void => {
-    if (r.kind === 'tensor') names[r.index] = path === 'loss' || path === '' ? 'loss' : `metric:${path}`;
-    else if (r.kind === 'list') for (const [i, item] of r.items.entries()) visit(item, path === '' ? String(i) : `${path}.${i}`);
-    else if (r.kind === 'record') for (const [i, item] of r.items.entries()) visit(item, path === '' ? r.keys[i]! : `${path}.${r.keys[i]}`);
+    const below = (key: string | number): string => (path === '' ? String(key) : `${path}.${key}`);
+    if (r.kind === 'tensor') paths[r.index] = path;
+    else if (r.kind === 'list') for (const [i, item] of r.items.entries()) visit(item, below(i));
+    else if (r.kind === 'record') for (const [i, item] of r.items.entries()) visit(item, below(r.keys[i]!));
   };
   visit(rest, '');
-  if (!names.includes('loss')) {
-    const first = results.findIndex((a) => a.shape.length === 0);
-    if (first >= 0) names[first] = 'loss';
-  }
+  return paths;
+}
+
+/** The loss is the result that is called so, or stands alone, or the first number of a list; all others are metrics. */
+function resultNames(call: AheadCall): readonly string[] {
+  const names = resultPaths(call).map((path) => (path === 'loss' || path === '' ? 'loss' : `metric:${path}`));
+  const first = call.results.findIndex((a) => a.shape.length === 0);
+  if (!names.includes('loss') && first >= 0) names[first] = 'loss';
   return names;
 }
 
