@@ -13,6 +13,8 @@ export type ErrorFacts = {
  * `code` is stable across versions; `op` names the function that refused; `loc` the user's line, if known.
  */
 export class FluxionError extends Error {
+  /** The name of the class, which a bundler may shorten. */
+  static readonly title: string = 'FluxionError';
   readonly code: string = 'FLUXION';
   readonly op: string | undefined;
   readonly loc: string | undefined;
@@ -28,7 +30,7 @@ export class FluxionError extends Error {
     this.message = `${facts.op === undefined ? '' : `${facts.op}: `}${what}${facts.fix === undefined ? '' : `; ${facts.fix}`}${
       this.loc === undefined ? '' : ` at ${this.loc}`
     }`;
-    this.name = new.target.name;
+    this.name = Object.hasOwn(new.target, 'title') ? new.target.title : new.target.name;
     this.stack = withHeader(this.stack, `${this.name}: ${this.message}`);
   }
 }
@@ -57,30 +59,37 @@ function captureDeepStack(error: Error, above: (new (...args: never[]) => unknow
 
 /** Shapes that do not fit an op. */
 export class ShapeError extends FluxionError {
+  static override readonly title: string = 'ShapeError';
   override readonly code: string = 'SHAPE';
 }
 /** Element types that do not fit an op. */
 export class DTypeError extends FluxionError {
+  static override readonly title: string = 'DTypeError';
   override readonly code: string = 'DTYPE';
 }
 /** An argument of a wrong kind or value, where neither shape nor dtype is to blame. */
 export class ArgumentError extends FluxionError {
+  static override readonly title: string = 'ArgumentError';
   override readonly code: string = 'ARGUMENT';
 }
 /** An index or dimension out of range. */
 export class IndexError extends FluxionError {
+  static override readonly title: string = 'IndexError';
   override readonly code: string = 'INDEX';
 }
 /** A rule of differentiation was broken: second backward, in-place on a leaf, a root without graph. */
 export class AutogradError extends FluxionError {
+  static override readonly title: string = 'AutogradError';
   override readonly code: string = 'AUTOGRAD';
 }
 /** A tensor on the wrong device, or a device that cannot do what was asked. */
 export class DeviceError extends FluxionError {
+  static override readonly title: string = 'DeviceError';
   override readonly code: string = 'DEVICE';
 }
 /** A GPU that is gone, and with it what lay on it alone. `reason` is WebGPU's: `destroyed`, `unknown`, or `gone` for elements lost with it. */
 export class DeviceLostError extends DeviceError {
+  static override readonly title: string = 'DeviceLostError';
   override readonly code: string = 'DEVICE_LOST';
   readonly reason: string;
 
@@ -94,18 +103,22 @@ export class DeviceLostError extends DeviceError {
 }
 /** More memory than the device has or an array may hold. */
 export class OutOfMemoryError extends FluxionError {
+  static override readonly title: string = 'OutOfMemoryError';
   override readonly code: string = 'OUT_OF_MEMORY';
 }
 /** Graph text that does not parse, or a graph that breaks a rule of the IR. */
 export class IRError extends FluxionError {
+  static override readonly title: string = 'IRError';
   override readonly code: string = 'IR';
 }
 /** A serialised Program that is damaged, of another version, or inconsistent. */
 export class ProgramError extends FluxionError {
+  static override readonly title: string = 'ProgramError';
   override readonly code: string = 'PROGRAM';
 }
 /** A file that is damaged, hostile, or not of the format that it claims; `offset` is the byte where the rule is broken. */
 export class FormatError extends FluxionError {
+  static override readonly title: string = 'FormatError';
   override readonly code: string = 'FORMAT';
   readonly offset: number | undefined;
 
@@ -116,35 +129,43 @@ export class FormatError extends FluxionError {
 }
 /** A defect of the compiler itself; says the pass, the op and the value. */
 export class InternalError extends FluxionError {
+  static override readonly title: string = 'InternalError';
   override readonly code: string = 'INTERNAL';
 }
 /** A key that names nothing: parameters, options, state entries. */
 export class KeyError extends FluxionError {
+  static override readonly title: string = 'KeyError';
   override readonly code: string = 'KEY';
 }
 /** A matrix that a factorisation cannot take: singular, not positive-definite, or not finite. */
 export class LinAlgError extends FluxionError {
+  static override readonly title: string = 'LinAlgError';
   override readonly code: string = 'LINALG';
 }
 /** What compile() cannot do with a function. */
 export class CompileError extends FluxionError {
+  static override readonly title: string = 'CompileError';
   override readonly code: string = 'COMPILE';
 }
 /** A worker thread that died, threw or stopped answering. */
 export class WorkerError extends FluxionError {
+  static override readonly title: string = 'WorkerError';
   override readonly code: string = 'WORKER';
 }
 /** A data set or loader that misbehaves. */
 export class DataError extends FluxionError {
+  static override readonly title: string = 'DataError';
   override readonly code: string = 'DATA';
 }
 
 /** A file that cannot be read or written. */
 export class FileError extends FluxionError {
+  static override readonly title: string = 'FileError';
   override readonly code: string = 'FILE';
 }
 /** A file that asks for code to be run. */
 export class SecurityError extends FluxionError {
+  static override readonly title: string = 'SecurityError';
   override readonly code: string = 'SECURITY';
 }
 

@@ -19,7 +19,7 @@ export type State = { readonly buffers: Buffer[]; readonly counters: number[] };
 /** The state that the module was built with. Its file is known to the byte, so nothing in it has to be found. */
 export async function ownState(d: Description, own: OwnWeights, onProgress?: Progress): Promise<State> {
   const { file, name } = d;
-  const bytes = 'base64' in own ? bytesOfBase64(own.base64) : await fetched(own.url(), name, file.bytes, onProgress);
+  const bytes = 'base64' in own ? bytesOfBase64(own.base64) : await fetched(addressOf(own.url, name), name, file.bytes, onProgress);
   const hash = hashBytes(bytes);
   if (hash !== file.hash)
     throw new FormatError(`the weights of ${name} have hash ${hash}, the module was built with ${file.hash}`, {
@@ -30,6 +30,18 @@ export async function ownState(d: Description, own: OwnWeights, onProgress?: Pro
     buffers: d.weights.map((weight) => hostBuffer(weight.dtype, elements(weight, bytes))),
     counters: d.counters.map(({ value }) => value),
   };
+}
+
+function addressOf(url: () => URL, name: string): URL {
+  try {
+    return url();
+  } catch (cause) {
+    throw new DeviceError(`the weights of ${name} lie in a file beside it, which this host cannot find`, {
+      op: 'load',
+      fix: 'give them: load({ weights })',
+      cause,
+    });
+  }
 }
 
 /** The elements of a weight, in an array of ours: runs may write into it. */

@@ -47,16 +47,8 @@ test('Node that compiles no text runs them, and nothing happens on import', () =
   expect(results.wasm).toEqual(expected('wasm'));
 });
 
-test('an edge runtime runs the variant that imports its WebAssembly, and keeps what training wrote', async () => {
-  const edge = await bundled(writeArtifact(trainer(3000)), { entry: 'model.workerd.js', minify: true, external: ['*.wasm'] });
-  const main = `import { train, load, state } from './model.workerd.mjs';
-    export default { async fetch() {
-      const model = await load();
-      const x = Float32Array.from({ length: 3000 }, (_, i) => i);
-      train(x);
-      const was = train(x);
-      return Response.json({ target: model.target, was: [...was.slice(0, 4)], is: [...(await state()).get('w').data.slice(0, 4)] });
-    } };`;
+/** What a worker of an edge runtime answers, whose modules are those of a bundle and `main`. */
+async function answerOf(edge: string, main: string): Promise<unknown> {
   const files = readdirSync(edge).filter((name) => /\.(mjs|wasm)$/.test(name));
   const miniflare = new Miniflare({
     cf: false,
@@ -73,15 +65,33 @@ test('an edge runtime runs the variant that imports its WebAssembly, and keeps w
   });
   try {
     await miniflare.ready;
-    const answer = (await (await miniflare.dispatchFetch('http://localhost/')).json()) as { target: string; was: number[]; is: number[] };
-    const w = noise(3000);
-    const step = (value: number, x: number, rate: number): number =>
-      Math.fround(value + Math.fround(Math.fround(x - value) * Math.fround(rate)));
-    const once = [0, 1, 2, 3].map((i) => step(w[i]!, i, 0.5));
-    expect(answer).toEqual({ target: 'wasm', was: once, is: once.map((v, i) => step(v, i, 0.25)) });
+    return await (await miniflare.dispatchFetch('http://localhost/')).json();
   } finally {
     await miniflare.dispose();
   }
+}
+
+test('an edge runtime runs the variant that imports its WebAssembly, keeps what training wrote, and says where weights lie out of reach', async () => {
+  const bundle = async (inlineBytes: number): Promise<string> =>
+    bundled(writeArtifact(trainer(3000), { inlineBytes }), { entry: 'model.workerd.js', minify: true, external: ['*.wasm'] });
+  const main = `import { train, load, state } from './model.workerd.mjs';
+    export default { async fetch() {
+      try {
+        const model = await load();
+        const x = Float32Array.from({ length: 3000 }, (_, i) => i);
+        train(x);
+        const was = train(x);
+        return Response.json({ target: model.target, was: [...was.slice(0, 4)], is: [...(await state()).get('w').data.slice(0, 4)] });
+      } catch (error) { return Response.json(String(error)); }
+    } };`;
+  const w = noise(3000);
+  const step = (value: number, x: number, rate: number): number =>
+    Math.fround(value + Math.fround(Math.fround(x - value) * Math.fround(rate)));
+  const once = [0, 1, 2, 3].map((i) => step(w[i]!, i, 0.5));
+  expect(await answerOf(await bundle(65536), main)).toEqual({ target: 'wasm', was: once, is: once.map((v, i) => step(v, i, 0.25)) });
+  expect(await answerOf(await bundle(0), main)).toMatch(
+    /^DeviceError: load: the weights of model lie in a file .*; give them: load\(\{ weights \}\)/,
+  );
 });
 
 test('WebGPU runs awaited calls, keeps what training wrote, and refuses those that cannot wait', async () => {
@@ -185,6 +195,6 @@ describe('a page', () => {
     const { result } = await visited("default-src 'self'");
     expect(result).toMatchObject({ target: 'js', values: expected('js') });
     const asked = await visited("default-src 'self'", '#wasm');
-    expect(asked.result.error).toMatch(/this host has none of wasm; in a page, allow 'wasm-unsafe-eval'/);
+    expect(asked.result.error).toMatch(/DeviceError: load: this host has none of wasm; in a page, allow 'wasm-unsafe-eval'/);
   });
 });
