@@ -110,7 +110,7 @@ type Plan = {
 
 function planOf(c: Contraction, { tile, threads, staged, limits = measured }: Staged, taken: Set<string>): Plan {
   const [row, column] = [c.rows.at(-1)!, (c.columns.at(-1) ?? { name: freshName('j', taken), extent: 1 }) as Column];
-  const [a, b] = [stridedOf(c.a, c.depth, row), stridedOf(c.b, c.depth, column)];
+  const [a, b] = [forward(stridedOf(c.a, c.depth, row)), forward(stridedOf(c.b, c.depth, column))];
   const bytes = sizeOf(c.depth) * sizeOf(c.columns) * bytesPerElement[c.dtype];
   const isThin = !isOpen(c.depth) && sizeOf(c.depth) <= fewTerms && column.extent > tile.columns;
   const isSmall = isThin || bytes <= limits.smallBytes || sizeOf(c.rows) <= limits.fewRows;
@@ -132,6 +132,9 @@ function planOf(c: Contraction, { tile, threads, staged, limits = measured }: St
     taken,
   };
 }
+
+/** Micro-kernels add up offsets, which are never negative: a factor that lies the other way round is packed. */
+const forward = (s: Strided | undefined): Strided | undefined => (s !== undefined && s.k >= 0 && s.along >= 0 ? s : undefined);
 
 /** Rows that lie a multiple of this apart evict each other from the first cache. */
 const pageBytes = 1024;

@@ -7,7 +7,7 @@ import { load } from '../../compiler/jit/executable.ts';
 import { compileGraph } from '../../compiler/lower/compile.ts';
 import { OutOfMemoryError } from '../../runtime/errors.ts';
 import { launchesOf } from '../../runtime/program.ts';
-import { jsTarget } from '../../runtime/target.ts';
+import { jsTarget, wasmTarget } from '../../runtime/target.ts';
 import { chainLength } from '../effort.ts';
 
 const compiled = (text: string, target = jsTarget) => compileGraph(parse(text), target);
@@ -119,6 +119,15 @@ describe('what is counted', () => {
       counts('graph @g(%x: f32[3,4], %y: f32[4,5]) -> (%z: f32[3,5]) { %z: f32[3,5] = dot(%x, %y) {batch: []x[], contract: [1]x[0]} }'),
     ).toEqual([[120, 128, 60]]);
   });
+});
+
+test('a product of rows that lie the other way round', () => {
+  const text = `graph @g(%0: f32[7,5], %1: f32[5,20]) -> (%3) {
+    %2: f32[7,5] = flip(%0) {axes: [0,1]}
+    %3: f32[7,20] = dot(%2, %1) {batch: []x[], contract: [1]x[0]} }`;
+  const inputs = [Float32Array.from({ length: 35 }, (_, i) => i), new Float32Array(100).fill(1)];
+  const [sums] = load(compiled(text, wasmTarget('mul+add'))).run(inputs, new Float64Array(0));
+  expect([0, 1, 20, 120, 139].map((i) => sums![i])).toEqual([160, 160, 135, 10, 10]);
 });
 
 test('kernels say which ops and lines they came from', () => {
