@@ -14,6 +14,9 @@ function nodeFs(op: string) {
 
 const pathOf = (place: string | URL): string => (typeof place === 'string' ? place : builtin()!('node:url').fileURLToPath(place));
 
+/** The same bytes as a Uint8Array and nothing more: parts of a Node Buffer, which is one too, are no copies. */
+export const plainBytes = ({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array => new Uint8Array(buffer, byteOffset, byteLength);
+
 /** Bytes that can be read in parts: those of a file are read when they are asked for. */
 export type Parts = {
   readonly bytes: number;
@@ -30,7 +33,7 @@ export async function openSource(op: string, source: Source): Promise<Parts> {
   }
   if (!(source instanceof Uint8Array || source instanceof ArrayBuffer))
     throw new ArgumentError('expected a path, a URL of a file, a Uint8Array, an ArrayBuffer or a Blob', { op });
-  const bytes = source instanceof Uint8Array ? source : new Uint8Array(source);
+  const bytes = source instanceof Uint8Array ? plainBytes(source) : new Uint8Array(source);
   return { bytes: bytes.length, read: async (from, to) => bytes.subarray(from, to), close: async () => {} };
 }
 

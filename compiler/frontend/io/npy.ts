@@ -4,7 +4,7 @@ import { DTypeError, FormatError } from '../../../runtime/errors.ts';
 import { type StoredDType, storedBytes } from '../../../runtime/safetensors.ts';
 import { isTensor } from '../pytree.ts';
 import type { Tensor } from '../tensor.ts';
-import { readAll, type Source, writeFile } from './files.ts';
+import { plainBytes, readAll, type Source, writeFile } from './files.ts';
 import { entriesOf, type Named, tensorFrom } from './safetensors.ts';
 import { readZip, writeZip, type ZipEntry } from './zip.ts';
 
@@ -74,7 +74,8 @@ function fileBytes(op: string, { kind, shape, dataAt }: Header): number {
 }
 
 /** The array of an .npy file. */
-export function decodeNpy(bytes: Uint8Array, op = 'decodeNpy'): Tensor {
+export function decodeNpy(file: Uint8Array, op = 'decodeNpy'): Tensor {
+  const bytes = plainBytes(file);
   const end = headerEnd(op, bytes);
   if (end > bytes.length) throw new FormatError(`the header ends at ${end} of ${bytes.length} bytes`, { op, offset: 8 });
   const header = readHeader(op, bytes.subarray(0, end));
@@ -115,7 +116,7 @@ export async function encodeNpy(t: Tensor): Promise<Uint8Array> {
 /** The arrays of an .npz file by name. Each is inflated as far as its own header allows. */
 export async function decodeNpz(bytes: Uint8Array, op = 'decodeNpz'): Promise<{ [name: string]: Tensor }> {
   const dict: { [name: string]: Tensor } = Object.create(null);
-  for (const entry of readZip(op, bytes).values()) dict[entry.name.replace(/\.npy$/, '')] = await arrayOf(op, entry);
+  for (const entry of readZip(op, plainBytes(bytes)).values()) dict[entry.name.replace(/\.npy$/, '')] = await arrayOf(op, entry);
   return dict;
 }
 

@@ -7,7 +7,7 @@ import { isTensor } from '../pytree.ts';
 import { storageOfData } from '../storage.ts';
 import type { Tensor } from '../tensor.ts';
 import { elementsFrom } from './elements.ts';
-import { readAll, type Source } from './files.ts';
+import { plainBytes, readAll, type Source } from './files.ts';
 import { readPickle } from './pickle.ts';
 import { readZip } from './zip.ts';
 
@@ -45,7 +45,8 @@ export async function loadTorch(source: Source): Promise<unknown> {
 }
 
 /** The same of bytes. */
-export async function decodeTorch(bytes: Uint8Array, op = 'decodeTorch'): Promise<unknown> {
+export async function decodeTorch(file: Uint8Array, op = 'decodeTorch'): Promise<unknown> {
+  const bytes = plainBytes(file);
   if (bytes[0] === 0x80)
     throw new FormatError('the file is in the format of PyTorch before 1.6', { op, fix: 'load and save it again with a newer PyTorch' });
   const entries = readZip(op, bytes);

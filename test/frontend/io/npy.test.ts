@@ -27,6 +27,16 @@ test.each(['arrays.npz', 'compressed.npz'])('%s holds what NumPy put there', asy
   expect(held(await io.loadNpz(fileOf(name)))).toEqual(wanted);
 });
 
+test('arrays are read from a Buffer of Node wherever it lies', async () => {
+  const bytes = bytesOf('arrays.npz');
+  for (let shift = 0; shift < 8; shift++) {
+    const buffer = Buffer.from(new ArrayBuffer(bytes.length + 8), shift, bytes.length);
+    buffer.set(bytes);
+    expect(held(await io.decodeNpz(buffer))).toEqual(wanted);
+    expect(held(await io.loadNpz(buffer))).toEqual(wanted);
+  }
+});
+
 test('element types are ours, or the next wider', async () => {
   const dict = await io.loadNpz(bytesOf('arrays.npz'));
   expect(Object.fromEntries(Object.entries(dict).map(([name, t]) => [name, t.dtype]))).toEqual({

@@ -28,6 +28,15 @@ test.each(['model.pt', 'checkpoint.pt', 'dtypes.pt', 'views.pt', 'parameter.pt']
   expect(plain(await io.loadTorch(fileOf(name)))).toEqual(asRead(expected[name]!));
 });
 
+test.each(['views.pt', 'checkpoint.pt'])('%s is read from a Buffer of Node wherever it lies', async (name) => {
+  const bytes = bytesOf(name);
+  for (let shift = 0; shift < 8; shift++) {
+    const buffer = Buffer.from(new ArrayBuffer(bytes.length + 8), shift, bytes.length);
+    buffer.set(bytes);
+    expect(plain(await io.decodeTorch(buffer))).toEqual(asRead(expected[name]!));
+  }
+});
+
 test('a state dict loads into the same network', async () => {
   const model = new nn.Sequential(new nn.Linear(3, 2), new nn.BatchNorm1d(2));
   const result = model.loadStateDict((await io.loadTorch(bytesOf('model.pt'))) as { [name: string]: Tensor });
