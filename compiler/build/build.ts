@@ -1,5 +1,6 @@
 // From a model file to a built model: read as TypeScript, run once, recorded. Loaded when something is built; what it throws is a BuildError.
 import { dirname, relative, resolve } from 'node:path';
+import { declarationOf } from '../frontend/aot.ts';
 import { BuildError, diagnosticOf } from './diagnostic.ts';
 import { evaluateModel } from './evaluate.ts';
 import type { BuiltModel } from './model.ts';
@@ -16,8 +17,16 @@ export type Built = {
 /** Builds what a model file declares. The file is run in this process, once: after a change it takes a new one. */
 export async function buildModel(path: string): Promise<Built> {
   const { sources, exports, data } = await opened(path);
-  return { model: recordModel(sources, exports, relative(dirname(resolve(path)), resolve(path))), sources, data };
+  const model = recordModel(sources, exports, relative(dirname(resolve(path)), resolve(path)));
+  return { model, sources, data: [...data, ...weightFiles(sources, exports)] };
 }
+
+/** The files that declarations take their weights from. */
+const weightFiles = ({ path, written }: Sources, exports: Exports): string[] =>
+  Object.entries(exports).flatMap(([name, value]) => {
+    const weights = declarationOf(value)?.weights;
+    return weights === undefined ? [] : [resolve(dirname(written.get(name)?.file ?? path), weights)];
+  });
 
 /** Records what a model file declares, without compiling anything, and tells how many functions that are. */
 export async function checkModel(path: string): Promise<{ readonly sources: Sources; readonly functions: number }> {

@@ -4,6 +4,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Generator, manualSeed } from '../frontend/random.ts';
+import { cacheFolder } from '../jit/store.ts';
 import type { Exports } from './record.ts';
 
 export type Evaluated = {
@@ -24,11 +25,13 @@ export async function evaluateModel(path: string): Promise<Evaluated> {
   }
 }
 
-/** Code counts as source, and packages as what their versions say. */
-const isData = (path: string): boolean =>
-  !/[\\/]node_modules[\\/]/.test(path) &&
-  !/\.[cm]?[jt]sx?$|[\\/](?:package|tsconfig[^\\/]*)\.json$/.test(path) &&
-  (fs.statSync(path, { throwIfNoEntry: false })?.isFile() ?? false);
+/** Code counts as source, and packages as what their versions say. What the system and our own cache know of the machine says nothing of a model. */
+function isData(path: string): boolean {
+  if (/[\\/]node_modules[\\/]|^\/(?:proc|sys|dev)\/|\.[cm]?[jt]sx?$|[\\/](?:package|tsconfig[^\\/]*)\.json$/.test(path)) return false;
+  const cache = cacheFolder();
+  if (cache !== undefined && path.startsWith(cache)) return false;
+  return fs.statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+}
 
 /** Functions of `fs` whose first argument is a file that they read. */
 const readers = ['readFileSync', 'readFile', 'openSync', 'open', 'createReadStream'] as const;

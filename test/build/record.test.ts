@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { type Built, buildModel } from '../../compiler/build/build.ts';
 import type { BuiltEntry } from '../../compiler/build/model.ts';
 import { evaluateHost } from '../../runtime/host.ts';
+import { elementsOf, readSafetensors } from '../../runtime/safetensors.ts';
 
 const path = fileURLToPath(new URL('models/networks.ts', import.meta.url));
 
@@ -112,4 +113,13 @@ describe('a model with several functions', () => {
       ],
     });
   });
+});
+
+test('a file of weights is part of what a model was made of', async () => {
+  const folder = fileURLToPath(new URL('../../samples/digit-app/', import.meta.url));
+  const { model, data } = await buildModel(`${folder}model.ts`);
+  expect(data).toEqual([`${folder}weights.safetensors`]);
+  const { tensors } = readSafetensors(readFileSync(`${folder}weights.safetensors`));
+  expect(model.weights.map((w) => w.key).sort()).toEqual([...tensors.keys()].sort());
+  for (const { key, data: elements } of model.weights) expect(elements).toEqual(elementsOf(tensors.get(key)!)!.elements);
 });
