@@ -2,6 +2,7 @@
 // An entry is found by a hash of its key and believed only if it holds the whole key and is whole itself. It is code: who may write the
 // folder may run code as its owner, so the folder is the owner's alone.
 import { checkProgram } from '../../runtime/check.ts';
+import { IRError } from '../../runtime/errors.ts';
 import { type Program, programVersion } from '../../runtime/program.ts';
 import type { Target } from '../../runtime/target.ts';
 import type { Graph } from '../ir/node.ts';
@@ -27,8 +28,8 @@ export function cachedProgram(
   compile: () => Program,
   nameOf: (key: string) => string = entryName,
 ): Program {
-  if (cacheFolder() === undefined) return compile();
-  const graphText = print(graph);
+  const graphText = cacheFolder() === undefined ? undefined : textOf(graph);
+  if (graphText === undefined) return compile();
   const text = `${JSON.stringify({ compiler: compiler(), target, disable, sizes })}\n${graphText}`;
   const name = nameOf(text);
   const found = readEntry(name);
@@ -42,6 +43,16 @@ export function cachedProgram(
   const program = compile();
   writeEntry(name, encodeEntry(text, program));
   return program;
+}
+
+/** Undefined for a graph past the bounds of its text form, which compiles all the same. */
+function textOf(graph: Graph): string | undefined {
+  try {
+    return print(graph);
+  } catch (error) {
+    if (error instanceof IRError) return undefined;
+    throw error;
+  }
 }
 
 const entryName = (key: string): string => `program-${crypto().createHash('sha256').update(key).digest('hex')}.flx`;

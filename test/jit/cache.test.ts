@@ -182,6 +182,15 @@ it('says whether it was used, damaged or foreign', () => {
   expect(told).toEqual(['cache: PROGRAM.flx is used', 'cache: PROGRAM.flx is replaced: it is damaged']);
 });
 
+it('does not stand in the way of a graph that has no text', () => {
+  const inputs = scaled(2).inputs;
+  const unprintable: Graph = { inputs, outputs: scaled(2).outputs };
+  expect(() => print(unprintable)).toThrow();
+  const program = compileGraph(scaled(2), jsTarget);
+  expect(cachedProgram(unprintable, jsTarget, {}, () => program)).toBe(program);
+  expect(readdirSync(folder)).toEqual([]);
+});
+
 /** Entries of so many bytes each, the first being the one used longest ago. */
 function entriesOf(...sizes: number[]): void {
   sizes.forEach((size, i) => {
