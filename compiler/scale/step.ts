@@ -6,7 +6,7 @@ import { realise } from '../frontend/boundary.ts';
 import type { HostCounter } from '../frontend/call.ts';
 import { type AheadCall, type AheadSource, recordAhead } from '../frontend/compile/ahead.ts';
 import type { Module } from '../frontend/nn/module.ts';
-import { isTensor, type Rest } from '../frontend/pytree.ts';
+import type { Rest } from '../frontend/pytree.ts';
 import type { Tensor } from '../frontend/tensor.ts';
 import { b } from '../ir/builder.ts';
 import { literalOf } from '../ir/literal.ts';
@@ -95,7 +95,7 @@ export function recordStep(step: StepFunction, example: Example, model?: Module)
     ],
     state,
     rates,
-    updates: updatesOf(optimizers, roles, times),
+    updates: updatesOf(optimizers, roles, call),
   };
 }
 
@@ -169,18 +169,29 @@ function resultNames(call: AheadCall): readonly string[] {
   return names;
 }
 
+/** By parameter: its updates so far, and those that a step adds. Parameters of equal counts are counted together, by the state of one of them. */
 function updatesOf(
   optimizers: ReturnType<typeof optimizersAmong>,
   roles: ReturnType<typeof rolesOf>,
-  times: ReadonlyMap<object, number>,
+  { counts, written }: AheadCall,
 ): Record<string, readonly [number, number]> {
   const updates: Record<string, readonly [number, number]> = {};
-  for (const { state } of optimizers)
-    for (const [p, s] of state) {
-      const role = roles.get(p.storage);
-      // Parameters that make their updates together count by the state of the first of them.
-      if (role !== undefined && isTensor(p))
-        updates[role.slice('param:'.length)] = [s.step, times.get(s) ?? Math.max(0, ...times.values())];
+  const times = new Map(counts.map((c) => [c.counter.owner, c.times]));
+  const isWritten = new Set(written);
+  for (const { paramGroups, state } of optimizers)
+    for (const { params } of paramGroups) {
+      const byCount = new Map<number, number>();
+      for (const p of params) {
+        const own = state.get(p);
+        const each = own && times.get(own);
+        if (each !== undefined) byCount.set(own!.step, each);
+      }
+      for (const p of params) {
+        const own = state.get(p);
+        if (own === undefined) continue;
+        const each = isWritten.has(p.storage) ? (times.get(own) ?? byCount.get(own.step) ?? 0) : 0;
+        updates[roles.get(p.storage)!.slice('param:'.length)] = [own.step, each];
+      }
     }
   return updates;
 }

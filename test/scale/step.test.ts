@@ -1,5 +1,5 @@
 // Steps as modules: roles of arguments and results, first state, numbers of the host, and that exporting changes nothing.
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { F, manualSeed, nn, optim, randn, type Tensor, tensor, zeros } from '../../compiler/index.ts';
 import { type ExportOptions, exportedStep } from '../../compiler/scale/export.ts';
 import { mesh, shard } from '../../compiler/scale/index.ts';
@@ -68,6 +68,21 @@ describe('a step of a network', () => {
     const { text, state } = exported(step, { example });
     expect(text).toContain('(0.9 ** ((3 + step) + 1))');
     expect(JSON.parse(state.metadata.get('updates')!)['0.weight']).toEqual([3, 1]);
+  });
+
+  test('counts the updates of each parameter, and of no other counter', () => {
+    const [used, unused] = [new nn.Linear(2, 2), new nn.Linear(2, 2)];
+    const optimizer = new optim.Adam([...used.parameters(), ...unused.parameters()]);
+    const step = (x: Tensor) => {
+      optimizer.zeroGrad();
+      const dropped = [1, 2, 3].map(() => F.dropout(used(x) as Tensor, 0.5));
+      const loss = dropped.reduce((a, b) => a.add(b)).sum();
+      loss.backward();
+      optimizer.step();
+      return loss.detach();
+    };
+    const { state } = exported(step, { example: { x: zeros([3, 2]) }, model: new nn.Sequential(used, unused) });
+    expect(JSON.parse(state.metadata.get('updates')!)).toEqual({ '0.weight': [0, 1], '0.bias': [0, 1] });
   });
 
   test('says of whole numbers in a batch which axis they point into', () => {
@@ -151,4 +166,24 @@ test('rules and mesh go along for the runner', () => {
   const { text } = exported(step, { example, mesh: mesh({ data: 2, model: 4 }), rules: [shard('0.weight', ['model', null])] });
   expect(text).toContain('fluxion.mesh = "data=2,model=4"');
   expect(text).toContain('fluxion.rules = "[[\\220.weight\\22,[\\22model\\22,null]]]"');
+});
+
+test('a long run of elementwise ops is warned about, with the way out', () => {
+  const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
+  try {
+    const repeated = (times: number) => (x: Tensor) =>
+      Array.from({ length: times })
+        .reduce<Tensor>((y) => y.sin(), x)
+        .sum();
+    exported(repeated(100), { example: { x: zeros([2]) } });
+    expect(warn).not.toHaveBeenCalled();
+    exported(repeated(3001), { example: { x: zeros([2]) } });
+    expect(warn.mock.calls.flat()).toEqual([
+      expect.stringMatching(
+        /^exportStep: 3001 elementwise ops follow one on the other; .* Write the recurrence with scan\(\) or whileLoop\(\)$/,
+      ),
+    ]);
+  } finally {
+    warn.mockRestore();
+  }
 });
