@@ -94,11 +94,11 @@ test('what is wrong with a model is told at its line', async () => {
   await expect(bundlers.rollup(bundle)).rejects.toThrow(/src\/wrong\.ts:2:\d+ - .*\[2\].*\[3\]/s);
 });
 
-test('Vite serves an isolated page while developing, with types beside the model, and loads it again when the model changes', async () => {
+test('Vite serves an isolated page while developing, with types beside the model, and loads it again when the model changes, or is right again', async () => {
   const server = await createServer({
     root: user.folder,
     configFile: false,
-    logLevel: 'error',
+    logLevel: 'silent',
     server: { port: 0, host: 'localhost' },
     plugins: [plugin.vite()],
   });
@@ -118,6 +118,14 @@ test('Vite serves an isolated page while developing, with types beside the model
     await again;
     await page.waitForFunction(() => 'run' in globalThis);
     expect(await run(page)).toEqual(values.map(() => 0.25));
+
+    writeFileSync(join(user.folder, 'src/scale.ts'), 'export const scale: number = nowhere;\n');
+    const overlay = page.locator('vite-error-overlay');
+    await overlay.waitFor();
+    expect(await overlay.locator('.message-body').textContent()).toMatch(/src\/scale\.ts:1:\d+.*nowhere/);
+    writeFileSync(join(user.folder, 'src/scale.ts'), 'export const scale: number = 2;\n');
+    await page.waitForFunction(() => 'run' in globalThis);
+    expect(await run(page)).toEqual(values);
     await page.close();
   } finally {
     await server.close();

@@ -46,7 +46,12 @@ const factory: UnpluginFactory<PluginOptions | undefined, false> = (options = {}
       filter: { id: query },
       async handler(id) {
         const request = requestOf(id);
-        const built = await build(request.model);
+        // A model that cannot be built is built again when it, or the file that is to blame, has changed.
+        this.addWatchFile(request.model);
+        const built = await build(request.model).catch((error: Error & { readonly id?: string }) => {
+          if (error.id !== undefined) this.addWatchFile(error.id);
+          throw error;
+        });
         for (const file of built.sources) this.addWatchFile(file);
         const name = request.part ?? `${built.name}.js`;
         if (declared.has(request.model)) declareTypes(request.model, built);
