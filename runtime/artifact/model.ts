@@ -117,7 +117,11 @@ function begin({ description, opened, state, spare }: Loaded, index: number, arg
   const counters = [...state.counters];
   for (const { counter, to } of entry.advances) counters[counter] = evaluateHost(to, read);
   const slots = Float64Array.from(bound.slots, (slot) => ('number' in slot ? given.numbers[slot.number]! : evaluateHost(slot.host, read)));
-  const inputs = bound.inputs.map((i) => (i < 0 ? state.buffers[~i]! : hostBuffer(entry.inputs[i]!.dtype, given.arrays[i]!)));
+  const inputs = bound.inputs.map((i, k) => {
+    if (i < 0) return state.buffers[~i]!;
+    const array = given.arrays[i]!;
+    return hostBuffer(entry.inputs[i]!.dtype, bound.sharing.becomesState[k] ? array.slice() : array);
+  });
   const { program, execute } = bound.executable;
   const into = bound.outputs.map((i, k) => (i < 0 && program.outputs[k]!.alias === undefined ? takeSpare(spare, ~i) : undefined));
   return { entry, bound, inputs, outputs: execute(inputs, slots, into), counters };
@@ -141,22 +145,18 @@ function variantFor({ name }: Entry, variants: readonly Bound[], { sizes }: Argu
 }
 
 /** What the call wrote is the state from now on. */
-function commit({ state, spare }: Loaded, { bound, inputs, outputs, counters }: Begun): void {
+function commit({ state, spare }: Loaded, { bound, outputs, counters }: Begun): void {
+  counters.forEach((value, i) => {
+    state.counters[i] = value;
+  });
+  if (!bound.outputs.some((i) => i < 0)) return;
   const before = bound.outputs.map((i) => (i < 0 ? state.buffers[~i]! : undefined));
   bound.outputs.forEach((i, k) => {
-    if (i >= 0) return;
-    const buffer = outputs[k]!;
-    // An argument that became state must not change when its owner changes it.
-    state.buffers[~i] = bound.inputs.some((from, at) => from >= 0 && inputs[at] === buffer)
-      ? hostBuffer(buffer.dtype, copySync(buffer))
-      : buffer;
+    if (i < 0) state.buffers[~i] = outputs[k]!;
   });
   const kept = new Set(state.buffers);
   before.forEach((buffer, k) => {
     if (buffer !== undefined && !kept.has(buffer)) spare[~bound.outputs[k]!] = buffer;
-  });
-  counters.forEach((value, i) => {
-    state.counters[i] = value;
   });
 }
 
@@ -169,39 +169,36 @@ function callSync(m: Loaded, index: number, args: readonly unknown[]): unknown {
     });
   const begun = begin(m, index, args);
   commit(m, begun);
-  const results = resultsOf(m, begun).map(({ buffer, isOwn }) => (isOwn && buffer.host !== undefined ? buffer.host : copySync(buffer)));
-  giveBack(m, begun);
+  const results: TypedArray[] = [];
+  const { bound, outputs } = begun;
+  bound.outputs.forEach((i, k) => {
+    const buffer = outputs[k]!;
+    if (i >= 0) results[i] = bound.sharing.isOwn[k] && buffer.host !== undefined ? buffer.host : copySync(buffer);
+  });
+  giveBack(begun);
   return assemble(begun.entry.result, results);
 }
 
 async function callAwaited(m: Loaded, index: number, args: readonly unknown[]): Promise<unknown> {
   const begun = begin(m, index, args);
-  const wanted = resultsOf(m, begun);
-  const results = await Promise.all(wanted.map(({ buffer }) => copy(buffer)));
+  const { bound, outputs } = begun;
+  const results: TypedArray[] = [];
+  await Promise.all(
+    bound.outputs.map(async (i, k) => {
+      if (i >= 0) results[i] = await copy(outputs[k]!);
+    }),
+  );
   // Whether all went well is told when something is read, however small.
-  if (results.length === 0 && begun.outputs.length > 0) await copy(begun.outputs.reduce((a, b) => (b.length < a.length ? b : a)));
+  if (results.length === 0 && outputs.length > 0) await copy(outputs.reduce((a, b) => (b.length < a.length ? b : a)));
   commit(m, begun);
-  giveBack(m, begun);
+  giveBack(begun);
   return assemble(begun.entry.result, results);
 }
 
-/** The buffer of each result, by number; the first of several that share one may have its array, unless it is state or an argument. */
-function resultsOf({ state }: Loaded, { bound, inputs, outputs }: Begun): { readonly buffer: Buffer; readonly isOwn: boolean }[] {
-  const results: { readonly buffer: Buffer; readonly isOwn: boolean }[] = [];
-  const taken = new Set<Buffer>([...inputs, ...state.buffers]);
-  bound.outputs.forEach((i, k) => {
-    if (i < 0) return;
-    const buffer = outputs[k]!;
-    results[i] = { buffer, isOwn: !taken.has(buffer) };
-    taken.add(buffer);
-  });
-  return results;
-}
-
 /** Device memory of what nobody has any more: arguments and results. */
-function giveBack({ state, spare }: Loaded, { inputs, outputs }: Begun): void {
-  const kept = new Set([...state.buffers, ...spare]);
-  for (const buffer of [...inputs, ...outputs]) if (!kept.has(buffer)) release(buffer);
+function giveBack({ bound: { sharing, ...bound }, inputs, outputs }: Begun): void {
+  for (let k = 0; k < inputs.length; k++) if (bound.inputs[k]! >= 0 && !sharing.becomesState[k]) release(inputs[k]!);
+  for (let k = 0; k < outputs.length; k++) if (bound.outputs[k]! >= 0 && sharing.isOwn[k]) release(outputs[k]!);
 }
 
 function assemble(tree: ResultTree, results: readonly TypedArray[]): unknown {

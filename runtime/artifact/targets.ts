@@ -9,6 +9,7 @@ import { canShare, maximumPages, openMemory } from '../wasm/memory.ts';
 import { type OverArrays, routinesOver } from '../wasm/routines.ts';
 import { artifactVersion, type PackedProgram, type TargetData, unpackProgram, type Variant } from './description.ts';
 import { hashBytes, hashData } from './hash.ts';
+import { type Sharing, sharingOf } from './sharing.ts';
 
 export type TargetName = 'webgpu' | 'wasm' | 'js';
 /** `threads`: how many may share a step on wasm. `device`: a WebGPU device of the page's own. */
@@ -16,7 +17,7 @@ export type TargetOptions = { readonly threads?: number | undefined; readonly de
 
 /** Data of a target with its variants ready to run, in the same order. */
 export type Opened = { readonly target: TargetName; readonly isSync: boolean; readonly entries: readonly (readonly Bound[])[] };
-export type Bound = Variant & { readonly executable: Executable };
+export type Bound = Variant & { readonly executable: Executable; readonly sharing: Sharing };
 
 /** Loads and binds; undefined where the host does not have the target. */
 export type Target = { readonly name: TargetName; readonly open: (options: TargetOptions) => Promise<Opened | undefined> };
@@ -32,9 +33,11 @@ async function boundBy(target: TargetName, data: TargetData, binder: Binder): Pr
   if (hash !== hashData(data)) throw refuse(`the programs for ${target} do not have the hash that stands beside them`);
   let index = 0;
   try {
-    const bound = entries.map((variants) =>
-      Promise.all(variants.map(async (variant) => ({ ...variant, executable: await binder(unpackProgram(variant.program), index++) }))),
-    );
+    const boundVariant = async (variant: Variant): Promise<Bound> => {
+      const executable = await binder(unpackProgram(variant.program), index++);
+      return { ...variant, executable, sharing: sharingOf(executable.program, variant.inputs, variant.outputs) };
+    };
+    const bound = entries.map((variants) => Promise.all(variants.map(boundVariant)));
     return { target, isSync: target !== 'webgpu', entries: await Promise.all(bound) };
   } catch (cause) {
     throw cause instanceof FluxionError ? cause : refuse(`the programs for ${target} are damaged: ${String(cause)}`, cause);

@@ -259,6 +259,57 @@ describe('state', () => {
     expect(model.functions.read!()).toEqual(five);
   });
 
+  test('that was an argument, or another weight, is its own from then on', async () => {
+    const entry = trainer(4).entries[0] as BuiltEntry;
+    const swap: BuiltEntry = {
+      ...entry,
+      name: 'swap',
+      advances: [],
+      result: { kind: 'list', items: [0, 1].map((index) => ({ kind: 'tensor', index, dtype: 'f32', shape: [4] }) as const) },
+      variants: [
+        {
+          sizes: {},
+          programs: programs(
+            'graph @swap(%x: f32[4], %a: f32[4], %b: f32[4]) -> (%x, %a, %b, %b, %s: f32[4]) { %s: f32[4] = add(%a, %b) }',
+            {
+              inputs: [
+                { from: 'input', index: 0 },
+                { from: 'weight', key: 'a' },
+                { from: 'weight', key: 'b' },
+              ],
+              slots: [],
+              outputs: [
+                { to: 'weight', key: 'a' },
+                { to: 'weight', key: 'b' },
+                { to: 'weight', key: 'c' },
+                { to: 'result', index: 0 },
+                { to: 'result', index: 1 },
+              ],
+            },
+          ),
+        },
+      ],
+    };
+    const ones = (x: number): Float32Array => new Float32Array(4).fill(x);
+    const module = await imported(
+      modelOf(
+        [swap],
+        ['a', 'b', 'c'].map((key, i) => weight(key, [4], ones(i + 1), true)),
+      ),
+    );
+    for (const target of ['js', 'wasm']) {
+      const { functions, state } = await module.instantiate({ target });
+      for (let i = 0; i < 5; i++) {
+        const [a, b] = i === 0 ? [1, 2] : i === 1 ? [10, 1] : [10 * i, 10 * (i - 1)];
+        const x = ones(10 * (i + 1));
+        const results = functions.swap!(x) as Float32Array[];
+        expect(results).toEqual([ones(b!), ones(a! + b!)]);
+        for (const array of [x, ...results]) array.fill(99);
+        expect([...(await state())].map(([, { data }]) => data[0])).toEqual([10 * (i + 1), a, b]);
+      }
+    }
+  });
+
   test('stays as it was where a call fails', async () => {
     const text =
       'graph @g(%x: i64[2], %w: f32[4]) -> (%v: f32[4], %g: f32[2]) { %v: f32[4] = add(%w, %w) %g: f32[2] = gather(%v, %x) {axis: 0, mode: checked} }';
