@@ -123,7 +123,7 @@ export type WasmModule = {
   readonly sharedScratchBytes: number;
   readonly threadScratchBytes: number;
   /** What the status word of a run means, less 1: an index out of range, or a failure told in words. */
-  readonly failures: readonly { readonly op: string; readonly below?: number }[];
+  readonly failures: readonly { readonly op: string; readonly below?: number | 'open' }[];
 };
 
 /**
@@ -141,6 +141,8 @@ export const argumentBlock = {
   sharedScratch: 20,
   /** Of thread 0; the others' follow, `threadScratchBytes` apart. */
   threadScratch: 24,
+  /** What an index had to be below, where that is open. */
+  limit: 32,
   arrived: 64,
   generation: 128,
   pointers: 192,

@@ -11,7 +11,7 @@ const failing = (unit: Unit): FunctionRef =>
   });
 
 /** Reports a failure; what runs on may compute anything, but must not touch memory that is not its own. */
-export function fail({ unit, f, args }: Site, op: string, below: number | undefined, value: Node): void {
+export function fail({ unit, f, args }: Site, op: string, below: number | 'open' | undefined, value: Node): void {
   f.call(failing(unit), [args, f.i32(failureStatus(unit, op, below)), value]);
 }
 

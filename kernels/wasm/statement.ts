@@ -1,6 +1,7 @@
 // Statements of the loop IR as WebAssembly: loops, bindings, stores. In a vector loop each does its work for four elements.
 import { bytesPerElement, type DType } from '../../runtime/dtype.ts';
 import { InternalError } from '../../runtime/errors.ts';
+import { argumentBlock } from '../../runtime/program.ts';
 import type { Expr, Position, Product, ProductDType, Stmt, Transpose } from '../loop.ts';
 import type { Loop } from '../schedule/rewrite.ts';
 import { mostOf } from '../size.ts';
@@ -301,7 +302,13 @@ function check(s: Scope, { value, below, op }: Extract<Stmt, { kind: 'check' }>)
     const index = f.bind(scalarValue(s, value));
     const isBad = index.type === 'i64' ? f.op('i64.ge_u', index, f.op('i64.extend_i32_u', limit)) : f.op('i32.ge_u', index, limit);
     f.if(isBad, () => {
-      fail(s, op, mostOf(below), index.type === 'i64' ? f.op('f64.convert_i64_s', index) : f.op('f64.convert_i32_s', index));
+      if (typeof below !== 'number') f.store('f64.store', s.args, f.op('f64.convert_i32_s', limit), argumentBlock.limit);
+      fail(
+        s,
+        op,
+        typeof below === 'number' ? below : 'open',
+        index.type === 'i64' ? f.op('f64.convert_i64_s', index) : f.op('f64.convert_i32_s', index),
+      );
       f.return_();
     });
   };

@@ -3,7 +3,7 @@ import type { ModuleBuilder } from './binary.ts';
 import type { FunctionBuilder, FunctionRef, Node, Type } from './function.ts';
 
 /** A failure of a launch, as the runtime tells it: an index that is not below a bound, or a text. */
-export type Failure = { readonly op: string; readonly below?: number };
+export type Failure = { readonly op: string; readonly below?: number | 'open' };
 
 export type Unit = {
   readonly module: ModuleBuilder;
@@ -50,7 +50,7 @@ export function host(unit: Unit, name: string, params: readonly Type[], results:
 }
 
 /** What a run's status word says if this happened: 1 plus its index. */
-export function failureStatus(unit: Unit, op: string, below?: number): number {
+export function failureStatus(unit: Unit, op: string, below?: number | 'open'): number {
   const known = unit.failures.findIndex((x) => x.op === op && x.below === below);
   if (known >= 0) return known + 1;
   return unit.failures.push(below === undefined ? { op } : { op, below });

@@ -175,7 +175,8 @@ export function bindWasm(
     const status = linear.words[(at + argumentBlock.status) / 4]!;
     if (status === 0) return;
     const { op, below } = module!.failures[status - 1]!;
-    fail(op, below === undefined ? undefined : linear.doubles[(at + argumentBlock.value) / 8], below);
+    const limit = below === 'open' ? linear.doubles[(at + argumentBlock.limit) / 8] : below;
+    fail(op, limit === undefined ? undefined : linear.doubles[(at + argumentBlock.value) / 8], limit);
   }
 
   function execute(inputs: readonly Buffer[], slots: Float64Array, given: readonly (Buffer | undefined)[] = []): Buffer[] {

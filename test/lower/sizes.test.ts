@@ -114,3 +114,27 @@ describe('a program with an open size computes what closed ones do:', () => {
       [3, 8, 64],
     ));
 });
+
+describe('what is wrong with the arguments of a launch is told by its sizes:', () => {
+  const text = `graph @g(%0: f32[n,3], %1: i32[n,3]) -> (%2) { %2: f32[n,3] = gather(%0, %1) {axis: 0, mode: checked} }`;
+  test.each(targets)('an index beyond the open axis ($name)', (target) => {
+    const { run } = load(compileGraph(parse(text), target, { sizes: [{ name: 'n', min: 2, max }] }));
+    const index = new Int32Array(15);
+    index[7] = 5;
+    expect(() => run([new Float32Array(15), index], new Float64Array(0))).toThrow('index 5 is out of range for a dimension of 5 elements');
+    expect(run([new Float32Array(18), Int32Array.of(...index, 0, 0, 0)], new Float64Array(0))).toHaveLength(1);
+  });
+  test.each(targets)('sizes out of range, no whole ones, and inputs that do not agree ($name)', (target) => {
+    const { run } = load(compileGraph(parse(text), target, { sizes: [{ name: 'n', min: 2, max }] }));
+    const at = (x: number, y: number) => () => run([new Float32Array(x), new Int32Array(y)], new Float64Array(0));
+    expect(at(195, 195)).toThrow("main is for 2 to 64 of 'n', got 65");
+    expect(at(3, 3)).toThrow('got 1');
+    expect(at(10, 10)).toThrow('got 3.3333333333333335');
+    expect(at(12, 15)).toThrow('[4,3] has 12 elements, got 15');
+  });
+  test('a size that no input tells', () => {
+    const lone = parse('graph @g(%0: f32[3]) -> (%1) { %1: f32[n,3] = expand(%0) {shape: [n,3], at: [0]} }');
+    expect(() => compileGraph(lone, jsTarget, { sizes: [{ name: 'n', min: 2, max }] })).toThrow('no input tells what the size n is');
+  });
+  test('a size without bounds', () => expect(() => compileGraph(parse(text), jsTarget)).toThrow('the size n must be known here'));
+});
