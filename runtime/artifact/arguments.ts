@@ -92,19 +92,27 @@ function bindTensor(op: string, port: InputPort, given: unknown, sizes: Map<stri
 
 /** The shape that an array of so many elements must have, where no more than one open dimension is unknown. */
 function shapeOf(op: string, { name, shape }: InputPort, length: number, sizes: ReadonlyMap<string, number>): readonly number[] {
-  const unknown = new Set(shape.flatMap((dim) => (typeof dim === 'number' || sizes.has(dim.dim) ? [] : [dim.dim])));
-  if (unknown.size > 1)
-    throw new ShapeError(`the shape of ${name} [${dimsText(shape)}] does not follow from ${length} elements`, {
-      op,
-      fix: 'give { data, shape }',
-    });
-  const known = shape.map((dim) => (typeof dim === 'number' ? dim : sizes.get(dim.dim)));
-  const times = known.filter((size) => size === undefined).length;
-  const size = times === 0 ? 0 : Math.round((length / known.reduce<number>((n, s) => n * (s ?? 1), 1)) ** (1 / times));
-  const found = known.map((s) => s ?? size);
+  let known = 1;
+  let unknown: string | undefined;
+  let times = 0;
+  for (const dim of shape) {
+    const size = typeof dim === 'number' ? dim : sizes.get(dim.dim);
+    if (size !== undefined) known *= size;
+    else {
+      const { dim: called } = dim as Exclude<Dim, number>;
+      if (unknown !== undefined && unknown !== called)
+        throw new ShapeError(`the shape of ${name} [${dimsText(shape)}] does not follow from ${length} elements`, {
+          op,
+          fix: 'give { data, shape }',
+        });
+      unknown = called;
+      times++;
+    }
+  }
+  const size = times === 0 ? 1 : Math.round((length / known) ** (1 / times));
   // What does not divide evenly is told as a length, which is what the caller knows.
-  if (found.reduce((n, s) => n * s, 1) !== length) throw new ShapeError(`${name} is [${dimsText(shape)}], got ${length} elements`, { op });
-  return found;
+  if (known * size ** times !== length) throw new ShapeError(`${name} is [${dimsText(shape)}], got ${length} elements`, { op });
+  return shape.map((dim) => (typeof dim === 'number' ? dim : (sizes.get(dim.dim) ?? size)));
 }
 
 const dimsText = (shape: readonly Dim[]): string =>
