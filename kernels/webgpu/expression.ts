@@ -4,6 +4,7 @@ import { InternalError } from '../../runtime/errors.ts';
 import { literalValue } from '../literal.ts';
 import type { Condition, Expr, Position } from '../loop.ts';
 import { boundsOf, summandsOf } from '../position.ts';
+import type { ScalarName } from '../scalar.ts';
 import { type Code, infix, integer, invoke, prefix, primary } from './code.ts';
 import { load, storeOf } from './memory.ts';
 import { sizeOf } from './phases.ts';
@@ -86,9 +87,48 @@ function shortest(v: number): string {
   return String(v);
 }
 
-/** Reading out of range does no harm on this target, but failing does, and so does work in vain. */
+/** Nodes that are computed in vain rather than jumped over: compilers of shaders are slow with branches, and so are their processors. */
+const mostInVain = 12;
+/** Functions that are more work than a branch, or fail. */
+const dear: ReadonlySet<ScalarName> = new Set<ScalarName>([
+  'floorDiv',
+  'rem',
+  'fmod',
+  'pow',
+  'exp',
+  'log',
+  'sin',
+  'cos',
+  'tan',
+  'tanh',
+  'erf',
+  'threefry',
+]);
+
+/** How many nodes an expression has, if it does no harm where it is not wanted: reading out of range does none on this target, failing does. */
+function sizeInVain(x: Expr): number {
+  switch (x.kind) {
+    case 'literal':
+    case 'ref':
+    case 'slot':
+    case 'position':
+    case 'load':
+      return 1;
+    case 'cast':
+    case 'bitcast':
+      return 1 + sizeInVain(x.value);
+    case 'call':
+      return dear.has(x.fn) ? Number.POSITIVE_INFINITY : x.args.reduce((n, a) => n + sizeInVain(a), 1);
+    case 'choose':
+      return 1 + sizeInVain(x.then) + sizeInVain(x.else);
+    default:
+      return x satisfies never;
+  }
+}
+
 function choose(e: Scope, x: Extract<Expr, { kind: 'choose' }>): Code {
   const test = inBounds(e, x.when);
+  if (sizeInVain(x) <= mostInVain) return invoke('select', value(e, x.else), value(e, x.then), test);
   const id = declare(e, 'chosen');
   const branch = (result: Expr): void => {
     e.depth++;
@@ -109,7 +149,7 @@ function choose(e: Scope, x: Extract<Expr, { kind: 'choose' }>): Code {
 function inBounds(e: Scope, bounds: Condition): Code {
   let all: Code | undefined;
   const both = (test: Code): void => {
-    all = all === undefined ? test : infix(all, '&&', test);
+    all = all === undefined ? test : infix(all, '&', test);
   };
   for (const { at, below } of bounds) {
     const { low, high } = boundsOf(at, e.ranges);

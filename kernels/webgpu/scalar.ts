@@ -77,7 +77,8 @@ const never =
   };
 const noBits = never('bitwise functions take integers');
 
-const logical = { and: operator('&&'), or: operator('||'), not: one((x) => prefix('!', x)) };
+/** Both operands are computed: `&&` would be a branch, of which compilers of shaders make far too much. */
+const logical = { and: operator('&'), or: operator('|'), not: one((x) => prefix('!', x)) };
 
 /** A number is equal to itself unless it is NaN, which only its bits tell for certain. */
 const equality =
@@ -268,18 +269,18 @@ const bool: Integer = {
   ...logical,
   eq: operator('=='),
   ne: operator('!='),
-  lt: ([x, y]) => infix(prefix('!', x!), '&&', y!),
-  le: ([x, y]) => infix(prefix('!', x!), '||', y!),
+  lt: ([x, y]) => infix(prefix('!', x!), '&', y!),
+  le: ([x, y]) => infix(prefix('!', x!), '|', y!),
   bitAnd: operator('&'),
   bitOr: operator('|'),
   bitXor: operator('!='),
   bitNot: logical.not,
   // Integers of one bit.
-  shl: ([x, y]) => infix(x!, '&&', prefix('!', y!)),
-  shr: ([x, y]) => infix(x!, '&&', prefix('!', y!)),
+  shl: ([x, y]) => infix(x!, '&', prefix('!', y!)),
+  shr: ([x, y]) => infix(x!, '&', prefix('!', y!)),
   threefry: (args, asked) => infix(infix(helper('threefry')(args.map(numberOf), asked), '&', integer(1)), '==', integer(1)),
-  min: operator('&&'),
-  max: operator('||'),
+  min: operator('&'),
+  max: operator('|'),
   select,
   add: noArithmetic,
   sub: noArithmetic,

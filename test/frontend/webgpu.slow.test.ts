@@ -274,3 +274,19 @@ test('training goes on from the last state of the host after the device was lost
     expect(await train()).toBe(expected);
   }
 });
+
+test('a convolutional network has the gradients of the CPU', async () => {
+  const gradients = async (device: 'cpu' | 'webgpu'): Promise<number[]> => {
+    manualSeed(3);
+    const conv = new nn.Conv2d(1, 2, 3, { padding: 1 }).to(device);
+    const x = randn([2, 1, 8, 8]).to(device);
+    F.maxPool2d(F.relu(conv(x)), 2)
+      .square()
+      .sum()
+      .backward();
+    return [...((await conv.weight.grad!.data()) as Float32Array), ...((await conv.bias!.grad!.data()) as Float32Array)];
+  };
+  const expected = await gradients('cpu');
+  for (const [i, g] of (await gradients('webgpu')).entries())
+    expect(Math.abs(g - expected[i]!)).toBeLessThanOrEqual(1e-4 * Math.max(1, Math.abs(expected[i]!)));
+});
