@@ -325,12 +325,14 @@ class Layout:
         self.mesh = Mesh(np.asarray(jax.devices()[:n]).reshape(*axes.values()), tuple(axes))
         names = [a.role for a in step.inputs] + [a.name for a in step.state]
         for pattern, _ in rules:
-            demand(any(matches(pattern, name) for name in names), f'no argument is called {pattern}; there are {", ".join(sorted(set(a.role for a in step.inputs))[:8])}, ...')
+            roles = ', '.join(sorted({a.role for a in step.inputs})[:8])
+            demand(any(matches(pattern, name) for name in names), f'no argument is called {pattern}; there are {roles}, ...')
         for a in step.inputs:
             self.spec(a)
 
     def spec(self, a):
-        places = next((places for pattern, places in self.rules if matches(pattern, a.role) or (a.kind != 'batch' and matches(pattern, a.name))), None)
+        applies = lambda pattern: matches(pattern, a.role) or (a.kind != 'batch' and matches(pattern, a.name))
+        places = next((places for pattern, places in self.rules if applies(pattern)), None)
         if places is None:
             places = ('data',) if a.kind == 'batch' and 'data' in self.axes and len(a.shape) > 0 else ()
         places = tuple(p or None for p in places)
@@ -373,10 +375,13 @@ class Rows:
         self.arrays, self.shuffle, self.orders = arrays, shuffle, {}
         for a in batch:
             rows = arrays[a.name]
-            demand(rows.shape[1:] == a.shape[1:] and rows.dtype == a.dtype, f'{a.name}: the step wants rows of {a.dtype}{list(a.shape[1:])}, the data have {rows.dtype}{list(rows.shape[1:])}')
+            demand(rows.shape[1:] == a.shape[1:] and rows.dtype == a.dtype,
+                   f'{a.name}: the step wants rows of {a.dtype}{list(a.shape[1:])}, the data have {rows.dtype}{list(rows.shape[1:])}')
             demand(len(rows) >= a.shape[0], f'{a.name}: a batch takes {a.shape[0]} rows, the data have {len(rows)}')
         self.counts = {a.name: len(arrays[a.name]) // a.shape[0] for a in batch}
-        demand(len({len(arrays[a.name]) for a in batch}) <= 1, f'the data have different numbers of rows: {", ".join(f"{a.name} {len(arrays[a.name])}" for a in batch)}')
+        lengths = {a.name: len(arrays[a.name]) for a in batch}
+        demand(len(set(lengths.values())) <= 1,
+               f'the data have different numbers of rows: {", ".join(f"{name} {n}" for name, n in lengths.items())}')
 
     def read(self, step, a, index):
         size, count = a.shape[0], self.counts[a.name]
@@ -386,7 +391,8 @@ class Rows:
             return rows[lo:lo + size][index]
         if epoch not in self.orders:
             self.orders = {epoch: np.random.default_rng([self.shuffle, epoch]).permutation(len(rows))}
-        return rows[np.sort(self.orders[epoch][lo:lo + size][index[0]])] [(slice(None), *index[1:])]
+        # In the order of the file, the same for every argument and layout, so that rows stay together.
+        return rows[np.sort(self.orders[epoch][lo:lo + size])[index[0]]][(slice(None), *index[1:])]
 
 
 class Stream:
@@ -404,7 +410,8 @@ class Stream:
         got = self.known[key]
         demand(a.name in got, f'the function for data gives no "{a.name}"')
         rows = np.asarray(got[a.name], a.dtype)
-        demand(rows.shape == (hi - lo, *a.shape[1:]), f'{a.name}: the function for data gave {list(rows.shape)}, {[hi - lo, *a.shape[1:]]} were wanted')
+        wanted = (hi - lo, *a.shape[1:])
+        demand(rows.shape == wanted, f'{a.name}: the function for data gave {list(rows.shape)}, {list(wanted)} were wanted')
         return rows[(slice(None), *index[1:])]
 
 
@@ -459,7 +466,8 @@ def starting_state(options, step):
     for a in step.state:
         demand(a.role in arrays, f'{path}: no tensor "{a.role}"')
         got = arrays[a.role]
-        demand(got.shape == a.shape and got.dtype == a.dtype, f'{path}: {a.role}: the step wants {a.text()}, the file has {got.dtype}{list(got.shape)}')
+        demand(got.shape == a.shape and got.dtype == a.dtype,
+               f'{path}: {a.role}: the step wants {a.text()}, the file has {got.dtype}{list(got.shape)}')
     return arrays, metadata, path
 
 
@@ -510,7 +518,8 @@ def explained(compiled, layout):
     memory = compiled.memory_analysis()
     print(f'mesh {shown(layout.axes)}: collectives per step: {found}')
     if memory is not None:
-        print(f'per device: {memory.argument_size_in_bytes} bytes of arguments, {memory.temp_size_in_bytes} of temporaries, {memory.alias_size_in_bytes} updated in place')
+        print(f'per device: {memory.argument_size_in_bytes} bytes of arguments, {memory.temp_size_in_bytes} of temporaries, '
+              f'{memory.alias_size_in_bytes} updated in place')
 
 
 def train(options):
@@ -538,7 +547,8 @@ def train(options):
     if first:
         for stale in glob.glob(os.path.join(options.out, '*.safetensors.*.tmp')):
             os.remove(stale)
-        print(f'{math.prod(axes.values())} devices, mesh {shown(axes)}, {jax.process_count()} process{"es" if jax.process_count() > 1 else ""}; from {start} at step {done}', flush=True)
+        processes = f'{jax.process_count()} process{"es" if jax.process_count() > 1 else ""}'
+        print(f'{math.prod(axes.values())} devices, mesh {shown(axes)}, {processes}; from {start} at step {done}', flush=True)
 
     moving = {a.role for a in step.moving}
     results_of = [o.role for o in step.outputs if o.role not in moving]
@@ -604,11 +614,13 @@ def arguments(argv):
     p = argparse.ArgumentParser(prog='run.py', description='Trains with a Fluxion step on JAX/XLA.')
     p.add_argument('step', nargs='?', default=os.path.join(here, 'step.mlir'), help='the step; beside this file unless given')
     p.add_argument('--state', default=os.path.join(here, 'init.safetensors'), help='what training starts from')
-    p.add_argument('--data', action='append', default=[], metavar='FILE', help='rows: a safetensors file, NAME=FILE.npy for each, or FILE.py:next_batch')
+    p.add_argument('--data', action='append', default=[], metavar='FILE',
+                   help='rows: a safetensors file, NAME=FILE.npy for each, or FILE.py:next_batch')
     p.add_argument('--steps', type=int, default=100, help='the step at which training ends, counted from the export')
     p.add_argument('--mesh', help='axes of devices: data=4,model=2')
     p.add_argument('--shard', action='append', default=[], metavar='NAME=axis,axis', help='how tensors of that name are cut; * stands for anything')
-    p.add_argument('--lr', action='append', default=[], help='learning rate: a number, an expression of `step`, or FILE.py:function; NAME=... for one of several')
+    p.add_argument('--lr', action='append', default=[],
+                   help='learning rate: a number, an expression of `step`, or FILE.py:function; NAME=... for one of several')
     p.add_argument('--shuffle', type=int, metavar='SEED', help='take rows in another order each epoch')
     p.add_argument('--steps-per-launch', type=int, default=1)
     p.add_argument('--log-every', type=int, default=10)
