@@ -151,6 +151,7 @@ function describe(
     structure: structureOf(stretch, targetOf(currentInterval().place ?? placeNow())),
     roots: computed.map((v) => valueId(position.get(v.node)!, v.index)),
     leaves,
+    shapes: stretch.leaves.map((v) => avalOf(v).shape as readonly number[]),
     outputs: outputs.map((t) => ({ dtype: t.element, shape: t.shape })),
     inputs: owners.map((t, i) => ({
       of: ownerOf(r, t),
@@ -184,7 +185,7 @@ export function residualsFor(walk: Walk, backward: Backward): Residuals {
 
 /** The function that stands for one call in the graph of gradients. */
 export function functionOf(backward: Backward, residuals: Residuals, found: readonly Tensor[]): GradFn {
-  const { structure, roots, leaves, outputs, inputs, spent } = backward;
+  const { structure, roots, leaves, shapes, outputs, inputs, spent } = backward;
   const fn = new GradFn(
     'CompiledFunctionBackward',
     inputs.map(({ of }) => edgeOf(tensorOf(of, found))),
@@ -238,8 +239,8 @@ export function functionOf(backward: Backward, residuals: Residuals, found: read
     },
     saved: () =>
       (saved ?? []).flatMap((buffer, i) => {
-        const { dtype, shape } = avalOf(structure.leaves[i]!.values[0]!);
-        return typeof buffer === 'object' ? [newTensor(storageOf(leafOfBuffer(buffer, { dtype, shape })))] : [];
+        const { dtype } = avalOf(structure.leaves[i]!.values[0]!);
+        return typeof buffer === 'object' ? [newTensor(storageOf(leafOfBuffer(buffer, { dtype, shape: shapes[i]! })))] : [];
       }),
   };
   return fn;

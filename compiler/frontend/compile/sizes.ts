@@ -3,6 +3,7 @@
 import type { Misfit } from '../../ir/generalise.ts';
 import { misfitOf, openLike } from '../../jit/open.ts';
 import type { Structure } from '../../jit/structure.ts';
+import { sameRest } from '../pytree.ts';
 import type { Tensor } from '../tensor.ts';
 import { type AtSize, lineThrough } from './line.ts';
 import type { ArgumentGuard, Finish, Segment, Specialisation } from './tree.ts';
@@ -40,28 +41,41 @@ const factsOf = ({ arguments: guards, rest, root }: Specialisation, finish: Fini
   finish,
 });
 
-/** The specialisation of one segment among these that differs least; `made` is what a call of now would be recorded for. */
+/** A specialisation of one segment from which the call of now, for which `made` would be recorded, differs in a size alone. */
 export function alike(specialisations: readonly Specialisation[], made: Omit<Specialisation, 'root'>): Like | undefined {
   for (const first of specialisations) {
     if (first.open !== undefined || first.root.end.kind !== 'finish' || first.root.structure === undefined) continue;
     if (first.target !== made.target || first.gradMode !== made.gradMode || first.inference !== made.inference) continue;
+    if (!sameRest(first.rest, made.rest)) continue;
     const found = varying(first.arguments, made.arguments);
-    if (found !== undefined) return { first, ...found };
+    const open = first.opened?.open;
+    // One dimension of each is open; another may be that of another specialisation.
+    const isOther = open !== undefined && (open.argument !== found?.argument || open.axis !== found.axis);
+    if (found !== undefined && !isOther) return { first, ...found };
   }
   return undefined;
 }
 
-/** The smallest extent in which arguments differ. Sizes of 0 and 1 are special: shapes mean something else there. */
+/**
+ * The smallest extent in which arguments differ, if all others in which they do are multiples of it: else several sizes vary on their own. Sizes
+ * of 0 and 1 are special: shapes mean something else there.
+ */
 function varying(before: readonly ArgumentGuard[], now: readonly ArgumentGuard[]): Omit<Like, 'first'> | undefined {
   let found: Omit<Like, 'first'> | undefined;
+  const pairs: (readonly [number, number])[] = [];
   if (before.length !== now.length) return undefined;
   for (const [argument, { shape }] of before.entries()) {
     const other = now[argument]!.shape;
     if (shape.length !== other.length) return undefined;
-    for (const [axis, size] of shape.entries())
-      if (size !== other[axis] && (found === undefined || size < found.sizes[0])) found = { argument, axis, sizes: [size, other[axis]!] };
+    for (const [axis, size] of shape.entries()) {
+      if (size === other[axis]) continue;
+      pairs.push([size, other[axis]!]);
+      if (found === undefined || size < found.sizes[0]) found = { argument, axis, sizes: [size, other[axis]!] };
+    }
   }
-  return found === undefined || Math.min(...found.sizes) < 2 ? undefined : found;
+  if (found === undefined || Math.min(...found.sizes) < 2) return undefined;
+  const [from, to] = found.sizes;
+  return pairs.every(([a, c]) => a % from === 0 && a / from === c / to) ? found : undefined;
 }
 
 /** Has the structure of a call that is being recorded run by a Program for all sizes, if it is like the one before in all but the size. */

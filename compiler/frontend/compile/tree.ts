@@ -124,6 +124,7 @@ export type Backward = {
   readonly roots: readonly ValueId[];
   /** By leaf of the structure; a number stands for the gradient of that output. */
   readonly leaves: readonly (Source | number)[];
+  readonly shapes: readonly (readonly number[])[];
   readonly outputs: readonly Aval[];
   /** Outputs that the call itself went backward from, without keeping the graph. */
   readonly spent: ReadonlySet<number>;

@@ -180,6 +180,31 @@ describe.each(['js', 'wasm'] as const)('on %s', (device) => {
     expect(f.traces()).toBe(3);
   });
 
+  test('two dimensions that vary on their own', () => {
+    const plain = (x: Tensor): Tensor => x.softmax(1).mul(x);
+    const f = compile(plain);
+    const shapes = [
+      [8, 10],
+      [4, 6],
+      [4, 10],
+      [8, 6],
+      [5, 10],
+      [5, 6],
+      [8, 10],
+      [5, 10],
+      [5, 6],
+      [4, 6],
+      [4, 10],
+      [8, 6],
+    ] as const;
+    for (const [n, m] of shapes) {
+      const x = randn([n, m]);
+      close(f(x), plain(x));
+    }
+    expect(f.traces()).toBe(6);
+    expect(f.explain().specialisations.length).toBe(4);
+  });
+
   test('dynamic: false makes a Program for each size', () => {
     const plain = (x: Tensor): Tensor => x.mul(2);
     const f = compile(plain, { dynamic: false });
