@@ -1,5 +1,6 @@
 // aot(fn, { inputs }): declares a function that the build step compiles ahead of time. Called without a build it is compile(fn) with checks.
 import { ArgumentError, DTypeError, ShapeError } from '../../runtime/errors.ts';
+import { demandOptions, kindOf } from './arguments.ts';
 import { type Compiled, compile } from './compile.ts';
 import { type DTypeName, elementOf } from './dtypes.ts';
 import { isTensor } from './pytree.ts';
@@ -43,13 +44,15 @@ const specs = new WeakSet<object>();
 const isSpec = (s: InputSpec): s is TensorSpec => typeof s === 'object' && specs.has(s);
 
 /** Describes a tensor: `spec([dim('batch', 1, 64), 784])`, of float32 unless told otherwise. Throws ShapeError for what is no shape. */
-export function spec(shape: readonly (number | OpenDim)[], { dtype = 'float32' }: { readonly dtype?: DTypeName } = {}): TensorSpec {
+export function spec(shape: readonly (number | OpenDim)[], options: { readonly dtype?: DTypeName } = {}): TensorSpec {
+  demandOptions('spec', options, ['dtype']);
+  const { dtype = 'float32' } = options;
   elementOf(dtype, 'spec');
   if (!Array.isArray(shape))
     throw new ShapeError(`a shape is a list of sizes, not ${typeof shape}`, { op: 'spec', fix: 'write spec([1, 784])' });
   for (const d of shape as readonly (number | OpenDim)[])
     if (!(typeof d === 'number' ? isSize(d) : typeof d === 'object' && d !== null && openDims.has(d)))
-      throw new ShapeError(`${JSON.stringify(d) ?? String(d)} is no size`, {
+      throw new ShapeError(`${typeof d === 'number' ? d : kindOf(d)} is no size`, {
         op: 'spec',
         fix: "use whole numbers, and dim('name', min, max) where it is open",
       });
@@ -59,6 +62,7 @@ export function spec(shape: readonly (number | OpenDim)[], { dtype = 'float32' }
 }
 
 const openDims = new WeakSet<object>();
+const sizeText = (n: unknown): string => (typeof n === 'number' ? String(n) : kindOf(n));
 const isSize = (n: unknown): n is number => Number.isSafeInteger(n) && (n as number) >= 0;
 
 /**
@@ -72,13 +76,13 @@ export function dim(name: string, range: number | { readonly sizes: readonly num
     throw new ArgumentError('a dimension has a name', { op: 'dim', fix: "write dim('batch', 1, 64)" });
   let made: OpenDim;
   if (typeof range === 'object' && range !== null) {
-    const sizes = [...new Set(range.sizes)].sort((a, b) => a - b);
-    if (sizes.length === 0 || !sizes.every(isSize))
-      throw new ArgumentError(`sizes of '${name}' are whole numbers, at least one`, { op: 'dim' });
+    demandOptions('dim', range, ['sizes']);
+    const sizes = Array.isArray(range.sizes) && range.sizes.every(isSize) ? [...new Set(range.sizes)].sort((a, b) => a - b) : [];
+    if (sizes.length === 0) throw new ArgumentError(`sizes of '${name}' are whole numbers, at least one`, { op: 'dim' });
     made = { name, sizes };
   } else {
     if (!isSize(range) || !isSize(max) || range > max)
-      throw new ArgumentError(`'${name}' has no range from ${String(range)} to ${String(max)}`, {
+      throw new ArgumentError(`'${name}' has no range from ${sizeText(range)} to ${sizeText(max)}`, {
         op: 'dim',
         fix: "write dim('batch', 1, 64)",
       });
@@ -101,18 +105,16 @@ export function aot<A extends readonly unknown[], R>(fn: (...args: A) => R, opti
   const fix = 'write { inputs: { image: spec([1, 28, 28]) } }';
   if (typeof options?.inputs !== 'object' || options.inputs === null)
     throw new ArgumentError('there are no shapes to build for', { op, fix });
+  demandOptions(op, options, ['inputs', 'targets', 'weights']);
   const inputs = Object.entries(options.inputs).map(([name, given]) => ({ name, spec: given }));
   for (const input of inputs) demandSpec(input.name, input.spec, fix);
   demandOneMeaning(inputs);
   if (inputs.length < fn.length)
     throw new ArgumentError(`the function takes ${fn.length} arguments, of which ${inputs.length} are described`, { op, fix });
   const { targets, weights } = options;
-  const stranger = targets?.find((t) => !targetNames.includes(t));
-  if (stranger !== undefined || targets?.length === 0)
-    throw new ArgumentError(stranger === undefined ? 'there are no targets to build for' : `there is no target '${stranger}'`, {
-      op,
-      fix: `use ${targetNames.join(', ')}`,
-    });
+  if (targets !== undefined) demandTargets(targets);
+  if (weights !== undefined && typeof weights !== 'string')
+    throw new ArgumentError(`weights is the path of a file, but it is ${kindOf(weights)}`, { op });
   const compiled = compile(fn);
   const checked = (...args: A): R => {
     demandArguments(inputs, args);
@@ -121,6 +123,14 @@ export function aot<A extends readonly unknown[], R>(fn: (...args: A) => R, opti
   const declared = Object.assign(checked, { traces: compiled.traces, explain: compiled.explain });
   declarations.set(declared, { fn: fn as Declaration['fn'], inputs, targets: targets && [...new Set(targets)], weights });
   return declared;
+}
+
+function demandTargets(targets: readonly unknown[]): void {
+  const facts = { op: 'aot', fix: `use ${targetNames.join(', ')}` };
+  if (!Array.isArray(targets) || targets.length === 0) throw new ArgumentError('there are no targets to build for', facts);
+  for (const t of targets as readonly unknown[])
+    if (!targetNames.some((name) => name === t))
+      throw new ArgumentError(`there is no target ${typeof t === 'string' ? `'${t}'` : `that is ${kindOf(t)}`}`, facts);
 }
 
 /** What lies at a place of a specification, with its path: `batch.image`. */

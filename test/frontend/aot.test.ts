@@ -53,6 +53,22 @@ describe('a declared function', () => {
       () => aot((x: Tensor) => x, { inputs: { x: spec([1]) }, targets: ['cuda' as never] }),
       "there is no target 'cuda'",
     ],
+    [
+      'targets that are no list',
+      () => aot((x: Tensor) => x, { inputs: { x: spec([1]) }, targets: 3 as never }),
+      'there are no targets to build for',
+    ],
+    [
+      'weights that are no path',
+      () => aot((x: Tensor) => x, { inputs: { x: spec([1]) }, weights: 3 as never }),
+      'weights is the path of a file, but it is a number',
+    ],
+    ['a misspelt option', () => aot((x: Tensor) => x, { inputs: { x: spec([1]) }, target: ['js'] } as never), "has no option 'target'"],
+    ['a misspelt option of a tensor', () => spec([1], { type: 'int64' } as never), "has no option 'type'"],
+    ['no options of a tensor', () => spec([1], null as never), 'options must be an object, but they are null'],
+    ['what is no size', () => spec([Symbol('n') as never]), 'a symbol is no size'],
+    ['sizes that are no list', () => dim('n', { sizes: 3 as never }), "sizes of 'n' are whole numbers"],
+    ['half a range', () => dim('n', 1, undefined as never), "'n' has no range from 1 to missing"],
     ['a fraction of a row', () => spec([1.5]), '1.5 is no size'],
     ['an empty range', () => dim('n', 4, 2), "'n' has no range from 4 to 2"],
     [
