@@ -4,7 +4,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
+import { main } from '../../compiler/cli/main.ts';
 import { readSafetensors } from '../../runtime/safetensors.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -42,10 +43,17 @@ test('mistakes are one line and exit code 2', async () => {
     [['export', file, '--out', out], 'has nothing to export; let it call'],
     [['import', file], 'safetensors'],
   ];
-  for (const [args, message] of cases) {
-    const { code, output } = await fluxion(...args);
-    expect([code, output.trim().split('\n').length], message).toEqual([2, 1]);
-    expect(output).toContain(message);
+  const argv = process.argv;
+  const said = vi.spyOn(console, 'error').mockImplementation(() => {});
+  try {
+    for (const [args, message] of cases) {
+      said.mockClear();
+      expect(await main(args), message).toBe(2);
+      expect(said.mock.calls).toEqual([[expect.stringContaining(message)]]);
+    }
+  } finally {
+    said.mockRestore();
+    process.argv = argv;
   }
   expect(existsSync(out)).toBe(false);
 });
