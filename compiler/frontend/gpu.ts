@@ -1,4 +1,5 @@
 // Tensors as part of a program that uses WebGPU itself: its buffers as tensors, tensors as its buffers, what tensors take, and a lost device.
+
 import { emptyBuffer } from '../../runtime/buffer.ts';
 import { bytesPerElement } from '../../runtime/dtype.ts';
 import { ArgumentError, DeviceError, DTypeError } from '../../runtime/errors.ts';
@@ -6,6 +7,7 @@ import { performed } from '../../runtime/webgpu/jobs.ts';
 import { adopt, inputMemory } from '../../runtime/webgpu/memory.ts';
 import { usage } from '../../runtime/webgpu/state.ts';
 import { reopenWebGpu, webgpuMachine } from '../jit/gpu.ts';
+import { demandTensors } from './arguments.ts';
 import { realise } from './boundary.ts';
 import { checkedShape } from './creation.ts';
 import { targetOf } from './device.ts';
@@ -43,6 +45,7 @@ export function fromGPUBuffer(memory: GPUBuffer, shape: readonly number[], optio
  * submitted from then on find them there. It is to be read only, and stays valid as long as the tensor is held, not disposed, and not written to.
  */
 export async function gpuBuffer(t: Tensor): Promise<GPUBuffer> {
+  demandTensors('gpuBuffer', t);
   if (placeOfTensor(t) !== 'webgpu')
     throw new DeviceError('the tensor is on the CPU', { op: 'gpuBuffer', fix: "move it with to('webgpu') first" });
   const m = webgpuMachine();

@@ -353,7 +353,7 @@ describe('any call with any arguments', () => {
   ]);
   const pool: readonly unknown[] = [
     undefined,
-    'x',
+    'no such folder/x',
     {},
     NaN,
     -7,

@@ -2,6 +2,7 @@
 import { ArgumentError } from '../../../runtime/errors.ts';
 import { type Mesh, placementOf } from '../../ops/composite/constrain.ts';
 import { composite } from '../../ops/composite/table.ts';
+import { demandTensors } from '../arguments.ts';
 import { apply } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 
@@ -11,6 +12,10 @@ import type { Tensor } from '../tensor.ts';
  */
 export function constrain(x: Tensor, mesh: Mesh, axes: readonly (string | null)[]): Tensor {
   const op = 'constrain';
+  demandTensors(op, x);
+  if (!Array.isArray(mesh?.axes)) throw new ArgumentError('expected a mesh', { op, fix: 'make one with mesh() of fluxion/scale' });
+  if (!Array.isArray(axes))
+    throw new ArgumentError('expected a list of axes', { op, fix: 'name one of the mesh for each dimension, or null' });
   const names = mesh.axes.map(([name]) => name);
   if (axes.length !== x.shape.length)
     throw new ArgumentError(`${axes.length} axes are placed, the tensor has ${x.shape.length}`, { op, fix: 'name one for each, or null' });

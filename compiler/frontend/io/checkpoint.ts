@@ -1,6 +1,8 @@
 // Checkpoints: everything that training goes on from, in one safetensors file, so that a resumed run computes the bits of one that never stopped.
+
 import { FormatError, KeyError } from '../../../runtime/errors.ts';
 import { storedOf, writeSafetensors } from '../../../runtime/safetensors.ts';
+import { demandOptions } from '../arguments.ts';
 import type { Module } from '../nn/module.ts';
 import type { StateDict } from '../nn/stateDict.ts';
 import type { OptimizerStateDict } from '../optim/optimizer.ts';
@@ -40,6 +42,7 @@ const key = {
 
 /** The bytes of a checkpoint of the state at this moment. */
 export async function encodeCheckpoint(training: Training & Progress): Promise<Uint8Array> {
+  demandOptions('saveCheckpoint', training, ['model', 'optimizer', 'scheduler', 'step', 'extra']);
   const { model, optimizer, scheduler, step, extra } = training;
   const tensors: [string, Tensor][] = [];
   const texts: [string, string][] = [['format', format]];

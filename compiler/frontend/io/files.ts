@@ -12,7 +12,11 @@ function nodeFs(op: string) {
   throw new ArgumentError('there are no files here', { op, fix: 'pass bytes: await (await fetch(url)).arrayBuffer()' });
 }
 
-const pathOf = (place: string | URL): string => (typeof place === 'string' ? place : builtin()!('node:url').fileURLToPath(place));
+function pathOf(op: string, place: string | URL): string {
+  if (typeof place === 'string') return place;
+  if (!(place instanceof URL)) throw new ArgumentError('expected a path or a URL of a file', { op });
+  return builtin()!('node:url').fileURLToPath(place);
+}
 
 /** The same bytes as a Uint8Array and nothing more: parts of a Node Buffer, which is one too, are no copies. */
 export const plainBytes = ({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array => new Uint8Array(buffer, byteOffset, byteLength);
@@ -39,7 +43,7 @@ export async function openSource(op: string, source: Source): Promise<Parts> {
 
 async function openFile(op: string, place: string | URL): Promise<Parts> {
   const { open } = nodeFs(op).promises;
-  const path = pathOf(place);
+  const path = pathOf(op, place);
   try {
     const file = await open(path, 'r');
     const stat = await file.stat();
@@ -81,7 +85,7 @@ export async function readAll(op: string, source: Source): Promise<Uint8Array> {
  */
 export async function writeFile(op: string, place: string | URL, bytes: Uint8Array): Promise<void> {
   const fs = nodeFs(op);
-  const path = builtin()!('node:path').resolve(pathOf(place));
+  const path = builtin()!('node:path').resolve(pathOf(op, place));
   const folder = builtin()!('node:path').dirname(path);
   const aside = `${path}.${process.pid}.${writes++}${asideSuffix}`;
   try {

@@ -20,7 +20,10 @@ export function entriesOf(op: string, named: Named): readonly (readonly [string,
   if (typeof named !== 'object' || named === null || isTensor(named))
     throw new ArgumentError('expected tensors by name', { op, fix: 'pass model.stateDict(), a record or a Map' });
   const entries = Symbol.iterator in named ? [...(named as Iterable<readonly [string, Tensor]>)] : Object.entries(named);
-  for (const [name, t] of entries) if (!isTensor(t)) throw new ArgumentError(`'${name}' is no tensor`, { op });
+  for (const entry of entries) {
+    if (!Array.isArray(entry)) throw new ArgumentError('expected pairs of a name and a tensor', { op });
+    if (!isTensor(entry[1])) throw new ArgumentError(`'${entry[0]}' is no tensor`, { op });
+  }
   return entries;
 }
 
