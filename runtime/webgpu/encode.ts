@@ -6,7 +6,7 @@ import { gateBinding } from './gates.ts';
 import { mapped } from './memory.ts';
 import type { Storage } from './places.ts';
 import { isHostCall, type Op, type Plan, type Turn } from './plan.ts';
-import type { Resources } from './resources.ts';
+import type { PlainDispatch, Resources } from './resources.ts';
 import { type Machine, newBuffer, usage } from './state.ts';
 import { type Clock, type Stopwatch, startWatch } from './timestamps.ts';
 
@@ -54,6 +54,7 @@ export function record(
   if (slots !== undefined) m.device.queue.writeBuffer(own.slots, 0, slots);
   const key = keyOf(memories);
   const known = own.groups.get(key);
+  if (known !== undefined && own.dispatches !== undefined && clock === undefined) return replay(m, program, own.dispatches, known);
   const watch = clock === undefined ? undefined : startWatch(m, clock, plan.ops.length);
   const r: Recorder = {
     m,
@@ -70,6 +71,7 @@ export function record(
   const finish = (): void => {
     submit(r);
     if (known !== undefined) return;
+    own.dispatches ??= plainDispatches(program, plan, own);
     if (own.groups.size >= mostSets) own.groups.delete(own.groups.keys().next().value!);
     own.groups.set(key, r.groups);
   };
@@ -83,6 +85,36 @@ export function record(
     }
     finish();
   })();
+}
+
+/** Says again what was said before, over the same buffers. */
+function replay({ device }: Machine, { name }: Program, dispatches: readonly PlainDispatch[], groups: readonly GPUBindGroup[]): void {
+  const encoder = device.createCommandEncoder({ label: name });
+  const pass = encoder.beginComputePass({ label: name });
+  let next = 0;
+  let current: GPUComputePipeline | undefined;
+  for (const { pipeline, x, y, bound } of dispatches) {
+    if (pipeline !== current) pass.setPipeline(pipeline);
+    current = pipeline;
+    if (bound) pass.setBindGroup(0, groups[next++]!);
+    pass.dispatchWorkgroups(x, y);
+  }
+  pass.end();
+  device.queue.submit([encoder.finish()]);
+}
+
+/** Undefined where gates or the host have a say. */
+function plainDispatches(program: Program, { ops }: Plan, own: Resources): readonly PlainDispatch[] | undefined {
+  const dispatches: PlainDispatch[] = [];
+  for (const op of ops) {
+    if (op.kind !== 'launch') return undefined;
+    for (const [k, entry] of program.shaders!.modules[op.turn.shader]!.entries.entries()) {
+      if (isHostCall(entry)) return undefined;
+      const [x, y] = entry.groups;
+      dispatches.push({ pipeline: own.entries[op.turn.shader]![k]!.made!, x, y, bound: entry.bindings.length > 0 });
+    }
+  }
+  return dispatches;
 }
 
 const numbers = new WeakMap<GPUBuffer, number>();

@@ -16,6 +16,9 @@ export type Gates = {
   readonly groups: GPUBuffer;
 };
 
+/** `bound`: whether it has a bind group, the next one in order. */
+export type PlainDispatch = { readonly pipeline: GPUComputePipeline; readonly x: number; readonly y: number; readonly bound: boolean };
+
 export type Resources = {
   readonly generation: number;
   /** Of each module, for each of its entries; undefined for what the host does. */
@@ -28,6 +31,8 @@ export type Resources = {
   readonly gates: Gates | undefined;
   /** Bind groups of all dispatches, in order, by the buffers that they bind. */
   readonly groups: Map<string, readonly GPUBindGroup[]>;
+  /** The dispatches of a run that looks at nothing on its way: with the bind groups, all that a run has to say. */
+  dispatches: readonly PlainDispatch[] | undefined;
 };
 
 export function resourcesOf(m: Machine, program: Program, plan: Plan): Resources {
@@ -53,6 +58,7 @@ export function resourcesOf(m: Machine, program: Program, plan: Plan): Resources
     constants,
     gates,
     groups: new Map(),
+    dispatches: undefined,
   };
 }
 
