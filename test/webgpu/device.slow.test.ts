@@ -24,7 +24,7 @@ import {
 import { afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { type DeviceName, getDefaultDevice } from '../../compiler/frontend/device.ts';
 import { webgpuMachine } from '../../compiler/jit/gpu.ts';
-import { initWebGpu } from '../webgpu/adapter.ts';
+import { initWebGpu } from './adapter.ts';
 
 let before: DeviceName;
 beforeAll(async () => {
@@ -198,10 +198,10 @@ test('what tensors have on the device is listed with the ops and lines that made
   const x = ones([1000]).to('webgpu');
   const kept = [1, 2, 3].map((k) => x.mul(k));
   for (const t of kept) await t.item().catch(() => t.data());
-  const holder = gpuMemory().holders.find(({ what }) => what.includes('f32[1000] of mul webgpu.slow.test.ts'));
+  const holder = gpuMemory().holders.find(({ what }) => what.includes('f32[1000] of mul device.slow.test.ts'));
   expect(holder).toMatchObject({ count: 3, bytes: 12_000 });
   for (const t of kept) t.dispose();
-  expect(gpuMemory().holders.find(({ what }) => what.includes('f32[1000] of mul webgpu.slow.test.ts'))).toBeUndefined();
+  expect(gpuMemory().holders.find(({ what }) => what.includes('f32[1000] of mul device.slow.test.ts'))).toBeUndefined();
 });
 
 test('memory that nobody reaches comes back past a mark', async () => {
