@@ -1,4 +1,5 @@
 // What a call did, told so that it can be done again: where each segment's inputs come from, what was written, and what came out.
+import { AutogradError } from '../../../runtime/errors.ts';
 import { avalOf, type Node, type Value } from '../../ir/node.ts';
 import { type ValueId, valueId } from '../../jit/structure.ts';
 import { isInferenceModeEnabled } from '../autograd/mode.ts';
@@ -202,10 +203,16 @@ function refusalOf(r: Recording, results: readonly Tensor[]): Refusal | undefine
 }
 
 /** Results with a history, and what such views look into: whatever gradients may come back to. */
-export function differentiable(r: Recording, results: readonly Tensor[]): Tensor[] {
+function differentiable(r: Recording, results: readonly Tensor[]): Tensor[] | Refusal {
   const all = new Set<Tensor>();
-  for (const t of results)
-    for (const u of t.via === undefined ? [t] : [t, t.via.base]) if (r.call.made.has(u) && !u.wantsGrad && edgeOf(u) !== null) all.add(u);
+  try {
+    for (const t of results)
+      for (const u of t.via === undefined ? [t] : [t, t.via.base]) if (r.call.made.has(u) && !u.wantsGrad && edgeOf(u) !== null) all.add(u);
+  } catch (error) {
+    // Whoever asks such a result for its gradient is told so, and nobody else.
+    if (error instanceof AutogradError) return new Refusal(`it returns a result that has no clear history: ${error.what}`);
+    throw error;
+  }
   return [...all];
 }
 
@@ -218,6 +225,7 @@ export function endingOf(r: Recording, result: unknown): { ending: Ending; outpu
   const refusal = refusalOf(r, results);
   if (refusal !== undefined) return refusal;
   const outputs = differentiable(r, results);
+  if (outputs instanceof Refusal) return outputs;
   const fresh: Storage[] = [];
   const known = new Map<Tensor, Produced>();
   const placeOf = (storage: Storage): Place => {
