@@ -24,7 +24,7 @@ export function retargeted({ options }: Invocation): (programs: readonly Inspect
   const current = defaultTarget();
   const targets = { js: () => jsTarget, wasm: () => wasmTarget(wasmNumerics()), webgpu: () => webgpuTarget };
   const target: Target = current.name === name ? current : targets[name]();
-  return (programs) => programs.map((p) => (p.target.name === name ? p : inspectedGraph(p.name, p.graph, target)));
+  return (programs) => programs.map((p) => (p.target.name === name ? p : inspectedGraph(p.name, p.graph, target, p.sizes)));
 }
 
 function nameOf(option: string, value: string): (typeof names)[number] {

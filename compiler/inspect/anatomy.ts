@@ -30,12 +30,13 @@ const known = new WeakMap<Inspected, Anatomy>();
 export function anatomyOf(inspected: Inspected): Anatomy {
   const before = known.get(inspected);
   if (before !== undefined) return before;
-  const { name, graph, target } = inspected;
+  const { name, graph, target, sizes } = inspected;
   const stages: Stage[] = [];
   const launches: Launched[] = [];
   let rules = new Map<string, number>();
   const program = compileGraph(graph, target, {
     name,
+    sizes,
     disable: environment('FLUXION_DISABLE'),
     onRule: (rule) => rules.set(rule, (rules.get(rule) ?? 0) + 1),
     onStage(stage, result, ms) {

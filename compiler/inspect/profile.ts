@@ -84,7 +84,12 @@ function withClock(program: Program, graph: Graph, target: Target, add: Add): Ex
       return scripted(program, add);
     case 'wasm': {
       // All launches are one call: a module of its own tells when each is over.
-      const marked = compileGraph(graph, target, { name: program.name, disable: environment('FLUXION_DISABLE'), marks: true });
+      const marked = compileGraph(graph, target, {
+        name: program.name,
+        disable: environment('FLUXION_DISABLE'),
+        marks: true,
+        sizes: program.sizes ?? [],
+      });
       let last = 0;
       return bindWasm(marked, wasmMachine(), undefined, (launch) => {
         const now = performance.now();

@@ -2,7 +2,10 @@
 
 import { readSync } from '../../runtime/buffer.ts';
 import type { TypedArray } from '../../runtime/dtype.ts';
+import type { Program } from '../../runtime/program.ts';
+import { sizesOf } from '../../runtime/sizes.ts';
 import { fixedShape } from '../ir/dim.ts';
+import { atSize } from '../ir/generalise.ts';
 import { dtypeOf, type Graph, shapeOf } from '../ir/node.ts';
 import { load } from '../jit/executable.ts';
 import { loadBy } from '../jit/structure.ts';
@@ -10,18 +13,21 @@ import type { Reference } from '../ops/rules.ts';
 import { isSlot, referenceFrom } from './data.ts';
 
 export type Runs = {
-  /** The data of the first run of a graph, one for each of its inputs; undefined if it never ran. */
-  readonly dataOf: (graph: Graph) => readonly Reference[] | undefined;
+  /** The data of the first run of a graph, one for each of its inputs, and the graph at the sizes of that run; undefined if it never ran. */
+  readonly firstOf: (graph: Graph) => { readonly graph: Graph; readonly data: readonly Reference[] } | undefined;
   readonly stop: () => void;
 };
 
 /** From now on; Programs that are loaded already stay as they are. */
 export function keepRuns(): Runs {
-  const kept = new Map<Graph, readonly Reference[]>();
+  const kept = new Map<Graph, { readonly graph: Graph; readonly data: readonly Reference[] }>();
   const stop = loadBy((program, graph) => {
     const executable = load(program);
     const keep = (arrays: () => readonly TypedArray[], slots: Float64Array): void => {
-      if (!kept.has(graph)) kept.set(graph, dataOf(graph, arrays(), slots));
+      if (kept.has(graph)) return;
+      const given = arrays();
+      const ran = ranAt(program, graph, given);
+      kept.set(graph, { graph: ran, data: dataOf(ran, given, slots) });
     };
     return {
       ...executable,
@@ -35,7 +41,13 @@ export function keepRuns(): Runs {
       },
     };
   });
-  return { dataOf: (graph) => kept.get(graph), stop };
+  return { firstOf: (graph) => kept.get(graph), stop };
+}
+
+/** The graph with its open sizes as they were in a run. */
+function ranAt(program: Program, graph: Graph, arrays: readonly TypedArray[]): Graph {
+  const values = sizesOf(program, arrays);
+  return values.length === 0 ? graph : atSize(graph, new Map(program.sizes!.map(({ name }, i) => [name, values[i]!])));
 }
 
 function dataOf(graph: Graph, arrays: readonly TypedArray[], slots: Float64Array): Reference[] {

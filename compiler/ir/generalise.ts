@@ -219,7 +219,7 @@ function boundNode(node: Node, sizes: ReadonlyMap<string, number>): { readonly o
 }
 
 /** The graph at given sizes. */
-function atSize(general: Graph, sizes: ReadonlyMap<string, number>): Graph {
+export function atSize(general: Graph, sizes: ReadonlyMap<string, number>): Graph {
   const twins = new Map<Value, Value>();
   const inputs = general.inputs.map((v) => {
     const { dtype, shape } = v.node.outputs[v.index]!;

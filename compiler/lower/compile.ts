@@ -78,7 +78,7 @@ const notesOf = (graph: Graph, fused: Graph, name: string, unfused: readonly str
 
 /** Lowers a graph of kernels, of control flow over kernels, and of aliases of what they leave. */
 export function lowerGraph(graph: Graph, target: Target, name: string, options: CompileOptions = {}): Omit<Program, 'notes'> {
-  if (target.name === 'webgpu' && options.sizes !== undefined)
+  if (target.name === 'webgpu' && (options.sizes ?? []).length > 0)
     throw new DeviceError('webgpu runs no program with open sizes', { op: 'compile', fix: "use the device 'wasm' or 'js'" });
   const slots = graph.inputs.filter(isSlot);
   const inputs = graph.inputs.filter((v) => !isSlot(v));
