@@ -8,7 +8,7 @@ import { type Dispatch, launchesOf, type Port, type Program, type Shader, type S
 import { type Memories, record } from './encode.ts';
 import { perform } from './jobs.ts';
 import { arenaOf } from './machine.ts';
-import { inputMemory, outputMemory } from './memory.ts';
+import { inputMemory, outputMemory, retire } from './memory.ts';
 import { isHostCall, planOf } from './plan.ts';
 import { type Resources, resourcesOf } from './resources.ts';
 import { slotWords } from './slots.ts';
@@ -37,7 +37,7 @@ export function bindWebGpu(data: Program, m: Machine, faults?: Faults, clock?: C
     const read = inputs.map((buffer, i) => inputMemory(m, buffer, nameOf(program.inputs[i]!)));
     const outputs: Buffer[] = [];
     const written: (GPUBuffer | undefined)[] = [];
-    const replaced: Buffer[] = [];
+    const replaced: GPUBuffer[] = [];
     try {
       program.outputs.forEach((port, i) => {
         if (port.alias !== undefined) {
@@ -48,7 +48,7 @@ export function bindWebGpu(data: Program, m: Machine, faults?: Faults, clock?: C
         faults?.at?.('alloc', i);
         const buffer = given[i] ?? emptyBuffer(port.dtype, numel(port.shape), 'webgpu');
         const { memory, before } = outputMemory(m, buffer, `${nameOf(port)} of ${makers[i] ?? program.name}`);
-        if (before !== undefined) replaced.push({ ...buffer, block: before });
+        if (before !== undefined) replaced.push(before);
         outputs.push(buffer);
         written.push(memory);
       });
@@ -60,8 +60,9 @@ export function bindWebGpu(data: Program, m: Machine, faults?: Faults, clock?: C
     } catch (error) {
       for (let i = 0; i < outputs.length; i++) if (program.outputs[i]!.alias === undefined && given[i] === undefined) release(outputs[i]!);
       throw error;
+    } finally {
+      for (const memory of replaced) retire(m, memory);
     }
-    for (const buffer of replaced) release(buffer);
     return outputs;
   }
 

@@ -9,7 +9,7 @@ import { checkHealth, checkStatus, type Machine, mapForReading, newBuffer, usage
 export type GpuBlock = Block & {
   readonly dtype: DType;
   readonly length: number;
-  readonly what: string;
+  what: string;
   memory: GPUBuffer | undefined;
   /** Whether the memory belongs to somebody else, who gives it back. */
   readonly isBorrowed: boolean;
@@ -32,7 +32,11 @@ function take(m: Machine, bytes: number, what: string): GPUBuffer {
 export function recycle(m: Machine, block: GpuBlock): void {
   const { memory } = block;
   forget(m, block);
-  if (memory === undefined || block.isBorrowed) return;
+  if (memory !== undefined && !block.isBorrowed) retire(m, memory);
+}
+
+/** Keeps memory for use again, or destroys it. */
+export function retire(m: Machine, memory: GPUBuffer): void {
   if (m.idleBytes + memory.size > idleBound) {
     perform(m, () => memory.destroy());
     return;
@@ -97,12 +101,26 @@ export function inputMemory(m: Machine, buffer: Buffer, what: string): GPUBuffer
 const elementsLost = (what: string): DeviceLostError =>
   new DeviceLostError('gone', `the elements of ${what} lay on a device that was lost, and nowhere else`);
 
-/** New memory for an output. What the buffer held before may be read by the run that writes it, so it is given back only now. */
-export function outputMemory(m: Machine, buffer: Buffer, what: string): { readonly memory: GPUBuffer; readonly before: Block | undefined } {
-  const before = buffer.block;
-  const memory = attach(m, buffer, false, what);
+/** New memory for an output. What the buffer held before may be read by the run that writes it, so it is retired only behind that. */
+export function outputMemory(
+  m: Machine,
+  buffer: Buffer,
+  what: string,
+): { readonly memory: GPUBuffer; readonly before: GPUBuffer | undefined } {
+  const { block } = buffer;
   buffer.host = undefined;
-  return { memory, before };
+  const own = block?.home === m.home ? (block as GpuBlock) : undefined;
+  if (own?.memory === undefined || own.isBorrowed) {
+    if (block !== undefined) release(buffer);
+    return { memory: attach(m, buffer, false, what), before: undefined };
+  }
+  // State changes its memory in every step: the collector knows its block already.
+  const before = own.memory;
+  own.memory = take(m, bytesOf(buffer), what);
+  own.what = what;
+  own.isCopied = false;
+  m.liveBytes += own.memory.size - before.size;
+  return { memory: own.memory, before };
 }
 
 /** Sizes of copies are multiples of four bytes. */
