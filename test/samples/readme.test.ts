@@ -15,7 +15,7 @@ test('its first program is the quick start', () => {
 });
 
 test('scripts that it names exist, and all that users call are named', () => {
-  const named = [...readme.matchAll(/`npm (?:run )?(\w+)/g)].map(([, name]) => name!);
+  const named = [...readme.matchAll(/`npm (?:run )?([\w:]+)/g)].map(([, name]) => name!);
   for (const name of named) expect(Object.keys(scripts)).toContain(name);
   const internal = /^(pre|build$)/;
   expect(Object.keys(scripts).filter((name) => !internal.test(name) && !named.includes(name))).toEqual([]);
