@@ -1,13 +1,11 @@
 // The derivative of a compiled call whose results require grad: recorded once beside it, then a Program of its own that backward() runs.
-import { type Buffer, hostBuffer } from '../../../runtime/buffer.ts';
-import { allocate } from '../../../runtime/dtype.ts';
+import type { Buffer } from '../../../runtime/buffer.ts';
 import { AutogradError } from '../../../runtime/errors.ts';
 import { shapeAt, sizesOf } from '../../../runtime/sizes.ts';
 import { b } from '../../ir/builder.ts';
-import { numel } from '../../ir/dim.ts';
 import { avalOf, makeNode, type Value } from '../../ir/node.ts';
 import { partOf, structureOf, survey, valueId } from '../../jit/structure.ts';
-import { runBackward } from '../autograd/engine.ts';
+import { type Root, runBackward } from '../autograd/engine.ts';
 import { type Edge, GradFn } from '../autograd/graph.ts';
 import { isGradEnabled } from '../autograd/mode.ts';
 import { freed } from '../autograd/residuals.ts';
@@ -22,13 +20,10 @@ import { needed, ownerOf, type Recording, Refusal, sourceOf } from './describe.t
 import { bufferAt, tensorOf, type Walk } from './sources.ts';
 import type { Backward, Source } from './tree.ts';
 
-/** Places outside of the call into which gradients flow, each with the outputs that lead to it. */
-type Border = { readonly edge: Edge; readonly from: number[] };
-
-/** Walks over the functions that the call made, from its outputs on. */
-function borderOf(r: Recording, outputs: readonly Tensor[]): { border: readonly Border[]; spent: ReadonlySet<number> } | Refusal {
+/** Walks over the functions that the call made, from its outputs on, to the places outside of it into which gradients flow. */
+function borderOf(r: Recording, outputs: readonly Tensor[]): { border: readonly Edge[]; spent: ReadonlySet<number> } | Refusal {
   const spent = new Set<number>();
-  const border = new Map<GradFn, Map<number, Border>>();
+  const border = new Map<GradFn, Map<number, Edge>>();
   for (const [output, t] of outputs.entries()) {
     const inside = new Set<GradFn>();
     const enter = (edge: Edge): void => {
@@ -39,11 +34,9 @@ function borderOf(r: Recording, outputs: readonly Tensor[]): { border: readonly 
       }
       // A leaf that the call made itself is nobody's to look at.
       if (fn.variable !== undefined && r.call.made.has(fn.variable)) return;
-      const known = border.get(fn) ?? new Map<number, Border>();
+      const known = border.get(fn) ?? new Map<number, Edge>();
       border.set(fn, known);
-      const place = known.get(index) ?? { edge, from: [] };
-      known.set(index, place);
-      if (!place.from.includes(output)) place.from.push(output);
+      if (!known.has(index)) known.set(index, edge);
     };
     enter(edgeOf(t)!);
     // A set iterates over what is added while it is walked.
@@ -90,12 +83,14 @@ function withoutHooks<T>(border: readonly Edge[], f: () => T): T {
 
 class LookedAt extends Error {}
 
+/** By place in the border; undefined where no gradient comes to. */
+type Gradients = readonly (Value | undefined)[];
+
 /** Records the gradients of `outputs` over leaves without data. The interval that they are recorded in never runs. */
 export function recordBackward(r: Recording, outputs: readonly Tensor[]): Backward | Refusal {
   const walk = borderOf(r, outputs);
   if (walk instanceof Refusal) return walk;
-  const { border, spent } = walk;
-  const edges = border.map((place) => place.edge);
+  const { border: edges, spent } = walk;
   const owners = edges.map((e) => ownerOfEdge(r, e));
   if (owners.includes(undefined)) return new Refusal('its results depend on a tensor by a way that a replay would not find');
   const cotangents = outputs.map((t): Value => {
@@ -109,18 +104,19 @@ export function recordBackward(r: Recording, outputs: readonly Tensor[]): Backwa
   };
   const before = observedBy({ number: refuse, other: refuse });
   try {
-    const roots = outputs
-      .map((t, i) => ({ edge: edgeOf(t)!, gradient: newTensor(storageOf(cotangents[i]!)) }))
-      .filter((_, i) => !spent.has(i));
-    const gradients = withoutHooks(edges, () =>
-      deferSteps(() =>
-        runBackward({ roots, createGraph: false, retainGraph: true, inputs: edges, accumulates: false }).map((ct) =>
-          // A node of its own for each, so that it has a place in the structure.
-          ct === null ? undefined : recording(() => b.reshape(resolve(ct.value), { shape: avalOf(ct.value).shape })),
-        ),
-      ),
+    const roots = outputs.map((t, i) => (spent.has(i) ? undefined : { edge: edgeOf(t)!, gradient: newTensor(storageOf(cotangents[i]!)) }));
+    const backwardFrom = (from: readonly Root[]): Gradients =>
+      runBackward({ roots: from, createGraph: false, retainGraph: true, inputs: edges, accumulates: false }).map((ct) =>
+        // A node of its own for each, so that it has a place in the structure.
+        ct === null ? undefined : recording(() => b.reshape(resolve(ct.value), { shape: avalOf(ct.value).shape })),
+      );
+    const { all, alone } = withoutHooks(edges, () =>
+      deferSteps(() => ({
+        all: backwardFrom(roots.filter((root) => root !== undefined)),
+        alone: outputs.length === 1 ? [] : roots.map((root) => (root === undefined ? [] : backwardFrom([root]))),
+      })),
     );
-    return { ...describe(r, outputs, cotangents, gradients, border, owners as readonly Tensor[]), spent };
+    return { ...describe(r, outputs, cotangents, all, alone, owners as readonly Tensor[]), spent };
   } catch (error) {
     if (error instanceof LookedAt) return new Refusal('the backward of a custom function looks at gradients');
     if (error instanceof AutogradError) return new Refusal(`backward cannot be recorded: ${error.what}`);
@@ -135,14 +131,15 @@ function describe(
   r: Recording,
   outputs: readonly Tensor[],
   cotangents: readonly Value[],
-  gradients: readonly (Value | undefined)[],
-  border: readonly Border[],
+  all: Gradients,
+  alone: readonly Gradients[],
   owners: readonly Tensor[],
 ): Omit<Backward, 'spent'> {
   const { nodes } = currentInterval();
   const stretch = survey(nodes);
   const position = new Map(nodes.map((n, i) => [n, i]));
-  const computed = gradients.filter((v) => v !== undefined);
+  const computed = [all, ...alone].flat().filter((v) => v !== undefined);
+  const rootOf = (v: Value | undefined): number | undefined => (v === undefined ? undefined : computed.indexOf(v));
   const leaves = stretch.leaves.map((v): Source | number => {
     const output = cotangents.indexOf(v);
     return output >= 0 ? output : needed(r, sourceOf(r, v));
@@ -152,11 +149,11 @@ function describe(
     roots: computed.map((v) => valueId(position.get(v.node)!, v.index)),
     leaves,
     shapes: stretch.leaves.map((v) => avalOf(v).shape as readonly number[]),
-    outputs: outputs.map((t) => ({ dtype: t.element, shape: t.shape })),
+    outputs: outputs.length,
     inputs: owners.map((t, i) => ({
       of: ownerOf(r, t),
-      root: gradients[i] === undefined ? undefined : computed.indexOf(gradients[i]!),
-      from: border[i]!.from,
+      root: rootOf(all[i]),
+      alone: alone.map((gradients) => rootOf(gradients[i])),
     })),
   };
 }
@@ -200,15 +197,12 @@ export function functionOf(backward: Backward, residuals: Residuals, found: read
           op: 'backward',
           fix: 'take both derivatives inside of the compiled function, or call it uncompiled',
         });
-      const cotangents = outputs.map((aval, i) => {
-        const gradient = gradOutputs[i] ?? null;
-        return gradient === null
-          ? hostBuffer(aval.dtype, allocate(aval.dtype, numel(aval.shape) as number))
-          : realise(recording(() => gradient.value()));
-      });
-      // What no gradient reaches gets none, rather than zeros.
-      const reached = inputs.map(({ from, root }) => (from.some((i) => gradOutputs[i] != null) ? root : undefined));
-      const wanted = [...new Set(reached.filter((root) => root !== undefined))].sort((x, y) => x - y);
+      const cotangents = gradOutputs.map((gradient) => (gradient == null ? undefined : realise(recording(() => gradient.value()))));
+      const given = [...cotangents.keys()].filter((i) => cotangents[i] !== undefined);
+      // Zeros in the place of gradients that do not come would be NaN behind an infinite slope.
+      const isWhole = given.length === outputs - spent.size;
+      const parts = inputs.map(({ root, alone }) => (isWhole ? [root] : given.map((i) => alone[i])).filter((at) => at !== undefined));
+      const wanted = [...new Set(parts.flat())].sort((x, y) => x - y);
       if (wanted.length === 0) return inputs.map(() => null);
       const { executable, reads } = partOf(
         structure,
@@ -225,14 +219,14 @@ export function functionOf(backward: Backward, residuals: Residuals, found: read
       }
       const sizes = sizesOf(executable.program, buffers);
       const gradients = executable.execute(buffers, Float64Array.from(numbers));
-      return reached.map((root) => {
-        if (root === undefined) return null;
+      const gradientOf = (root: number): Tensor => {
         const at = wanted.indexOf(root);
         const port = executable.program.outputs[at]!;
         const { dtype } = port;
         const shape = shapeAt(port, sizes);
         return newTensor(storageOf(leafOfBuffer(gradients[at]!, { dtype, shape })));
-      });
+      };
+      return parts.map((roots) => (roots.length === 0 ? null : roots.map(gradientOf).reduce((sum, t) => sum.add(t))));
     },
     release: () => {
       saved = undefined;

@@ -125,11 +125,12 @@ export type Backward = {
   /** By leaf of the structure; a number stands for the gradient of that output. */
   readonly leaves: readonly (Source | number)[];
   readonly shapes: readonly (readonly number[])[];
-  readonly outputs: readonly Aval[];
+  /** How many outputs the function has. */
+  readonly outputs: number;
   /** Outputs that the call itself went backward from, without keeping the graph. */
   readonly spent: ReadonlySet<number>;
-  /** Into what the gradients flow: as which root (undefined: nothing does), and from which outputs. */
-  readonly inputs: readonly { readonly of: Owner; readonly root: number | undefined; readonly from: readonly number[] }[];
+  /** Into what the gradients flow: as which root (undefined: nothing does); and where there are several outputs, as which from each alone. */
+  readonly inputs: readonly { readonly of: Owner; readonly root: number | undefined; readonly alone: readonly (number | undefined)[] }[];
 };
 
 /** A gradient that fn looked at before it wrote it; one that is there is found from then on. */

@@ -1,6 +1,6 @@
 // Sequences of calls of compiled functions without branches: what makes another specialisation and what does not, and what becomes of tensors that
 // are shared, replaced, returned or kept.
-import { CompileError, compile, F, manualSeed, nn, noGrad, ones, optim, type Tensor, tensor, zeros } from 'fluxion';
+import { autograd, CompileError, compile, F, manualSeed, nn, noGrad, ones, optim, type Tensor, tensor, zeros } from 'fluxion';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { kept } from '../../../compiler/frontend/state.ts';
 
@@ -226,6 +226,24 @@ describe('results', () => {
     }
     expect(f.traces()).toBe(1);
     expect(f(tensor([1, 1], { requiresGrad: true })).y.gradFn!.name).toBe('CompiledFunctionBackward');
+  });
+
+  test('that get no gradient count for nothing, though their slopes be infinite', () => {
+    const results = (x: Tensor): Tensor[] => [x.sqrt(), x.mul(2), x.mul(x), x.log()];
+    const f = compile(results);
+    for (const used of [[1], [1, 2], [0, 1, 2, 3], [2], [0, 3], [1, 2]]) {
+      const gradients = [f, results].map((g) => {
+        const x = tensor([0, 1, 4], { requiresGrad: true });
+        const ys = g(x);
+        autograd.backward(
+          used.map((i) => ys[i]!),
+          used.map((i) => tensor([i + 1, 1, 2])),
+        );
+        return list(x.grad!);
+      });
+      expect(gradients[0]).toEqual(gradients[1]);
+    }
+    expect(f.traces()).toBe(1);
   });
 
   test('that require grad train as uncompiled ones do, with loss and optimiser outside', () => {
