@@ -19,7 +19,7 @@ export const commands: Commands = {
         help: 'print data: { built: [{ file, name, files, sources, unchanged, report }], diagnostics: [{ file, line, column, code, message }] }',
       },
     },
-    example: 'npx fluxion build --out dist/model model.ts',
+    example: 'npx fluxion build model.ts --out build',
     takesFiles: true,
     run: async (invocation) => (await import('./build.ts')).build(invocation),
   },
@@ -120,7 +120,7 @@ export const commands: Commands = {
       target: { takes: 'NAME', help: 'stablehlo (unless given) or onnx' },
       out: { takes: 'FOLDER', help: 'where step.mlir, init.safetensors, run.py and requirements.txt go, or model.onnx' },
     },
-    example: 'npx fluxion export train.ts --target stablehlo --out run',
+    example: 'npx fluxion export step.ts --target stablehlo --out run',
     run: async (invocation) => (await import('./export.ts')).exportCommand(invocation),
   },
   import: {

@@ -8,8 +8,7 @@ import { subjectOf } from './subject.ts';
 export async function exportCommand(invocation: Invocation): Promise<number> {
   const target = targetOf(invocation.options.get('target'));
   const out = invocation.options.get('out');
-  if (out === undefined)
-    throw new UsageError('export wants --out FOLDER, as in `npx fluxion export train.ts --target stablehlo --out run`');
+  if (out === undefined) throw new UsageError('export wants --out FOLDER, as in `npx fluxion export step.ts --target stablehlo --out run`');
   const { file, path } = subjectOf(invocation);
   process.argv = [process.argv[0]!, path, ...invocation.rest];
   const finish = exportTo(target, out);
