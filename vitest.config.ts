@@ -16,6 +16,11 @@ const quick = {
   execArgv: ['--max-semi-space-size=64', '--interrupt-budget=1000000'],
 };
 
+/** These need JAX, in the Python that FLUXION_SCALE_PYTHON names: `npm run test:scale`. */
+const withPython = process.env.FLUXION_SCALE_PYTHON === undefined ? ['test/scale/*.slow.test.ts'] : [];
+/** What goes on beside tensors, in threads and processes of its own, is the same on every device. */
+const besideTensors = ['test/frontend/dataWorkers.slow.test.ts', 'test/hostile/deep.slow.test.ts'];
+
 export default defineConfig(({ mode }) => ({
   resolve: {
     alias: [
@@ -44,10 +49,15 @@ export default defineConfig(({ mode }) => ({
     // Everything runs on the default device, wasm. What users rely on whatever the device runs once more on the reference; what is about one
     // device (emitters, conformance, random graphs) names it.
     projects: [
-      { extends: true, test: { name: 'wasm', include: ['test/**/*.test.ts'], ...(mode === 'check' && quick) } },
+      { extends: true, test: { name: 'wasm', include: ['test/**/*.test.ts'], exclude: withPython, ...(mode === 'check' && quick) } },
       ...(mode === 'check'
         ? []
-        : [{ extends: true as const, test: { name: 'js', include: onEveryDevice, env: { FLUXION_CACHE: 'off', FLUXION_DEVICE: 'js' } } }]),
+        : [
+            {
+              extends: true as const,
+              test: { name: 'js', include: onEveryDevice, exclude: besideTensors, env: { FLUXION_CACHE: 'off', FLUXION_DEVICE: 'js' } },
+            },
+          ]),
     ],
   },
 }));

@@ -52,7 +52,10 @@ describe('dispose', () => {
     y.dataSync();
     const loss = y.mul(y).sum();
     loss.itemSync();
+    const buffer = bufferBehind(y)!;
+    expect(buffer.values).toBe(1);
     y.dispose();
+    expect([buffer.host, buffer.block]).toEqual([undefined, undefined]);
     loss.backward();
     expect(() => x.grad!.dataSync()).toThrow(DeviceError);
     expect(() => x.grad!.dataSync()).toThrow('whose tensor was disposed');

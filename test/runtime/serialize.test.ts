@@ -48,7 +48,8 @@ test.runIf(isThorough)('a fresh process gives equal bits', { timeout: 30_000 }, 
     writeFileSync(
       join(folder, 'run.mts'),
       `import { readFileSync } from 'node:fs';
-      const { decodeProgram, bind } = await import('${root}runtime/index.ts');
+      const { bind } = await import('${root}runtime/index.ts');
+      const { decodeProgram } = await import('${root}runtime/serialize.ts');
       const program = decodeProgram(new Uint8Array(readFileSync(process.argv[2])));
       const functions = program.kernels.map((k) => new Function(...k.params, k.source));
       const x = Float32Array.from({ length: 40 }, (_, i) => Math.sin(i) * 3);
