@@ -18,8 +18,8 @@ const quick = {
 
 /** These need JAX, in the Python that FLUXION_SCALE_PYTHON names: `npm run test:scale`. */
 const withPython = process.env.FLUXION_SCALE_PYTHON === undefined ? ['test/scale/*.slow.test.ts'] : [];
-/** What goes on beside tensors, in threads and processes of its own, is the same on every device. */
-const besideTensors = ['test/frontend/dataWorkers.slow.test.ts', 'test/hostile/deep.slow.test.ts'];
+/** What goes on beside tensors, in threads and processes of its own, or names its device itself, is run once. */
+const onOneDevice = ['test/frontend/dataWorkers.slow.test.ts', 'test/frontend/memory.slow.test.ts', 'test/hostile/deep.slow.test.ts'];
 
 export default defineConfig(({ mode }) => ({
   resolve: {
@@ -55,7 +55,7 @@ export default defineConfig(({ mode }) => ({
         : [
             {
               extends: true as const,
-              test: { name: 'js', include: onEveryDevice, exclude: besideTensors, env: { FLUXION_CACHE: 'off', FLUXION_DEVICE: 'js' } },
+              test: { name: 'js', include: onEveryDevice, exclude: onOneDevice, env: { FLUXION_CACHE: 'off', FLUXION_DEVICE: 'js' } },
             },
           ]),
     ],

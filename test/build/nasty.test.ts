@@ -27,11 +27,11 @@ test('no name in a model becomes code or a prototype', async () => {
     Record<string, { dataSync(): Float32Array }>
   >;
   expect(Object.keys(built)).toEqual(Object.keys(expected));
-  expect([built[payload], built.text, Object.getPrototypeOf(built)]).toEqual([
-    expected[payload]!.dataSync(),
-    payload,
-    Object.getPrototypeOf(built),
-  ]);
+  // Not to the bit: who asks first decides whether this engine fuses multiplications with additions.
+  const [got, wanted] = [built[payload] as Float32Array, expected[payload]!.dataSync()];
+  expect(got).toHaveLength(wanted.length);
+  for (const [i, y] of wanted.entries()) expect(got[i]).toBeCloseTo(y, 5);
+  expect(built.text).toBe(payload);
   expect([(globalThis as { pwned?: unknown }).pwned, Object.keys(Object.prototype), ({} as { x?: unknown }).x]).toEqual([
     undefined,
     [],

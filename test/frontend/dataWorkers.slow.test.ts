@@ -162,7 +162,8 @@ describe('workers', () => {
     expect(await all(loader)).toEqual([0, 0, 1, 1]);
     for await (const _ of loader) break;
     const third = (await all(loader)) as unknown as number[];
-    expect(third.every((n, i) => n >= 3 && (i < 2 || n === third[i - 2]! + 1))).toBe(true);
+    // How many samples of the second round a worker had loaded when the loop was left is up to the machine.
+    expect(third.every((n, i) => n >= 2 && (i < 2 || n === third[i - 2]! + 1))).toBe(true);
     expect(threads.length - before).toBe(2);
     const overtaken = loader[Symbol.asyncIterator]();
     await overtaken.next();

@@ -8,6 +8,7 @@ import { afterAll, expect, test } from 'vitest';
 import { readZip, writeZip } from '../../../compiler/frontend/io/zip.ts';
 import { arange, io, type Tensor, tensor } from '../../../compiler/index.ts';
 import { FluxionError } from '../../../runtime/errors.ts';
+import { isThorough } from '../../effort.ts';
 import { bytesOf, expected, fileOf } from './files.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'fluxion-npy-'));
@@ -130,7 +131,7 @@ test('sizes that lie are found', async () => {
 
 test('any byte changed or cut off: the same arrays, or an error of ours', async () => {
   const whole = bytesOf('compressed.npz');
-  for (let at = 0; at < whole.length; at += 5) {
+  for (let at = 0; at < whole.length; at += isThorough ? 5 : 53) {
     const changed = whole.slice();
     changed[at]! ^= 1 << (at % 8);
     for (const bytes of [changed, whole.subarray(0, at)])
