@@ -18,8 +18,14 @@ const quick = {
 
 /** These need JAX, in the Python that FLUXION_SCALE_PYTHON names: `npm run test:scale`. */
 const withPython = process.env.FLUXION_SCALE_PYTHON === undefined ? ['test/scale/*.slow.test.ts'] : [];
-/** What goes on beside tensors, in threads and processes of its own, or names its device itself, is run once. */
-const onOneDevice = ['test/frontend/dataWorkers.slow.test.ts', 'test/frontend/memory.slow.test.ts', 'test/hostile/deep.slow.test.ts'];
+/** What goes on beside tensors, in threads and processes of its own, names its device itself, or is about formulas of graphs, is run once. */
+const onOneDevice = [
+  'test/counts/memory.slow.test.ts',
+  'test/frontend/dataWorkers.slow.test.ts',
+  'test/frontend/func/differentiable.slow.test.ts',
+  'test/frontend/memory.slow.test.ts',
+  'test/hostile/deep.slow.test.ts',
+];
 
 export default defineConfig(({ mode }) => ({
   resolve: {
