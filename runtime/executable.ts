@@ -64,7 +64,8 @@ export function checkArguments<T extends { readonly length: number }>(
 }
 const none: readonly number[] = [];
 
-const holders = {
+/** The typed arrays that elements lie in. */
+export const arrayNames = {
   f32: 'Float32Array',
   f64: 'Float64Array',
   f16: 'Uint16Array',
@@ -75,8 +76,8 @@ const holders = {
 } as const;
 
 export function checkArray(port: Port, array: TypedArray, sizes: readonly number[] = none, op = 'run'): void {
-  if (array[Symbol.toStringTag] !== holders[port.dtype])
-    throw new DTypeError(`${port.name}: ${port.dtype} lies in a ${holders[port.dtype]}, got a ${array[Symbol.toStringTag]}`, {
+  if (array[Symbol.toStringTag] !== arrayNames[port.dtype])
+    throw new DTypeError(`${port.name}: ${port.dtype} lies in a ${arrayNames[port.dtype]}, got a ${array[Symbol.toStringTag]}`, {
       op,
     });
   checkLength(port, array.length, sizes, op);

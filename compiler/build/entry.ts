@@ -1,4 +1,5 @@
 // A declared function as an entry of a model: recorded at its sizes, with its arguments and its result described.
+import type { ArgumentTree } from '../../runtime/artifact/description.ts';
 import { webgpuTarget } from '../../runtime/target.ts';
 import { type Declaration, dimText, type InputSpec, type SpecLeaf, specLeaves, type TensorSpec } from '../frontend/aot.ts';
 import { dtypeName, elementOf } from '../frontend/dtypes.ts';
@@ -6,7 +7,7 @@ import { type Rest, sameRest } from '../frontend/pytree.ts';
 import { type Graph, isLeaf, postorder } from '../ir/node.ts';
 import type { SizeRange } from '../lower/compile.ts';
 import type { Diagnostic, Texts } from './diagnostic.ts';
-import type { ArgumentTree, BuiltDim, BuiltPort, BuiltVariant, ResultTree } from './model.ts';
+import type { BuiltDim, BuiltPort, BuiltVariant, ResultTree } from './model.ts';
 import { fixed, overRange, type SampleAt } from './range.ts';
 import { at, diagnostic, placeOfNode, type Sample, sampleOf } from './sample.ts';
 import { boundsOf, combinations, dimBehind, maxVariants, openDims } from './shapes.ts';

@@ -1,4 +1,5 @@
 // What recording leaves for writing: a model as plain data, the same for the same model text wherever and whenever it was built.
+import type { ArgumentTree } from '../../runtime/artifact/description.ts';
 import type { DType, TypedArray } from '../../runtime/dtype.ts';
 import type { HostExpr } from '../../runtime/host.ts';
 import type { Program } from '../../runtime/program.ts';
@@ -63,12 +64,6 @@ export type BuiltEntry = {
   /** What the counters are after a call that succeeds. Like the numbers of slots it is computed of what they were before. */
   readonly advances: readonly { readonly key: string; readonly to: HostExpr }[];
 };
-
-export type ArgumentTree =
-  | { readonly kind: 'tensor'; readonly index: number }
-  | { readonly kind: 'number'; readonly index: number }
-  | { readonly kind: 'list'; readonly items: readonly ArgumentTree[] }
-  | { readonly kind: 'record'; readonly keys: readonly string[]; readonly items: readonly ArgumentTree[] };
 
 /** What a call gives: tensors are numbered in order, as outputs are bound to them. */
 export type ResultTree =

@@ -1,11 +1,13 @@
 // States in files: what a model is by now as a safetensors file, and such files, of whatever origin, as a model's state.
+
 import { hostBuffer } from '../buffer.ts';
 import type { TypedArray } from '../dtype.ts';
 import { DTypeError, FormatError, KeyError, ShapeError } from '../errors.ts';
+import { fromHalf } from '../half.ts';
 import { elementsOf, readSafetensors, type StoredTensor, storedOf, writeSafetensors } from '../safetensors.ts';
 import type { Description, Weight } from './description.ts';
 import { hashBytes } from './hash.ts';
-import { fetched, fromHalf, type Progress, readState, type State, scaled, type WeightSource } from './weights.ts';
+import { fetched, type Progress, readState, type State, scaled, type WeightSource } from './weights.ts';
 
 /** Metadata of a saved state: the hash of its data, and counters by key. Files of others have neither. */
 const hashKey = 'fluxion.hash';

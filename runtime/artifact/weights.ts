@@ -1,8 +1,10 @@
 // The weights of a built module: fetched or decoded, and held to the hash that the module was built with.
+
 import { type Buffer, copy, hostBuffer } from '../buffer.ts';
 import { bytesPerElement, type DType, type TypedArray, viewOf } from '../dtype.ts';
 import { DeviceError, FormatError } from '../errors.ts';
 import { bytesOfBase64, numel } from '../executable.ts';
+import { fromHalf } from '../half.ts';
 import type { Description, Weight } from './description.ts';
 import { hashBytes } from './hash.ts';
 
@@ -59,15 +61,6 @@ function elements({ dtype, shape, at, stored }: Weight, file: Uint8Array): Typed
 export function scaled(bytes: Int8Array, scales: Float32Array): Float32Array {
   const row = bytes.length / scales.length;
   return Float32Array.from(bytes, (q, i) => q * scales[Math.floor(i / row)]!);
-}
-
-/** The value of a number in half precision, by its bits. */
-export function fromHalf(bits: number): number {
-  const exponent = (bits >>> 10) & 31;
-  const fraction = bits & 1023;
-  const size =
-    exponent === 0 ? fraction * 2 ** -24 : exponent < 31 ? (1 + fraction / 1024) * 2 ** (exponent - 15) : fraction === 0 ? Infinity : NaN;
-  return bits & 0x8000 ? -size : size;
 }
 
 /** The bytes that a source has; `name` is the model's, `expected` how many there should be. */

@@ -1,28 +1,10 @@
 // The `.d.ts` of a built module: functions with the names and literal shapes of the model, and its doc comments.
-import type { DType } from '../../../runtime/dtype.ts';
-import type { ArgumentTree, BuiltDim, BuiltEntry, BuiltModel, BuiltPort, ResultTree } from '../model.ts';
+import type { ArgumentTree } from '../../../runtime/artifact/description.ts';
+import { arrayNames } from '../../../runtime/executable.ts';
+import { dtypeName } from '../../frontend/dtypes.ts';
+import type { BuiltDim, BuiltEntry, BuiltModel, BuiltPort, ResultTree } from '../model.ts';
 import { formula } from './describe.ts';
 import { docComment, key, literal, parameterName } from './text.ts';
-
-const arrays: Readonly<Record<DType, string>> = {
-  f32: 'Float32Array',
-  f64: 'Float64Array',
-  f16: 'Uint16Array',
-  i32: 'Int32Array',
-  i64: 'BigInt64Array',
-  u8: 'Uint8Array',
-  bool: 'Uint8Array',
-};
-/** Dtypes as users call them. */
-export const dtypeNames: Readonly<Record<DType, string>> = {
-  f32: 'float32',
-  f64: 'float64',
-  f16: 'float16',
-  i32: 'int32',
-  i64: 'int64',
-  u8: 'uint8',
-  bool: 'bool',
-};
 
 export function declaration({ entries }: BuiltModel): string {
   const declared = entries.map(
@@ -60,7 +42,7 @@ function docOf(entry: BuiltEntry): string {
 }
 
 const portText = ({ dtype, shape, doc }: BuiltPort): string =>
-  `${dtypeNames[dtype]} ${dimsText(shape)}${doc === undefined ? '' : `: ${doc}`}`;
+  `${dtypeName(dtype)} ${dimsText(shape)}${doc === undefined ? '' : `: ${doc}`}`;
 
 function callType({ parameters, inputs, result }: BuiltEntry): string {
   const taken = new Set<string>();
@@ -77,7 +59,7 @@ function argumentType(tree: ArgumentTree, inputs: readonly BuiltPort[]): string 
   switch (tree.kind) {
     case 'tensor': {
       const { dtype, shape } = inputs[tree.index]!;
-      return `Given<${arrays[dtype]}, ${dims(shape)}>`;
+      return `Given<${arrayNames[dtype]}, ${dims(shape)}>`;
     }
     case 'number':
       return 'number';
@@ -93,7 +75,7 @@ function argumentType(tree: ArgumentTree, inputs: readonly BuiltPort[]): string 
 function resultType(tree: ResultTree): string {
   switch (tree.kind) {
     case 'tensor':
-      return `Elements<${arrays[tree.dtype]}, ${dims(tree.shape)}>`;
+      return `Elements<${arrayNames[tree.dtype]}, ${dims(tree.shape)}>`;
     case 'list':
       return `readonly [${tree.items.map(resultType).join(', ')}]`;
     case 'record':

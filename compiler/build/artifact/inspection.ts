@@ -1,15 +1,9 @@
 // What `fluxion inspect` prints of a built model: texts that the module itself does not carry.
 
-import {
-  type ArgumentTree,
-  type BuildTarget,
-  type BuiltEntry,
-  type BuiltModel,
-  type BuiltVariant,
-  buildTargets,
-  type ResultTree,
-} from '../model.ts';
-import { dimsText, dtypeNames } from './declaration.ts';
+import type { ArgumentTree } from '../../../runtime/artifact/description.ts';
+import { dtypeName } from '../../frontend/dtypes.ts';
+import { type BuildTarget, type BuiltEntry, type BuiltModel, type BuiltVariant, buildTargets, type ResultTree } from '../model.ts';
+import { dimsText } from './declaration.ts';
 
 export const inspectionFormat = 'fluxion inspection 1';
 
@@ -85,7 +79,7 @@ function signatureOf({ name, parameters, inputs, result }: Pick<BuiltEntry, 'nam
     switch (tree.kind) {
       case 'tensor': {
         const { dtype, shape } = inputs[tree.index]!;
-        return `${dtypeNames[dtype]} ${dimsText(shape)}`;
+        return `${dtypeName(dtype)} ${dimsText(shape)}`;
       }
       case 'number':
         return 'number';
@@ -103,7 +97,7 @@ function signatureOf({ name, parameters, inputs, result }: Pick<BuiltEntry, 'nam
 function resultText(tree: ResultTree): string {
   switch (tree.kind) {
     case 'tensor':
-      return `${dtypeNames[tree.dtype]} ${dimsText(tree.shape)}`;
+      return `${dtypeName(tree.dtype)} ${dimsText(tree.shape)}`;
     case 'list':
       return `[${tree.items.map(resultText).join(', ')}]`;
     case 'record':

@@ -2,9 +2,10 @@
 
 import type { Weight } from '../../../runtime/artifact/description.ts';
 import { scaleKey } from '../../../runtime/artifact/saved.ts';
-import { fromHalf, scaled } from '../../../runtime/artifact/weights.ts';
+import { scaled } from '../../../runtime/artifact/weights.ts';
 import { bytesPerElement } from '../../../runtime/dtype.ts';
 import { ArgumentError } from '../../../runtime/errors.ts';
+import { fromHalf } from '../../../runtime/half.ts';
 import { headLength, readHeader, type StoredTensor, storedOf, writeSafetensors } from '../../../runtime/safetensors.ts';
 import type { BuiltWeight } from '../model.ts';
 

@@ -1,13 +1,15 @@
 // Elements as files have them, and as tensors have them: half and brain floats become float32, small and unsigned integers the next wider type.
+
 import { allocate, type DType, type TypedArray } from '../../../runtime/dtype.ts';
 import { DTypeError } from '../../../runtime/errors.ts';
+import { fromHalf } from '../../../runtime/half.ts';
 import { elementsOf, type StoredDType, type StoredTensor, storedBytes } from '../../../runtime/safetensors.ts';
 
 /** What a stored kind is read as, and how one element is. Kinds that are read as they are need no row. */
 const conversions: {
   readonly [K in StoredDType]?: { readonly dtype: DType; readonly at: (view: DataView, offset: number) => number | bigint };
 } = {
-  F16: { dtype: 'f32', at: (view, offset) => halfToNumber(view.getUint16(offset, true)) },
+  F16: { dtype: 'f32', at: (view, offset) => fromHalf(view.getUint16(offset, true)) },
   BF16: { dtype: 'f32', at: (view, offset) => brainToNumber(view.getUint16(offset, true)) },
   I8: { dtype: 'i32', at: (view, offset) => view.getInt8(offset) },
   I16: { dtype: 'i32', at: (view, offset) => view.getInt16(offset, true) },
@@ -29,14 +31,6 @@ export function elementsFrom(op: string, stored: StoredTensor): { readonly dtype
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   for (let i = 0; i < elements.length; i++) elements[i] = conversion.at(view, i * size);
   return { dtype: conversion.dtype, elements };
-}
-
-/** IEEE 754 binary16. */
-export function halfToNumber(bits: number): number {
-  const [sign, exponent, fraction] = [bits >>> 15 ? -1 : 1, (bits >>> 10) & 31, bits & 1023];
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction === 0 ? sign * Infinity : Number.NaN;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
 /** The upper half of a float32. */

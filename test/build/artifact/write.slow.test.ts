@@ -6,7 +6,7 @@ import { docComment, literal } from '../../../compiler/build/artifact/text.ts';
 import { encodeWeights, lossText, toHalf } from '../../../compiler/build/artifact/weights.ts';
 import { type WrittenArtifact, writeArtifact } from '../../../compiler/build/artifact/write.ts';
 import type { BuiltEntry, BuiltModel } from '../../../compiler/build/model.ts';
-import { fromHalf } from '../../../runtime/artifact/weights.ts';
+import { fromHalf } from '../../../runtime/half.ts';
 import { classifier, imported, modelOf, noise, programs, removeFolders, trainer, weight } from './models.ts';
 
 afterAll(removeFolders);
